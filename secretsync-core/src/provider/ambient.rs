@@ -1,0 +1,43 @@
+//! The credentials that a process finds in its environment.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::secret::SecretValue;
+
+/// A look at the environment, handed to factories instead of letting them look themselves: a namespaced store must never use the identity of the
+/// process by accident (design 9.2).
+#[derive(Clone)]
+pub struct Ambient(std::sync::Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>);
+
+impl Ambient {
+    /// The environment of this process.
+    pub fn from_env() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the function named from_env")]
+        Self::new(|name| std::env::var_os(name))
+    }
+
+    /// Any look-up of variables: a test's, an embedder's.
+    pub fn new(lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
+        Self(std::sync::Arc::new(lookup))
+    }
+
+    /// A variable that holds a secret; empty ones count as absent.
+    pub fn secret(&self, name: &str) -> Option<SecretValue> {
+        let text = (self.0)(name)?.into_string().ok()?;
+        let text = zeroize::Zeroizing::new(text);
+        (!text.is_empty()).then(|| SecretValue::from(text.as_str()))
+    }
+
+    /// A variable that holds a path; empty ones count as absent.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        (self.0)(name).filter(|text| !text.is_empty()).map(PathBuf::from)
+    }
+}
+
+impl fmt::Debug for Ambient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ambient(..)")
+    }
+}

@@ -1,0 +1,56 @@
+//! Questions to a provider and its answers.
+
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// A reference as a manifest writes it (`remoteRef`), before it has an address.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RemoteRef {
+    /// The object's key.
+    pub key: String,
+    /// The version to pin, in the provider's words; `None` for the newest.
+    pub version: Option<String>,
+    /// Whether the object's metadata is meant instead of its value (`metadataPolicy: Fetch`).
+    pub metadata: bool,
+}
+
+impl RemoteRef {
+    /// The newest value under a key.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self { key: key.into(), ..Self::default() }
+    }
+
+    /// Pins a version.
+    #[must_use]
+    pub fn with_version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Asks for metadata instead of the value.
+    #[must_use]
+    pub fn with_metadata(mut self) -> Self {
+        self.metadata = true;
+        self
+    }
+}
+
+/// The answer for one object.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum Fetched {
+    /// The other side positively said that there is no such object. Never used for a failure: only this can lead to a deletion.
+    Absent,
+    /// The object.
+    Found(Secret),
+}
+
+/// How to fetch.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct FetchOptions {
+    /// The bound of one attempt; `None` leaves it to the provider.
+    pub timeout: Option<Duration>,
+}

@@ -1,0 +1,34 @@
+//! Finding objects by name, path and tags.
+
+use std::collections::BTreeMap;
+
+use crate::object::ObjectRef;
+
+/// What `dataFrom[].find` asks for. An empty query matches everything below the provider's root.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Query {
+    /// Where to look; `None` for everywhere.
+    pub path: Option<String>,
+    /// A regular expression in Go's syntax (RE2), searched for anywhere in the name.
+    pub name: Option<String>,
+    /// Tags that all must be equal.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One object that matched.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Found {
+    /// The object.
+    pub object: ObjectRef,
+    /// The key it has in the result, before rewriting and conversion.
+    pub name: String,
+}
+
+impl Found {
+    /// An object under the key that it has in the result.
+    pub fn new(object: ObjectRef, name: impl Into<String>) -> Self {
+        Self { object, name: name.into() }
+    }
+}

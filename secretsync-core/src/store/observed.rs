@@ -1,0 +1,73 @@
+//! What a store sees of a target, without values.
+
+use std::collections::BTreeMap;
+
+use super::TargetMeta;
+use crate::secret::{Fingerprint, SecretKey};
+
+/// What is at a target.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum Observed {
+    /// Nothing.
+    Absent,
+    /// Something.
+    Present(Present),
+}
+
+/// A target that exists.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// Who holds it.
+    pub holder: Holder,
+    /// Its keys, as far as this store lets a sync decide about them: a directory shows only files that a sync wrote.
+    pub keys: BTreeMap<SecretKey, KeyState>,
+    /// Type, labels and annotations that are there on behalf of this owner; `None` where the store keeps none.
+    pub meta: Option<TargetMeta>,
+    /// Whether everything else (ownership marks, modes) is as this owner's last apply left it.
+    pub intact: bool,
+    /// Whether its data cannot be changed any more.
+    pub immutable: bool,
+}
+
+impl Present {
+    /// A target held by `holder`, without keys and metadata, otherwise intact.
+    pub fn new(holder: Holder) -> Self {
+        Self { holder, keys: BTreeMap::new(), meta: None, intact: true, immutable: false }
+    }
+}
+
+/// Who holds a target.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Holder {
+    /// Nobody that we know of: it may be adopted.
+    Nobody,
+    /// This owner, from an earlier run.
+    Ours,
+    /// Somebody else, in words for a message: "ExternalSecret `shop/db`", "Deployment `web`".
+    Other(String),
+}
+
+/// One key of a target.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeyState {
+    /// Whether this owner wrote it.
+    pub owned: bool,
+    /// What it is equal to; `None` where the store does not look at values.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl KeyState {
+    /// A key that this owner wrote.
+    pub fn owned(fingerprint: Option<Fingerprint>) -> Self {
+        Self { owned: true, fingerprint }
+    }
+
+    /// A key that somebody else wrote.
+    pub fn foreign(fingerprint: Option<Fingerprint>) -> Self {
+        Self { owned: false, fingerprint }
+    }
+}

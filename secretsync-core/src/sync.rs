@@ -1,0 +1,33 @@
+//! Bringing one target in line with its sources.
+//!
+//! The trait is called [`Sync`], like the marker trait, so nothing re-exports it: write `use secretsync_core::sync;` and `sync::Sync`.
+
+mod changes;
+mod plan;
+mod policy;
+mod reason;
+mod report;
+mod spec;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use changes::{Change, Changes};
+pub use plan::Plan;
+pub use policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
+pub use reason::Reason;
+pub use report::{Outcome, SyncReport};
+pub use spec::{DataEntry, DataFrom, Origin, ProviderKey, Selection, SyncSpec, TemplateSpec, ValueRules};
+
+/// Brings targets in line with their sources. [`crate::engine::Engine`] implements it; embedders may wrap it.
+///
+/// A failure is a report too: neither method has an error of its own, and one failing sync says nothing about others.
+#[async_trait]
+pub trait Sync: fmt::Debug + Send + std::marker::Sync + 'static {
+    /// What a sync would do: keys and reasons, never values. Writes nothing, and sends no issuing read.
+    async fn plan(&self, spec: &SyncSpec) -> Plan;
+
+    /// Does it.
+    async fn sync(&self, spec: &SyncSpec) -> SyncReport;
+}

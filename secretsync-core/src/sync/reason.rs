@@ -1,0 +1,96 @@
+//! Why a sync ended as it did: the one source of condition, event, metric label and CLI row.
+
+use std::fmt;
+
+/// Why a sync ended as it did.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Reason {
+    /// `creationPolicy: None`: nothing is written.
+    CreationPolicyNone,
+    /// The sources are gone and `deletionPolicy: Delete` removes the target.
+    Deleted,
+    /// The target is immutable, so changed sources are not written.
+    Immutable,
+    /// `refreshPolicy: CreatedOnce` and the target exists.
+    KeptOnce,
+    /// The target belongs to somebody else.
+    NotOwned,
+    /// The sources gave nothing and `deletionPolicy: Retain` keeps the target.
+    Retained,
+    /// An object, a property or a provider failed.
+    SourceFailed,
+    /// The target is in line with its sources.
+    Synced,
+    /// `creationPolicy: Merge` and there is no target to merge into.
+    TargetMissing,
+    /// A template failed.
+    TemplateFailed,
+    /// An issuing read would have to be sent to tell; plans send none.
+    WouldBeIssued,
+    /// The target could not be read or written.
+    WriteFailed,
+}
+
+impl Reason {
+    /// The reason of the `Ready` condition, in External Secrets Operator's words.
+    pub fn condition_reason(self) -> &'static str {
+        match self {
+            Self::Deleted => "SecretDeleted",
+            Self::TargetMissing => "SecretMissing",
+            Self::NotOwned | Self::SourceFailed | Self::TemplateFailed | Self::WriteFailed => "SecretSyncedError",
+            _ => "SecretSynced",
+        }
+    }
+
+    /// The message of the `Ready` condition, in External Secrets Operator's words.
+    pub fn condition_message(self) -> &'static str {
+        match self {
+            Self::Deleted => "secret deleted due to DeletionPolicy=Delete",
+            Self::NotOwned => "target is owned by another ExternalSecret",
+            Self::Retained => "secret retained due to DeletionPolicy=Retain",
+            Self::SourceFailed => "could not get secret data from provider",
+            Self::TargetMissing => "secret will not be created due to CreationPolicy=Merge",
+            Self::TemplateFailed | Self::WriteFailed => "could not update secret",
+            _ => "secret synced",
+        }
+    }
+
+    /// One word for labels and scripts: `synced`, `kept_once`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CreationPolicyNone => "creation_policy_none",
+            Self::Deleted => "deleted",
+            Self::Immutable => "immutable",
+            Self::KeptOnce => "kept_once",
+            Self::NotOwned => "not_owned",
+            Self::Retained => "retained",
+            Self::SourceFailed => "source_failed",
+            Self::Synced => "synced",
+            Self::TargetMissing => "target_missing",
+            Self::TemplateFailed => "template_failed",
+            Self::WouldBeIssued => "would_be_issued",
+            Self::WriteFailed => "write_failed",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    /// A few words for a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CreationPolicyNone => "creationPolicy is None",
+            Self::Deleted => "the sources are gone and deletionPolicy is Delete",
+            Self::Immutable => "the target is immutable",
+            Self::KeptOnce => "refreshPolicy is CreatedOnce and the target exists",
+            Self::NotOwned => "the target belongs to somebody else",
+            Self::Retained => "the sources are empty and deletionPolicy is Retain",
+            Self::SourceFailed => "a source failed",
+            Self::Synced => "in line with its sources",
+            Self::TargetMissing => "there is no target to merge into and creationPolicy is Merge",
+            Self::TemplateFailed => "a template failed",
+            Self::WouldBeIssued => "a credential would be issued",
+            Self::WriteFailed => "the target could not be read or written",
+        })
+    }
+}

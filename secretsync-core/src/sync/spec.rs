@@ -1,0 +1,267 @@
+//! What a sync should do, parsed and checked: the engine never sees a manifest.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
+use crate::provider::{Query, RemoteRef};
+use crate::store::{OwnerId, TargetMeta, TargetRef};
+
+/// One sync: which objects, through which transformations, to which target.
+///
+/// ```
+/// use secretsync_core::provider::RemoteRef;
+/// use secretsync_core::store::{OwnerId, TargetRef};
+/// use secretsync_core::sync::{DataEntry, ProviderKey, SyncSpec};
+///
+/// let spec = SyncSpec::new(OwnerId::new("shop", "db"), TargetRef::new("shop", "db"))
+///     .with_data(DataEntry::new("password", ProviderKey::new("vault"), RemoteRef::new("app/db")).with_property("password"));
+/// assert_eq!(spec.data.len(), 1);
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct SyncSpec {
+    /// Whose sync it is.
+    pub owner: OwnerId,
+    /// What it writes.
+    pub target: TargetRef,
+    /// Whole objects, in order; later ones win.
+    pub data_from: Vec<DataFrom>,
+    /// Single keys, in order; they win over `data_from`.
+    pub data: Vec<DataEntry>,
+    /// How the target is made from the data; `None` takes the data as it is.
+    pub template: Option<TemplateSpec>,
+    /// Type, labels and annotations of the target, as far as no template makes them.
+    pub meta: TargetMeta,
+    /// What may be done to the target.
+    pub creation: CreationPolicy,
+    /// What happens when sources are gone.
+    pub deletion: DeletionPolicy,
+    /// When the target is written again.
+    pub refresh: RefreshPolicy,
+}
+
+/// The name under which a program gave the engine a provider: `SecretStore/shop/vault`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ProviderKey(String);
+
+/// One key of the target.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct DataEntry {
+    /// The key. The engine checks it.
+    pub secret_key: String,
+    /// The provider.
+    pub provider: ProviderKey,
+    /// The object.
+    pub remote: RemoteRef,
+    /// The property of the object; `None` takes it whole.
+    pub property: Option<String>,
+    /// What is done to the value.
+    pub rules: ValueRules,
+}
+
+/// Many keys of the target at once.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct DataFrom {
+    /// The provider.
+    pub provider: ProviderKey,
+    /// What is taken.
+    pub selection: Selection,
+    /// How remote names become keys.
+    pub conversion: KeyConversion,
+    /// What is done to each value.
+    pub rules: ValueRules,
+}
+
+/// What a `dataFrom` entry takes.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum Selection {
+    /// The members of one object.
+    Extract {
+        /// The object.
+        remote: RemoteRef,
+        /// The property that holds the members; `None` takes those of the object itself.
+        property: Option<String>,
+    },
+    /// Each object that matches, whole.
+    Find(Query),
+}
+
+/// What is done to a value before it becomes the target's.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ValueRules {
+    /// How it is decoded.
+    pub decoding: DecodingStrategy,
+    /// What a NUL byte in it means.
+    pub null_bytes: NullBytePolicy,
+}
+
+/// How the target is made from the data (`target.template`).
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct TemplateSpec {
+    /// Whether the data's own keys stay beside the template's (`mergePolicy: Merge`).
+    pub merge: bool,
+    /// Template text of each key.
+    pub data: BTreeMap<String, String>,
+    /// Template text of each label.
+    pub labels: BTreeMap<String, String>,
+    /// Template text of each annotation.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Which entry of a spec something is about, as `Display`: `spec.data[0] (key: app/db)`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Origin(String);
+
+impl SyncSpec {
+    /// A sync without sources, under the default policies.
+    pub fn new(owner: OwnerId, target: TargetRef) -> Self {
+        Self {
+            owner,
+            target,
+            data_from: Vec::new(),
+            data: Vec::new(),
+            template: None,
+            meta: TargetMeta::default(),
+            creation: CreationPolicy::default(),
+            deletion: DeletionPolicy::default(),
+            refresh: RefreshPolicy::default(),
+        }
+    }
+
+    /// Adds a key.
+    #[must_use]
+    pub fn with_data(mut self, entry: DataEntry) -> Self {
+        self.data.push(entry);
+        self
+    }
+
+    /// Adds many keys at once.
+    #[must_use]
+    pub fn with_data_from(mut self, entry: DataFrom) -> Self {
+        self.data_from.push(entry);
+        self
+    }
+
+    /// Sets the template.
+    #[must_use]
+    pub fn with_template(mut self, template: Option<TemplateSpec>) -> Self {
+        self.template = template;
+        self
+    }
+
+    /// Sets type, labels and annotations.
+    #[must_use]
+    pub fn with_meta(mut self, meta: TargetMeta) -> Self {
+        self.meta = meta;
+        self
+    }
+
+    /// Sets the policies.
+    #[must_use]
+    pub fn with_policies(mut self, creation: CreationPolicy, deletion: DeletionPolicy, refresh: RefreshPolicy) -> Self {
+        (self.creation, self.deletion, self.refresh) = (creation, deletion, refresh);
+        self
+    }
+}
+
+impl ProviderKey {
+    /// Any text that the program chooses.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl DataEntry {
+    /// A key that takes an object whole.
+    pub fn new(secret_key: impl Into<String>, provider: ProviderKey, remote: RemoteRef) -> Self {
+        Self { secret_key: secret_key.into(), provider, remote, property: None, rules: ValueRules::default() }
+    }
+
+    /// Takes a property of the object.
+    #[must_use]
+    pub fn with_property(mut self, property: impl Into<String>) -> Self {
+        self.property = Some(property.into());
+        self
+    }
+
+    /// Sets what is done to the value.
+    #[must_use]
+    pub fn with_rules(mut self, rules: ValueRules) -> Self {
+        self.rules = rules;
+        self
+    }
+}
+
+impl DataFrom {
+    /// The members of one object.
+    pub fn extract(provider: ProviderKey, remote: RemoteRef) -> Self {
+        Self::new(provider, Selection::Extract { remote, property: None })
+    }
+
+    /// Each object that matches.
+    pub fn find(provider: ProviderKey, query: Query) -> Self {
+        Self::new(provider, Selection::Find(query))
+    }
+
+    /// A selection with default rules.
+    pub fn new(provider: ProviderKey, selection: Selection) -> Self {
+        Self { provider, selection, conversion: KeyConversion::default(), rules: ValueRules::default() }
+    }
+
+    /// Sets how names become keys.
+    #[must_use]
+    pub fn with_conversion(mut self, conversion: KeyConversion) -> Self {
+        self.conversion = conversion;
+        self
+    }
+
+    /// Sets what is done to each value.
+    #[must_use]
+    pub fn with_rules(mut self, rules: ValueRules) -> Self {
+        self.rules = rules;
+        self
+    }
+}
+
+impl ValueRules {
+    /// Decoding and NUL bytes.
+    pub fn new(decoding: DecodingStrategy, null_bytes: NullBytePolicy) -> Self {
+        Self { decoding, null_bytes }
+    }
+}
+
+impl Origin {
+    pub(crate) fn data(index: usize, entry: &DataEntry) -> Self {
+        Self(format!("spec.data[{index}] (key: {})", entry.remote.key))
+    }
+
+    pub(crate) fn data_from(index: usize, entry: &DataFrom) -> Self {
+        Self(match &entry.selection {
+            Selection::Extract { remote, .. } => format!("spec.dataFrom[{index}].extract (key: {})", remote.key),
+            Selection::Find(_) => format!("spec.dataFrom[{index}].find"),
+        })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
