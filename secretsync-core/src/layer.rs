@@ -1,0 +1,51 @@
+//! Policies around a provider, each a [`Provider`] itself, stacked by one function in the one legal order.
+//!
+//! Outermost first: *coalesce*, *retry*, *limit*, *timeout*. A retry inside a shared read happens once for all who wait; a pause between two attempts
+//! holds no slot of the limit; the timeout bounds one attempt, so waiting for a slot is no failure.
+
+mod coalesce;
+mod limit;
+mod retry;
+mod timeout;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use coalesce::{Coalesce, Expectation};
+pub use limit::Limit;
+pub use retry::{Retrying, RetrySettings};
+pub use timeout::Timeout;
+
+use crate::provider::Provider;
+
+/// The settings of the layers around one provider.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct LayerSettings {
+    /// How many calls are under way at once at most.
+    pub concurrency: NonZeroUsize,
+    /// The bound of one attempt.
+    pub timeout: Duration,
+    /// How often and when a read is tried again.
+    pub retry: RetrySettings,
+}
+
+impl Default for LayerSettings {
+    /// 32 calls at once, 30 s for an attempt, three retries within seconds.
+    fn default() -> Self {
+        Self {
+            concurrency: NonZeroUsize::new(32).expect("32 is not zero"),
+            timeout: Duration::from_secs(30),
+            retry: RetrySettings::default(),
+        }
+    }
+}
+
+/// Puts every layer around a provider.
+pub fn stack(provider: Arc<dyn Provider>, settings: &LayerSettings) -> Coalesce {
+    let timed = Timeout::new(provider, settings.timeout);
+    let limited = Limit::new(Arc::new(timed), settings.concurrency);
+    let retrying = Retrying::new(Arc::new(limited), settings.retry.clone());
+    Coalesce::new(Arc::new(retrying))
+}

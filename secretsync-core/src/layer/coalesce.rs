@@ -1,0 +1,207 @@
+//! Many dependents, one read.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, join_all};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{ObjectRef, Read};
+use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+
+/// Shares one read among all who want the object at the same time, and among all who [expect](Self::expect) it.
+///
+/// An answer is kept while somebody waits for it or is still expected to ask, and dropped with the last of them, so nothing is served that is older
+/// than the moment at which its dependents became due. Issuing reads pass through, one each.
+pub struct Coalesce {
+    inner: Arc<dyn Provider>,
+    flights: Arc<Mutex<HashMap<ObjectRef, Flight>>>,
+}
+
+type Batch = Shared<BoxFuture<'static, Arc<[Result<Fetched>]>>>;
+
+/// One object that is being read or was read.
+#[derive(Default)]
+struct Flight {
+    /// Who will still ask.
+    expected: usize,
+    /// Who is waiting now.
+    waiting: usize,
+    /// The read, and the object's place in it; `None` until somebody asks.
+    read: Option<(Batch, usize)>,
+}
+
+impl Coalesce {
+    /// Shares the reads of `inner`.
+    pub fn new(inner: Arc<dyn Provider>) -> Self {
+        Self { inner, flights: Arc::default() }
+    }
+
+    /// The provider below, for a read that must not be shared.
+    pub fn inner(&self) -> &Arc<dyn Provider> {
+        &self.inner
+    }
+
+    /// Announces one later fetch of each object, so that its answer serves all who announced it. The announcement ends with the fetch or the drop of
+    /// the returned value, whichever is first.
+    pub fn expect(&self, objects: impl IntoIterator<Item = ObjectRef>) -> Expectation {
+        let objects: Vec<_> = objects.into_iter().filter(|object| object.read() == Read::Repeatable).collect();
+        let mut flights = lock(&self.flights);
+        for object in &objects {
+            flights.entry(object.clone()).or_default().expected += 1;
+        }
+        drop(flights);
+        Expectation { flights: Arc::clone(&self.flights), objects }
+    }
+
+    /// Joins the flights of the objects; starts one read for those that have none.
+    fn board(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Seat> {
+        let mut flights = lock(&self.flights);
+        let fresh: Vec<_> = objects
+            .iter()
+            .filter(|object| flights.get(*object).is_none_or(|flight| flight.read.is_none()))
+            .cloned()
+            .collect();
+        let batch = (!fresh.is_empty()).then(|| self.start(fresh.clone(), options.clone()));
+        let places: HashMap<_, _> = fresh.iter().enumerate().map(|(place, object)| (object, place)).collect();
+        objects
+            .iter()
+            .map(|object| {
+                let flight = flights.entry(object.clone()).or_default();
+                flight.waiting += 1;
+                if let (None, Some(batch), Some(&place)) = (&flight.read, &batch, places.get(object)) {
+                    flight.read = Some((batch.clone(), place));
+                }
+                let read = flight.read.clone().expect("every object is in a flight or in the new batch");
+                Seat { flights: Arc::clone(&self.flights), object: object.clone(), read }
+            })
+            .collect()
+    }
+
+    fn start(&self, objects: Vec<ObjectRef>, options: FetchOptions) -> Batch {
+        let inner = Arc::clone(&self.inner);
+        async move { fetch_all(inner.as_ref(), &objects, &options).await.into() }.boxed().shared()
+    }
+}
+
+/// Fetches and makes sure that there are as many answers as questions: a missing one must not shift its neighbours.
+async fn fetch_all(provider: &dyn Provider, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
+    let answers = provider.fetch(objects, options).await;
+    if answers.len() == objects.len() {
+        return answers;
+    }
+    let given = answers.len();
+    let defect = |object: &ObjectRef| {
+        let detail = format!("the provider gave {given} answers to {} questions", objects.len());
+        Err(Error::new(ErrorKind::Internal, "read").on(format!("`{object}`")).because(detail))
+    };
+    objects.iter().map(defect).collect()
+}
+
+/// A place in a flight: its drop, also that of a cancelled waiter, lets the answer go when nobody else needs it.
+struct Seat {
+    flights: Arc<Mutex<HashMap<ObjectRef, Flight>>>,
+    object: ObjectRef,
+    read: (Batch, usize),
+}
+
+impl Seat {
+    async fn answer(self) -> Result<Fetched> {
+        let (batch, place) = &self.read;
+        batch.clone().await[*place].clone()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        leave(&self.flights, &self.object, |flight| flight.waiting -= 1);
+    }
+}
+
+/// An announcement of later fetches; see [`Coalesce::expect`].
+#[must_use = "dropping it ends the announcement"]
+pub struct Expectation {
+    flights: Arc<Mutex<HashMap<ObjectRef, Flight>>>,
+    objects: Vec<ObjectRef>,
+}
+
+impl Drop for Expectation {
+    fn drop(&mut self) {
+        for object in &self.objects {
+            leave(&self.flights, object, |flight| flight.expected -= 1);
+        }
+    }
+}
+
+impl fmt::Debug for Expectation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expectation").field("objects", &self.objects).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Coalesce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coalesce").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+fn lock(flights: &Mutex<HashMap<ObjectRef, Flight>>) -> MutexGuard<'_, HashMap<ObjectRef, Flight>> {
+    // The map is consistent between any two statements that hold the lock, so a panic elsewhere does not spoil it.
+    flights.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn leave(flights: &Mutex<HashMap<ObjectRef, Flight>>, object: &ObjectRef, change: impl FnOnce(&mut Flight)) {
+    let mut flights = lock(flights);
+    if let Entry::Occupied(mut entry) = flights.entry(object.clone()) {
+        change(entry.get_mut());
+        let flight = entry.get();
+        if flight.expected == 0 && flight.waiting == 0 {
+            let gone = entry.remove();
+            // Wiping a large answer takes time: not under the lock.
+            drop(flights);
+            drop(gone);
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Provider for Coalesce {
+    fn info(&self) -> &ProviderInfo {
+        self.inner.info()
+    }
+
+    fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
+        self.inner.address(reference)
+    }
+
+    async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
+        let (shared, issuing): (Vec<_>, Vec<_>) = objects.iter().cloned().partition(|object| object.read() == Read::Repeatable);
+        let seats = self.board(&shared, options);
+        let issued = fetch_all(self.inner.as_ref(), &issuing, options);
+        let (shared, issued) = futures::join!(join_all(seats.into_iter().map(Seat::answer)), issued);
+        let (mut shared, mut issued) = (shared.into_iter(), issued.into_iter());
+        let next = |object: &ObjectRef| if object.read() == Read::Repeatable { shared.next() } else { issued.next() };
+        objects.iter().filter_map(next).collect()
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Found>> {
+        self.inner.find(query).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.inner.check().await
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        self.inner.leases()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

@@ -1,0 +1,77 @@
+//! The bound of one attempt.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::object::ObjectRef;
+use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+
+/// Ends a call that takes too long with [`ErrorKind::Unavailable`].
+#[derive(Debug)]
+pub struct Timeout {
+    inner: Arc<dyn Provider>,
+    bound: Duration,
+}
+
+impl Timeout {
+    /// Bounds each call to `bound`; [`FetchOptions::timeout`] overrides it for a fetch.
+    pub fn new(inner: Arc<dyn Provider>, bound: Duration) -> Self {
+        Self { inner, bound }
+    }
+
+    fn expired(&self, operation: &'static str, bound: Duration) -> Error {
+        let name = &self.inner.info().name;
+        Error::new(ErrorKind::Unavailable, operation)
+            .on(format!("from {name}"))
+            .because(format!("no answer within {bound:?}"))
+            .with_hint(Hint::new(Code::ProviderUnavailable, "check that the provider's server is reachable and not overloaded"))
+    }
+
+    async fn within<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        match tokio::time::timeout(self.bound, call).await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.expired(operation, self.bound)),
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Provider for Timeout {
+    fn info(&self) -> &ProviderInfo {
+        self.inner.info()
+    }
+
+    fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
+        self.inner.address(reference)
+    }
+
+    async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
+        let bound = options.timeout.unwrap_or(self.bound);
+        match tokio::time::timeout(bound, self.inner.fetch(objects, options)).await {
+            Ok(answers) => answers,
+            Err(_) => objects.iter().map(|_| Err(self.expired("read", bound))).collect(),
+        }
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Found>> {
+        self.within("find objects", self.inner.find(query)).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.within("check the connection", self.inner.check()).await
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        self.inner.leases()
+    }
+
+    async fn close(&self) {
+        // A provider that cannot say goodbye in time is left behind; its sessions end by themselves.
+        drop(tokio::time::timeout(self.bound, self.inner.close()).await);
+    }
+}
