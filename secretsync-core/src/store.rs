@@ -219,5 +219,8 @@ pub enum Removed {
 
 /// The error for a target that somebody else holds. `target` names its kind too: "Secret `shop/db`".
 pub fn not_owned(target: impl fmt::Display, holder: &str, advice: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::NotOwned, "write").on(target).because(format!("it belongs to {holder}")).with_hint(Hint::new(Code::NotOwned, advice))
+    Error::new(ErrorKind::NotOwned, "write")
+        .on(target)
+        .because(format!("it belongs to {holder}"))
+        .with_hint(Hint::new(Code::NotOwned, advice))
 }
