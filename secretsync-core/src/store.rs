@@ -1,16 +1,18 @@
 //! Where secrets are written to.
 
-// mod directory;
+mod directory;
 // mod env_file;
+mod file;
 // mod manifest;
 mod observed;
+mod share;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
 
-// pub use directory::DirectoryStore;
+pub use directory::DirectoryStore;
 // pub use env_file::EnvFileStore;
 // pub use manifest::ManifestStore;
 pub use observed::{Holder, KeyState, Observed, Present};
