@@ -211,6 +211,13 @@ impl Folder {
         }
     }
 
+    /// Brings everything that was written on this file system to the disk.
+    pub(super) fn sync_everything(&self) -> Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.fd).map_err(|errno| failed("write", &self.path, errno))?;
+        Ok(())
+    }
+
     /// Takes this folder for one run at a time, until the handle is dropped. `false` if another run has it.
     pub(super) fn lock(&self) -> Result<bool> {
         match rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
