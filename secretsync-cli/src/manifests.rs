@@ -77,7 +77,7 @@ impl Manifests {
             let documents = yaml::parse_documents(&text, &yaml::Limits::default()).map_err(|error| unparsable(&file, error))?;
             for document in documents {
                 let place = Place { file: file.clone(), line: document.line() };
-                found.add(document.into_json(), &place, default_namespace, &mut seen)?;
+                found.add(document.to_json(), &place, default_namespace, &mut seen)?;
             }
         }
         Ok(found)
