@@ -1,5 +1,6 @@
 //! What all reads of one identity share: the connections and the token, resolved late and replaced when they die.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,6 @@ use crate::config::{Authorities, Settings};
 use crate::error::Failure;
 
 /// One identity at one server.
-#[derive(Debug)]
 pub(crate) struct Session {
     settings: Settings,
     credentials: Arc<dyn CredentialSource>,
@@ -198,6 +198,13 @@ impl Session {
         tracing::debug!(store = %self.settings.origin, "replaced a token that is no longer accepted");
         state.live = Some(Arc::clone(&fresh));
         Ok(fresh)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The source of credentials is somebody else's, and may show what it holds.
+        f.debug_struct("Session").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,8 @@ use store::{Token, assert_absent, content, failure, provider, read, read_ref};
 const LOOKUP: &str = "/v1/auth/token/lookup-self";
 
 fn kv2(data: &serde_json::Value) -> serde_json::Value {
-    let metadata = json!({"version": 3, "created_time": "2026-01-02T03:04:05.6Z", "deletion_time": "", "destroyed": false});
+    let metadata =
+        json!({"version": 3, "created_time": "2026-01-02T03:04:05.6Z", "deletion_time": "", "destroyed": false});
     json!({"request_id": "r", "lease_id": "", "data": {"data": data, "metadata": metadata}})
 }
 
@@ -101,7 +102,9 @@ async fn the_look_up_of_the_token_goes_to_the_namespace_of_the_identity() {
 async fn state_is_sent_along_only_where_the_store_asks_for_it() {
     let server = MockServer::start().await;
     Mock::given(path("/v1/kv/data/a"))
-        .respond_with(ResponseTemplate::new(200).insert_header("X-Vault-Index", "state1").set_body_json(kv2(&json!({}))))
+        .respond_with(
+            ResponseTemplate::new(200).insert_header("X-Vault-Index", "state1").set_body_json(kv2(&json!({}))),
+        )
         .mount(&server)
         .await;
     for (more, index, forward) in [
@@ -163,7 +166,8 @@ async fn the_pause_that_the_server_asks_for_is_passed_on() {
     ] {
         let server = MockServer::start().await;
         let response = ResponseTemplate::new(status).set_body_string(r#"{"errors":[]}"#);
-        let response = header.into_iter().fold(response, |response, value| response.insert_header("retry-after", value));
+        let response =
+            header.into_iter().fold(response, |response, value| response.insert_header("retry-after", value));
         Mock::given(path("/v1/kv/data/a")).respond_with(response).mount(&server).await;
         let error = read(&*at(&server).await, "a").await.unwrap_err();
         assert_eq!(error.retry(), expected, "{status} {header:?}");
@@ -241,7 +245,10 @@ async fn a_strange_form_is_an_error_and_never_an_empty_secret() {
 async fn a_leased_credential_is_given_back_and_refused() {
     let server = MockServer::start().await;
     let issued = json!({"lease_id": "database/creds/app/x\"y", "data": {"password": "hunter2"}});
-    Mock::given(path("/v1/database/creds/app")).respond_with(ResponseTemplate::new(200).set_body_json(issued)).mount(&server).await;
+    Mock::given(path("/v1/database/creds/app"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(issued))
+        .mount(&server)
+        .await;
     Mock::given(method("POST"))
         .and(path("/v1/sys/leases/revoke"))
         .and(header("x-vault-token", "t"))
@@ -277,9 +284,37 @@ async fn a_thousand_refusals_cost_one_look_at_the_token() {
 }
 
 #[tokio::test]
+async fn a_dead_token_is_replaced_once_by_the_freshly_resolved_one() {
+    let server = MockServer::start().await;
+    let refused = || ResponseTemplate::new(403).set_body_string(r#"{"errors":[]}"#);
+    Mock::given(header("x-vault-token", "old")).respond_with(refused()).mount(&server).await;
+    Mock::given(header("x-vault-token", "new"))
+        .and(path("/v1/kv/data/a"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(kv2(&json!({"a": 1}))))
+        .mount(&server)
+        .await;
+    let token = Token::new("old");
+    let provider = provider(&server.uri(), &token, json!({"path": "kv"})).await;
+    failure(read(&*provider, "a").await, ErrorKind::Unauthenticated, Code::VaultTokenInvalid);
+    token.rotate("new");
+    assert_eq!(content(read(&*provider, "a").await), json!({"a": 1}));
+    let asked = token.asked();
+    assert_eq!(content(read(&*provider, "a").await), json!({"a": 1}));
+    assert_eq!(token.asked(), asked, "a living token is not resolved again");
+    provider.close().await;
+    assert!(
+        server.received_requests().await.unwrap().iter().all(|request| request.method.as_str() == "GET"),
+        "revoked"
+    );
+}
+
+#[tokio::test]
 async fn redirects_stay_on_the_server_that_was_asked() {
     let (server, other) = (MockServer::start().await, MockServer::start().await);
-    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200).set_body_json(kv2(&json!({})))).mount(&other).await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(kv2(&json!({}))))
+        .mount(&other)
+        .await;
     let to = |status: u16, target: String| ResponseTemplate::new(status).insert_header("location", target);
     let mock = |from: &str, response| Mock::given(path(format!("/v1/kv/data/{from}"))).respond_with(response);
     mock("here", to(307, "/v1/kv/data/there".to_owned())).mount(&server).await;
@@ -322,8 +357,7 @@ async fn an_answer_that_ends_in_the_middle_is_no_answer() {
     for cut in [whole[..whole.len() - 1].to_owned(), whole[..20].to_owned(), chunked, gone, String::new()] {
         let server = raw(cut.clone().into_bytes()).await;
         let provider = provider(&server, &Token::new("t"), json!({"path": "kv"})).await;
-        let (text, _) =
-            failure(read(&*provider, "a").await, ErrorKind::Unavailable, Code::ProviderUnavailable);
+        let (text, _) = failure(read(&*provider, "a").await, ErrorKind::Unavailable, Code::ProviderUnavailable);
         assert!(!text.contains("hunter2"), "{text}");
     }
 }
@@ -379,7 +413,9 @@ async fn a_missing_or_unusable_credential_is_named_and_nothing_is_sent() {
 async fn one_failure_does_not_spoil_its_neighbours() {
     let server = MockServer::start().await;
     for n in [0, 2] {
-        let response = ResponseTemplate::new(200).set_body_json(kv2(&json!({ "n": n }))).set_delay(Duration::from_millis(20 - n * 10));
+        let response = ResponseTemplate::new(200)
+            .set_body_json(kv2(&json!({ "n": n })))
+            .set_delay(Duration::from_millis(20 - n * 10));
         Mock::given(path(format!("/v1/kv/data/{n}"))).respond_with(response).mount(&server).await;
     }
     Mock::given(path("/v1/kv/data/1")).respond_with(ResponseTemplate::new(500)).mount(&server).await;
@@ -395,7 +431,10 @@ async fn one_failure_does_not_spoil_its_neighbours() {
 #[tokio::test]
 async fn version_1_reads_the_path_of_the_key() {
     let server = MockServer::start().await;
-    Mock::given(path("/v1/a/data/b")).respond_with(ResponseTemplate::new(200).set_body_json(kv1(&json!({"x": "y"})))).mount(&server).await;
+    Mock::given(path("/v1/a/data/b"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(kv1(&json!({"x": "y"}))))
+        .mount(&server)
+        .await;
     let provider = provider(&server.uri(), &Token::new("t"), json!({"version": "v1"})).await;
     assert_eq!(content(read(&*provider, "/a/data//b/").await), json!({"x": "y"}));
     assert!(!provider.info().versions);

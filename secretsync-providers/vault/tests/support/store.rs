@@ -1,4 +1,5 @@
 //! A store for tests: its configuration, and a Secret with its token that a test can rotate.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::sync::{Arc, Mutex};
 
@@ -6,8 +7,8 @@ use async_trait::async_trait;
 use secretsync_core::error::{Code, Error, ErrorKind, Result, chain};
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
-    BuildContext, CredentialRef, CredentialSource, FetchOptions, Fetched, Provider, ProviderFactory, RawConfig, RemoteRef,
-    StoreOrigin,
+    BuildContext, CredentialRef, CredentialSource, FetchOptions, Fetched, Provider, ProviderFactory, RawConfig,
+    RemoteRef, StoreOrigin,
 };
 use secretsync_core::secret::{Payload, Secret, SecretValue};
 use secretsync_provider_vault::VaultFactory;
@@ -27,10 +28,6 @@ impl Token {
 
     pub(crate) fn rotate(&self, text: &str) {
         text.clone_into(&mut self.text.lock().unwrap());
-    }
-
-    pub(crate) fn text(&self) -> String {
-        self.text.lock().unwrap().clone()
     }
 
     /// How often it was resolved.
