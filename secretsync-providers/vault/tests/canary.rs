@@ -1,4 +1,5 @@
 //! A marked token, value and body go through everything; nothing that can be printed shows them.
+#![allow(clippy::panic, clippy::unwrap_in_result, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
 use std::io;

@@ -1,4 +1,5 @@
 //! What can be wrong between us and the server's certificate, told apart.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
 //! Against scripted answers: exact requests, and what a healthy server does not do.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -279,8 +280,7 @@ async fn a_thousand_refusals_cost_one_look_at_the_token() {
     for answer in provider.fetch(&objects, &FetchOptions::default()).await {
         failure(answer, ErrorKind::Unauthenticated, Code::VaultTokenInvalid);
     }
-    let reads = server.received_requests().await.unwrap().len() - 1;
-    assert!(reads <= 32, "{reads} reads were sent with a token known to be dead");
+    assert_eq!(token.asked(), 2, "the Secret was read again once");
 }
 
 #[tokio::test]
@@ -297,6 +297,10 @@ async fn a_dead_token_is_replaced_once_by_the_freshly_resolved_one() {
     let provider = provider(&server.uri(), &token, json!({"path": "kv"})).await;
     failure(read(&*provider, "a").await, ErrorKind::Unauthenticated, Code::VaultTokenInvalid);
     token.rotate("new");
+    // A verdict on a token stands for some seconds.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    tokio::time::resume();
     assert_eq!(content(read(&*provider, "a").await), json!({"a": 1}));
     let asked = token.asked();
     assert_eq!(content(read(&*provider, "a").await), json!({"a": 1}));
