@@ -3,4 +3,5 @@
 
 pub mod engine;
 pub mod json;
+pub mod regex;
 pub mod yaml;
