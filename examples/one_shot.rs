@@ -17,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
         .find(|line| line.contains("AGE-SECRET-KEY-"))
         .unwrap_or_default()
         .trim();
-    let context = BuildContext::new(StoreOrigin::cluster("demo"), Arc::new(NoCredentials))
+    let context = BuildContext::new(StoreOrigin::cluster("demo"), Arc::new(NoCredentials::default()))
         .with_ambient(Some(Ambient::new(move |name| (name == "SOPS_AGE_KEY").then(|| key.into()))))
         .with_base(Some(concat!(env!("CARGO_MANIFEST_DIR"), "/quickstart").into()));
     let config = RawConfig::from_json(r#"{"source": {"path": "secrets.enc.yaml"}}"#);
