@@ -1,7 +1,7 @@
 //! Where secrets are written to.
 
 mod directory;
-// mod env_file;
+mod env_file;
 mod file;
 // mod manifest;
 mod observed;
@@ -13,7 +13,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use directory::DirectoryStore;
-// pub use env_file::EnvFileStore;
+pub use env_file::EnvFileStore;
 // pub use manifest::ManifestStore;
 pub use observed::{Holder, KeyState, Observed, Present};
 

@@ -4,5 +4,7 @@
 
 #[path = "stores/directory.rs"]
 mod directory;
+#[path = "stores/env_file.rs"]
+mod env_file;
 #[path = "stores/support.rs"]
 mod support;

@@ -50,6 +50,8 @@ pub(super) struct Stamp {
     inode: u64,
     size: i64,
     modified: (i64, u64),
+    /// Moves with the mode too.
+    changed: (i64, u64),
 }
 
 impl Folder {
@@ -247,6 +249,7 @@ impl Stamp {
             inode: stat.st_ino as u64,
             size: stat.st_size as i64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as u64),
         }
     }
 }

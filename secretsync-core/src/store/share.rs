@@ -75,9 +75,7 @@ impl Shares {
 
     /// Fails where a write of `keys` would touch what another sync holds: the whole target, or one of the keys.
     pub(super) fn refuse(&self, place: &str, owner: &OwnerId, keys: &BTreeSet<SecretKey>) -> Result<()> {
-        if let Some(other) = self.sole_holder_but(owner) {
-            return Err(not_owned(place, &external_secret(other), advice(place, owner, other)));
-        }
+        self.refuse_target(place, owner)?;
         let text = owner.to_string();
         let taken =
             |(other, share): (&String, &Share)| Some((other.clone(), share.keys.intersection(keys).next()?.clone()));
@@ -87,6 +85,14 @@ impl Shares {
                 .on(format!("key `{key}` of {place} for ExternalSecret `{owner}`"))
                 .because(format!("it belongs to {}", external_secret(&other)))
                 .with_hint(Hint::new(Code::NotOwned, advice(place, owner, &other)))),
+        }
+    }
+
+    /// Fails where another sync holds the whole target.
+    pub(super) fn refuse_target(&self, place: &str, owner: &OwnerId) -> Result<()> {
+        match self.sole_holder_but(owner) {
+            Some(other) => Err(not_owned(place, &external_secret(other), advice(place, owner, other))),
+            None => Ok(()),
         }
     }
 
