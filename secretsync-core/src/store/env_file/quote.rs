@@ -7,7 +7,7 @@
 //! | with `'` and without `" \ $` and back quote | `KEY="value"` | nobody |
 //! | all else: `'` beside one of these, or a `\` at the end | `KEY="value"`, each of them after a `\` | see below |
 //!
-//! Compared were dash, bash, python-dotenv 1.2, dotenv 17 and `--env-file` of Node 20, godotenv 1.5 and compose-go 2.16. `sh` always reads the value. Of the
+//! Compared were dash, bash, python-dotenv 1.2, dotenv 18 and `--env-file` of Node 20, godotenv 1.5 and compose-go 2.16. `sh` always reads the value. Of the
 //! last form `"` and `\` are read by python-dotenv and compose, `$` by godotenv and compose, a back quote by godotenv, and a `\` at the end by python-dotenv and
 //! compose, so a value that must be the same everywhere should not need it. A carriage return is kept by `sh` and compose alone.
 
@@ -46,17 +46,22 @@ pub(super) fn unquote(text: &str) -> Option<(Zeroizing<String>, usize)> {
         let end = text.find(|c| !is_plain(c)).unwrap_or(text.len());
         return (end > 0).then(|| (Zeroizing::new(text[..end].to_owned()), end));
     };
-    let mut value = Zeroizing::new(String::with_capacity(rest.len()));
-    let mut chars = rest.char_indices();
-    while let Some((at, c)) = chars.next() {
+    let mut escaped = false;
+    let end = rest.find(|c| {
+        let closes = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        closes
+    })?;
+    let mut value = Zeroizing::new(String::with_capacity(end));
+    let mut chars = rest[..end].chars();
+    while let Some(c) = chars.next() {
         match c {
-            '"' => return Some((value, at + 2)),
-            '\\' => value.push(chars.next().map(|(_, c)| c).filter(|c| is_special(*c))?),
+            '\\' => value.push(chars.next().filter(|c| is_special(*c))?),
             '$' | '`' => return None,
             other => value.push(other),
         }
     }
-    None
+    Some((value, end + 2))
 }
 
 fn is_plain(c: char) -> bool {
