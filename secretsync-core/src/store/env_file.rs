@@ -10,14 +10,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use rustix::io::Errno;
 
 use self::document::{Damage, Document, SectionId};
 use self::stage::{Change, Claim};
-use super::file::{Folder, Stamp, blocking, failed, replace};
+use super::file::{SingleFile, Stamp, blocking};
 use super::share::{Share, Shares};
 use super::{Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetRef, Write, not_owned};
-use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::error::{Code, Result};
 use crate::secret::{Fingerprint, SecretKey};
 
 /// One env file (dotenv) for all targets: each key is a variable.
@@ -45,7 +44,7 @@ use crate::secret::{Fingerprint, SecretKey};
 pub struct EnvFileStore(Arc<Inner>);
 
 struct Inner {
-    path: PathBuf,
+    file: SingleFile,
     state: Mutex<State>,
 }
 
@@ -67,13 +66,13 @@ struct Current {
 impl EnvFileStore {
     /// A store that writes `path`. Nothing is read or created yet; the folder that it lies in must exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Inner { path: path.into(), state: Mutex::default() }))
+        Self(Arc::new(Inner { file: SingleFile::new(path.into()), state: Mutex::default() }))
     }
 }
 
 impl fmt::Debug for EnvFileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnvFileStore").field("path", &self.0.path).finish_non_exhaustive()
+        f.debug_struct("EnvFileStore").field("path", &self.0.file.path()).finish_non_exhaustive()
     }
 }
 
@@ -91,14 +90,14 @@ impl Store for EnvFileStore {
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
         let (id, claim) = self.0.claim(write)?;
         let (inner, owner, values) =
-            (Arc::clone(&self.0), write.owner.clone(), stage::check_values(&self.0.path, write));
+            (Arc::clone(&self.0), write.owner.clone(), stage::check_values(self.0.file.path(), write));
         blocking(move || inner.admit(&id, &owner, claim)).await?;
         values
     }
 
     async fn apply(&self, write: &Write<'_>) -> Result<Applied> {
         let (id, claim) = self.0.claim(write)?;
-        stage::check_values(&self.0.path, write)?;
+        stage::check_values(self.0.file.path(), write)?;
         let (inner, owner, change) = (Arc::clone(&self.0), write.owner.clone(), Change::of(write));
         blocking(move || {
             inner.admit(&id, &owner, claim)?;
@@ -167,63 +166,37 @@ impl Inner {
         if staged.is_empty() {
             return Ok(());
         }
-        let (folder, name) = self.place_of_file()?;
-        let folder = folder.ok_or_else(|| failed("write", &self.path, Errno::NOENT))?;
         // Read again, so that what others wrote meanwhile stays.
-        let before = folder.read(name)?;
+        let before = self.file.read()?;
         let mut document = before.as_ref().map(|content| self.parse(&content.bytes)).transpose()?.unwrap_or_default();
         for (id, change) in &staged {
             change.apply(&mut document, id);
         }
         self.check_conflicts(&mut document, |id| staged.contains_key(id))?;
-        let text = document.text();
-        if before.is_some_and(|before| before.private && before.bytes.as_slice() == text.as_bytes()) {
-            return Ok(());
-        }
-        replace(&folder, name, text.as_bytes())
+        self.file.update(before.as_ref(), document.text().as_bytes())
     }
 
     /// The file, or `None` if there is none.
     fn read(&self, state: &mut State) -> Result<Option<Arc<Current>>> {
-        let (Some(folder), name) = self.place_of_file()? else { return Ok(None) };
-        if let (Some((stamp, seen)), Some(now)) = (&state.seen, folder.stamp(name)?)
+        if let (Some((stamp, seen)), Some(now)) = (&state.seen, self.file.stamp()?)
             && *stamp == now
         {
             return Ok(Some(Arc::clone(seen)));
         }
-        let Some(content) = folder.read(name)? else { return Ok(None) };
-        let document = self.parse(&content.bytes)?;
-        let current = Arc::new(Current { document, private: content.private });
+        let Some(content) = self.file.read()? else { return Ok(None) };
+        let current = Arc::new(Current { document: self.parse(&content.bytes)?, private: content.private });
         state.seen = Some((content.stamp, Arc::clone(&current)));
         Ok(Some(current))
     }
 
-    /// The folder that the file lies in, if it exists, and the file's name.
-    fn place_of_file(&self) -> Result<(Option<Folder>, &str)> {
-        let name = self.path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidConfig, "use")
-                .on(format!("`{}` as an env file", self.path.display()))
-                .because("it does not end in the name of a file, in UTF-8")
-                .with_hint(Hint::new(Code::TargetUnwritable, "give the path of a file"))
-        })?;
-        Ok((Folder::open(self.path.parent().unwrap_or(&self.path))?, name))
-    }
-
     fn parse(&self, bytes: &[u8]) -> Result<Document> {
-        let text = std::str::from_utf8(bytes).map_err(|_| self.damaged(&Damage(1, "the file is not UTF-8")))?;
-        Document::parse(text).map_err(|damage| self.damaged(&damage))
-    }
-
-    fn damaged(&self, Damage(line, what): &Damage) -> Error {
-        Error::new(ErrorKind::InvalidData, "read")
-            .on(format!("`{}`", self.path.display()))
-            .because(format!("line {line}: {what}"))
-            .with_hint(Hint::new(Code::TargetUnwritable, "mend the line, or choose another file: nothing was changed"))
+        let text = std::str::from_utf8(bytes).map_err(|_| self.file.damaged(1, "the file is not UTF-8"))?;
+        Document::parse(text).map_err(|Damage(line, what)| self.file.damaged(line, what))
     }
 
     /// What messages call a target.
     fn place(&self, target: &TargetRef) -> String {
-        format!("the section of Secret `{target}` in `{}`", self.path.display())
+        format!("the section of Secret `{target}` in `{}`", self.file.path().display())
     }
 }
 

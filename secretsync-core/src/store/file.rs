@@ -1,6 +1,7 @@
 //! Folders by handle and atomic writes: nothing below a folder that the user named is opened through a symbolic link.
 
 mod failure;
+mod single;
 mod staging;
 
 use std::ffi::CStr;
@@ -14,6 +15,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 pub(super) use failure::{blocking, failed, refused};
+pub(super) use single::SingleFile;
 pub(super) use staging::{Staging, leftovers, replace};
 
 use crate::error::Result;

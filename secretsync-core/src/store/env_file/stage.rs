@@ -77,7 +77,7 @@ impl Inner {
             |part: &&str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
         if !parts.iter().all(good) {
             return Err(Error::new(ErrorKind::InvalidConfig, "write")
-                .on(format!("a target to `{}`", self.path.display()))
+                .on(format!("a target to `{}`", self.file.path().display()))
                 .because("the names of the target and its owner must not be empty or contain blanks, control characters or `/`")
                 .with_hint(Hint::new(Code::TargetUnwritable, "give them names that a cluster would take")));
         }
@@ -85,7 +85,7 @@ impl Inner {
         let invalid = keys.iter().find(|key| !is_variable(key.as_str()));
         let defect = invalid.map(|key| {
             Error::new(ErrorKind::InvalidConfig, "write")
-                .on(format!("key `{key}` of ExternalSecret `{}` to `{}`", write.owner, self.path.display()))
+                .on(format!("key `{key}` of ExternalSecret `{}` to `{}`", write.owner, self.file.path().display()))
                 .because("it cannot be the name of a variable")
                 .with_hint(Hint::new(
                     Code::EnvKeyInvalid,
@@ -182,20 +182,20 @@ impl Inner {
 
     fn conflict_of_two(&self, name: &str, one: &str, two: &str) -> Error {
         Error::new(ErrorKind::InvalidConfig, "write")
-            .on(format!("variable `{name}` to `{}`", self.path.display()))
+            .on(format!("variable `{name}` to `{}`", self.file.path().display()))
             .because(format!("ExternalSecret `{one}` and ExternalSecret `{two}` both give it"))
             .with_hint(Hint::new(
                 Code::EnvKeyConflict,
                 format!(
                     "rename the key in one of them, or remove the section of the one that is gone from `{}`",
-                    self.path.display()
+                    self.file.path().display()
                 ),
             ))
     }
 
     fn conflict_with_line(&self, name: &str, owner: &str, line: usize) -> Error {
         Error::new(ErrorKind::InvalidConfig, "write")
-            .on(format!("variable `{name}` of ExternalSecret `{owner}` to `{}`", self.path.display()))
+            .on(format!("variable `{name}` of ExternalSecret `{owner}` to `{}`", self.file.path().display()))
             .because(format!("line {line} of the file gives it already, and is not ours"))
             .with_hint(Hint::new(Code::EnvKeyConflict, "remove the line, or rename the key"))
     }
