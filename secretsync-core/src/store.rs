@@ -3,7 +3,7 @@
 mod directory;
 mod env_file;
 mod file;
-// mod manifest;
+mod manifest;
 mod observed;
 mod share;
 
@@ -14,7 +14,7 @@ use async_trait::async_trait;
 
 pub use directory::DirectoryStore;
 pub use env_file::EnvFileStore;
-// pub use manifest::ManifestStore;
+pub use manifest::ManifestStore;
 pub use observed::{Holder, KeyState, Observed, Present};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};

@@ -6,5 +6,7 @@
 mod directory;
 #[path = "stores/env_file.rs"]
 mod env_file;
+#[path = "stores/manifest.rs"]
+mod manifest;
 #[path = "stores/support.rs"]
 mod support;

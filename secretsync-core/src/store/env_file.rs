@@ -16,7 +16,7 @@ use self::stage::{Change, Claim};
 use super::file::{SingleFile, Stamp, blocking};
 use super::share::{Share, Shares};
 use super::{Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetRef, Write, not_owned};
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::secret::{Fingerprint, SecretKey};
 
 /// One env file (dotenv) for all targets: each key is a variable.
@@ -38,7 +38,8 @@ use crate::secret::{Fingerprint, SecretKey};
 ///
 /// # Conflicts
 ///
-/// A key that cannot be a variable ([`Code::EnvKeyInvalid`]), or that two syncs or a sync and the user give ([`Code::EnvKeyConflict`]), is an error when
+/// A key that cannot be a variable ([`EnvKeyInvalid`](crate::error::Code::EnvKeyInvalid)), or that two syncs or a sync and the user give
+/// ([`EnvKeyConflict`](crate::error::Code::EnvKeyConflict)), is an error when
 /// it is admitted, and then [`flush`](Store::flush) fails too and changes nothing: half of an environment is worse than an old one.
 #[derive(Clone)]
 pub struct EnvFileStore(Arc<Inner>);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Holder, OwnerId, not_owned};
+use super::{Holder, OwnerId, TargetRef, not_owned};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::SecretKey;
 
@@ -103,6 +103,20 @@ impl Shares {
             .find(|(other, share)| **other != owner && share.owns && !share.keys.is_empty())
             .map(|(other, _)| other.as_str())
     }
+}
+
+/// Refuses names that could not stand in a comment: one with a line break would end it.
+pub(super) fn check_names(target: &TargetRef, owner: &OwnerId) -> Result<()> {
+    let good =
+        |part: &&str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
+    if [target.namespace(), target.name(), owner.namespace(), owner.name()].iter().all(good) {
+        return Ok(());
+    }
+    let shown: String = format!("{target}` for `{owner}").chars().take(320).flat_map(char::escape_debug).collect();
+    Err(Error::new(ErrorKind::InvalidConfig, "write")
+        .on(format!("target `{shown}`"))
+        .because("a name is empty or contains a blank, a control character or a `/`")
+        .with_hint(Hint::new(Code::TargetUnwritable, "give target and sync names that a cluster would take")))
 }
 
 fn external_secret(owner: &str) -> String {

@@ -10,7 +10,7 @@ use super::quote::quote;
 use super::{Inner, State};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::SecretKey;
-use crate::store::share::{Share, Shares};
+use crate::store::share::{Share, Shares, check_names};
 use crate::store::{Applied, OwnerId, TargetRef, Write};
 use crate::sync::CreationPolicy;
 
@@ -72,15 +72,7 @@ impl Change {
 impl Inner {
     /// What a write claims, if its names can stand in a comment.
     pub(super) fn claim(&self, write: &Write<'_>) -> Result<(SectionId, Claim)> {
-        let parts = [write.target.namespace(), write.target.name(), write.owner.namespace(), write.owner.name()];
-        let good =
-            |part: &&str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
-        if !parts.iter().all(good) {
-            return Err(Error::new(ErrorKind::InvalidConfig, "write")
-                .on(format!("a target to `{}`", self.file.path().display()))
-                .because("the names of the target and its owner must not be empty or contain blanks, control characters or `/`")
-                .with_hint(Hint::new(Code::TargetUnwritable, "give them names that a cluster would take")));
-        }
+        check_names(write.target, write.owner)?;
         let keys: BTreeSet<_> = write.desired.data.keys().cloned().collect();
         let invalid = keys.iter().find(|key| !is_variable(key.as_str()));
         let defect = invalid.map(|key| {
