@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use coalesce::{Coalesce, Expectation};
 pub use limit::Limit;
-pub use retry::{Retrying, RetrySettings};
+pub use retry::{RetrySettings, Retrying};
 pub use timeout::Timeout;
 
 use crate::provider::Provider;

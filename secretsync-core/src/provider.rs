@@ -78,7 +78,9 @@ pub trait ProviderExt: Provider {
                 Some(Ok(Fetched::Found(secret))) => Ok(Some(secret)),
                 Some(Ok(Fetched::Absent)) => Ok(None),
                 Some(Err(error)) => Err(error),
-                None => Err(Error::new(ErrorKind::Internal, "read").on(format!("`{object}`")).because("the provider gave no answer")),
+                None => Err(Error::new(ErrorKind::Internal, "read")
+                    .on(format!("`{object}`"))
+                    .because("the provider gave no answer")),
             }
         }
     }

