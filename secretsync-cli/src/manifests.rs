@@ -77,7 +77,7 @@ impl Manifests {
             let documents = yaml::parse_documents(&text, &yaml::Limits::default()).map_err(|error| unparsable(&file, error))?;
             for document in documents {
                 let place = Place { file: file.clone(), line: document.line() };
-                found.add(document.into_json(), &place, default_namespace, &mut seen)?;
+                found.add(document.to_json(), &place, default_namespace, &mut seen)?;
             }
         }
         Ok(found)
@@ -138,6 +138,8 @@ impl Object {
             let own = metadata.get("namespace").and_then(Value::as_str).filter(|namespace| !namespace.is_empty());
             own.unwrap_or(default_namespace).to_owned()
         });
+        // A uid is that of another cluster, or of none: ownership is decided by what the target's cluster says.
+        metadata.remove("uid");
         if let Some(namespace) = &namespace {
             metadata.insert("namespace".to_owned(), namespace.clone().into());
         }

@@ -111,7 +111,7 @@ impl Engine {
         self.tasks.close();
         let goodbye = async {
             self.tasks.wait().await;
-            join_all(self.shared.providers.values().flatten().map(|provider| provider.close())).await;
+            join_all(self.shared.providers.values().flatten().map(Provider::close)).await;
         };
         tokio::time::timeout(deadline, goodbye).await.is_ok()
     }

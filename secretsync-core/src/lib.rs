@@ -14,5 +14,6 @@ pub mod regex;
 pub mod secret;
 pub mod store;
 pub mod sync;
+pub mod yaml;
 
 pub use error::{Error, ErrorKind, Result};

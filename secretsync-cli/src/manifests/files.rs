@@ -78,5 +78,5 @@ fn unreadable(path: &Path, error: io::Error) -> Error {
         .with_hint(Hint::new(Code::ManifestUnreadable, advice))
 }
 
-/// A SOPS document of 10,000 values beside the manifests has 3 MiB; nobody writes this much by hand.
-const LIMIT: u64 = 32 << 20;
+/// As much as the YAML reader takes. A SOPS document of 10,000 values beside the manifests has 3 MiB; nobody writes this much by hand.
+const LIMIT: u64 = 8 << 20;

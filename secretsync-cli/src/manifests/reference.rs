@@ -8,7 +8,7 @@ use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::CredentialKind;
 use secretsync_core::secret::SecretValue;
 use secretsync_k8s::api::ObjectKind;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Object;
 
@@ -43,17 +43,17 @@ impl References {
 }
 
 fn members<'a>(object: &'a Object, field: &str) -> Result<Vec<(&'a String, &'a str)>> {
-    let empty = Map::new();
     let members = match object.manifest.get(field) {
         None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(value) => value.as_object().unwrap_or(&empty),
+        Some(value) => value.as_object().ok_or_else(|| unusable(object, field, "", "is no mapping"))?,
     };
-    members.iter().map(|(key, value)| Ok((key, value.as_str().ok_or_else(|| unusable(object, field, key, "is not a text"))?))).collect()
+    let text = |key: &str, value: &'a Value| value.as_str().ok_or_else(|| unusable(object, field, key, "is not a text"));
+    members.iter().map(|(key, value)| Ok((key, text(key, value)?))).collect()
 }
 
 fn unusable(object: &Object, field: &str, key: &str, why: &str) -> Error {
     Error::new(ErrorKind::InvalidConfig, "read")
         .on(format!("{object} at {}", object.place))
-        .because(format!("`{field}.{}` {why}", key.escape_debug()))
+        .because(format!("`{field}{}{}` {why}", if key.is_empty() { "" } else { "." }, key.escape_debug()))
         .with_hint(Hint::new(Code::ManifestInvalid, "quote texts, and encode the values of `data` as base64"))
 }

@@ -36,11 +36,6 @@ impl Answers {
     pub(crate) fn get(&self, provider: &ProviderKey, object: &ObjectRef) -> Option<&Result<Fetched>> {
         self.0.get(&(provider.clone(), object.clone()))
     }
-
-    #[cfg(test)]
-    pub(crate) fn insert(&mut self, provider: &ProviderKey, object: &ObjectRef, answer: Result<Fetched>) {
-        self.0.insert((provider.clone(), object.clone()), answer);
-    }
 }
 
 /// Runs the `find` entries of a spec, in order.

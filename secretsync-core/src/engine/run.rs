@@ -52,16 +52,16 @@ impl<'a> Run<'a> {
         }
         let reads = self.reads().await.map_err(sourcing)?;
         if self.mode == Mode::Plan && reads.issue() {
-            return Ok(self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), Assembled::default()));
+            return Ok(self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default()));
         }
         let mut assembled = self.assemble(&reads, Sharing::Shared).await.map_err(sourcing)?;
-        if assembled.data.is_empty() {
-            if let Some(decision) = when_empty(self.spec, &observed).map_err(writing)? {
-                if matches!(decision, Decision::Remove { .. }) {
-                    self.confirm_absence(&reads).await.map_err(sourcing)?;
-                }
-                return self.settle(decision, &Desired::default(), assembled).await;
+        if assembled.data.is_empty()
+            && let Some(decision) = when_empty(self.spec, &observed).map_err(writing)?
+        {
+            if matches!(decision, Decision::Remove { .. }) {
+                self.confirm_absence(&reads).await.map_err(sourcing)?;
             }
+            return self.settle(decision, &Desired::default(), assembled).await;
         }
         let data = std::mem::take(&mut assembled.data);
         let desired = self.render(data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
@@ -120,19 +120,19 @@ impl<'a> Run<'a> {
                 if reason == Reason::Synced {
                     self.admit(&self.write(desired, &[])).await?;
                 }
-                Ok(self.done(Outcome::Unchanged, reason, changes, assembled))
+                Ok(self.done(Outcome::Unchanged, reason, changes, &assembled))
             }
             Decision::Remove { changes } => {
                 if self.mode == Mode::Sync {
                     self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
                 }
-                Ok(self.done(Outcome::Removed, Reason::Deleted, changes, assembled))
+                Ok(self.done(Outcome::Removed, Reason::Deleted, changes, &assembled))
             }
             Decision::Apply { outcome, changes, remove } => {
                 let write = self.write(desired, &remove);
                 self.admit(&write).await?;
                 if self.mode == Mode::Plan {
-                    return Ok(self.done(outcome, Reason::Synced, changes, assembled));
+                    return Ok(self.done(outcome, Reason::Synced, changes, &assembled));
                 }
                 let applied = self.shared.store.apply(&write).await.map_err(writing)?;
                 let outcome = match applied {
@@ -140,7 +140,7 @@ impl<'a> Run<'a> {
                     Applied::Unchanged => Outcome::Unchanged,
                     Applied::Updated => Outcome::Updated,
                 };
-                Ok(self.done(outcome, Reason::Synced, changes, assembled))
+                Ok(self.done(outcome, Reason::Synced, changes, &assembled))
             }
         }
     }
@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
         self.shared.store.admit(write).await.map_err(writing)
     }
 
-    fn done(&self, outcome: Outcome, reason: Reason, changes: Changes, assembled: Assembled) -> SyncReport {
+    fn done(&self, outcome: Outcome, reason: Reason, changes: Changes, assembled: &Assembled) -> SyncReport {
         let mut report = SyncReport::new(self.spec.owner.clone(), self.spec.target.clone(), outcome, reason);
         report.changes = changes;
         report.missing = assembled.missing.iter().map(ToString::to_string).collect();

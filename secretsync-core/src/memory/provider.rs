@@ -43,7 +43,7 @@ struct State {
 impl MemoryProvider {
     /// A provider without objects. `name` is what messages call its store.
     pub fn new(name: impl Into<String>) -> Self {
-        let batch = NonZeroUsize::new(16).expect("16 is not zero");
+        let batch = NonZeroUsize::MIN.saturating_add(15);
         Self { info: ProviderInfo::new("memory", name).with_batch(batch).with_find(), state: Mutex::default() }
     }
 

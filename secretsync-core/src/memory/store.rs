@@ -103,8 +103,8 @@ impl Store for MemoryStore {
         present.immutable = found.meta.immutable;
         present.keys.extend(found.keys.iter().map(|(key, kept)| {
             let fingerprint = Some(Fingerprint::of(&kept.value));
-            let owned = kept.writer.as_ref() == Some(owner);
-            (key.clone(), if owned { KeyState::owned(fingerprint) } else { KeyState::foreign(fingerprint) })
+            let ours = kept.writer.as_ref() == Some(owner);
+            (key.clone(), if ours { KeyState::owned(fingerprint) } else { KeyState::foreign(fingerprint) })
         }));
         Ok(Observed::Present(present))
     }

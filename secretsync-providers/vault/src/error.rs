@@ -118,11 +118,9 @@ impl Failure {
             Self::Mount { problem, .. } => return (problem.kind(), Code::VaultMountMissing, problem.advice().into()),
             Self::Status { row, .. } => (row.kind, row.code, row.advice),
             Self::Transport(transport) => transport_verdict(transport.cause),
-            Self::TokenRefused { sent: true } => (
-                Unauthenticated,
-                Code::VaultTokenInvalid,
-                "put a valid token where the store refers to; its policies must allow `read` on `auth/token/lookup-self`",
-            ),
+            Self::TokenRefused { sent: true } => {
+                (Unauthenticated, Code::VaultTokenInvalid, "put a valid token where the store refers to")
+            }
             Self::TokenRefused { sent: false } => {
                 (Unauthenticated, Code::VaultTokenInvalid, "add `auth` to the store: its requests carry no token")
             }

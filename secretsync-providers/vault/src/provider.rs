@@ -60,7 +60,7 @@ impl VaultProvider {
         let settings = self.session.settings();
         let path = address::request_path(object, settings.version);
         let query = object.version().map(|version| ("version", version));
-        let answer = match self.session.get(&path, query).await {
+        let answer = match self.session.get(&path, query, &mounts::question(&mounts::plain(object))).await {
             Err(Failure::Forbidden) => return Err(self.denied(object, path).await),
             answer => answer?,
         };
@@ -123,7 +123,8 @@ impl Provider for VaultProvider {
     }
 
     async fn check(&self) -> Result<()> {
-        let checked = self.session.check().await;
+        let witness = self.session.settings().mount.as_deref().map(mounts::question);
+        let checked = self.session.check(witness.as_deref()).await;
         checked.map_err(|failure| failure.into_error("check", format!("the token of {}", self.info.name)))
     }
 

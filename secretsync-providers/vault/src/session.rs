@@ -1,10 +1,12 @@
 //! What all reads of one identity share: the connections and the token, resolved late and replaced when they die.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use secretsync_core::provider::CredentialSource;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::auth::Token;
 use crate::client::{Answer, Client, Request};
@@ -12,7 +14,6 @@ use crate::config::{Authorities, Settings};
 use crate::error::Failure;
 
 /// One identity at one server.
-#[derive(Debug)]
 pub(crate) struct Session {
     settings: Settings,
     credentials: Arc<dyn CredentialSource>,
@@ -23,8 +24,6 @@ pub(crate) struct Session {
 #[derive(Debug, Default)]
 struct State {
     live: Option<Arc<Live>>,
-    /// The token that was found dead last, and when.
-    dead: Option<(Option<Token>, Instant)>,
 }
 
 /// Connections and token that belong together.
@@ -32,8 +31,8 @@ struct State {
 struct Live {
     client: Client,
     token: Option<Token>,
-    /// When the token was last seen alive after it had been refused.
-    proven: std::sync::Mutex<Option<Instant>>,
+    /// Whether the token was alive when it was looked at last, and when that was.
+    seen: std::sync::Mutex<Option<(bool, Instant)>>,
 }
 
 /// Whose fault a 403 is.
@@ -54,17 +53,24 @@ impl Session {
     }
 
     /// Reads a path. A dead token is replaced once; [`Failure::Forbidden`] means that the token lives and may not.
-    pub(crate) async fn get(&self, path: &str, query: Option<(&'static str, &str)>) -> Result<Answer, Failure> {
+    ///
+    /// `witness` is a path that a living token can read if it may do anything near the first one.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        query: Option<(&'static str, &str)>,
+        witness: &str,
+    ) -> Result<Answer, Failure> {
         let first = self.live().await?;
-        let refused = match self.send(&first, path, query).await {
-            Err(Failure::Forbidden) => self.judge(&first).await?,
+        let verdict = match self.send(&first, path, query).await {
+            Err(Failure::Forbidden) => self.judge(&first, Some(witness)).await?,
             answer => return answer,
         };
-        let Verdict::Replaced(second) = refused else { return Err(Failure::Forbidden) };
+        let Verdict::Replaced(second) = verdict else { return Err(Failure::Forbidden) };
         match self.send(&second, path, query).await {
-            Err(Failure::Forbidden) => match self.judge(&second).await? {
+            Err(Failure::Forbidden) => match self.judge(&second, Some(witness)).await? {
                 Verdict::Denied => Err(Failure::Forbidden),
-                Verdict::Replaced(third) => Err(Failure::TokenRefused { sent: third.token.is_some() }),
+                Verdict::Replaced(third) => Err(third.refused()),
             },
             answer => answer,
         }
@@ -89,18 +95,13 @@ impl Session {
     }
 
     /// Proves that server and token work.
-    pub(crate) async fn check(&self) -> Result<(), Failure> {
+    pub(crate) async fn check(&self, witness: Option<&str>) -> Result<(), Failure> {
         let first = self.live().await?;
-        match self.lookup(&first).await {
-            Err(Failure::Forbidden) => {
-                let second = self.replace(&mut *self.state.lock().await, &first).await?;
-                self.lookup(&second).await.map_err(|failure| match failure {
-                    Failure::Forbidden => Failure::TokenRefused { sent: second.token.is_some() },
-                    other => other,
-                })
-            }
-            answer => answer,
+        if self.alive(&first, witness).await? {
+            return Ok(());
         }
+        let Verdict::Replaced(second) = self.judge(&first, witness).await? else { return Ok(()) };
+        if self.alive(&second, witness).await? { Ok(()) } else { Err(second.refused()) }
     }
 
     /// Ends the connections and wipes the token. A token that was given to us is never revoked.
@@ -114,12 +115,6 @@ impl Session {
             return Ok(Arc::clone(live));
         }
         let live = self.open().await?;
-        if let Some((dead, at)) = &state.dead
-            && at.elapsed() < MEMORY
-            && same(dead.as_ref(), live.token.as_ref())
-        {
-            return Err(Failure::TokenRefused { sent: live.token.is_some() });
-        }
         state.live = Some(Arc::clone(&live));
         Ok(live)
     }
@@ -141,7 +136,7 @@ impl Session {
         let identity = identity.as_ref().map(|(certificate, key)| (certificate, key));
         let client = Client::new(settings, authorities.as_deref(), identity)?;
         tracing::debug!(store = %settings.origin, "resolved the credentials of the store");
-        Ok(Arc::new(Live { client, token, proven: std::sync::Mutex::default() }))
+        Ok(Arc::new(Live { client, token, seen: std::sync::Mutex::default() }))
     }
 
     async fn send(&self, live: &Arc<Live>, path: &str, query: Option<(&'static str, &str)>) -> Result<Answer, Failure> {
@@ -155,60 +150,70 @@ impl Session {
         answer
     }
 
-    async fn lookup(&self, live: &Live) -> Result<(), Failure> {
-        let request = Request::get(LOOKUP).in_namespace(self.settings.auth_namespace.as_ref());
-        live.client.call(request, live.token.as_ref()).await.map(drop)
+    /// Whether the server knows the token.
+    async fn alive(&self, live: &Live, witness: Option<&str>) -> Result<bool, Failure> {
+        let lookup = Request::get(LOOKUP).in_namespace(self.settings.auth_namespace.as_ref());
+        match live.client.call(lookup, live.token.as_ref()).await {
+            Err(Failure::Forbidden) => {}
+            answer => return answer.map(|_| true),
+        }
+        // A token without the default policy may not look at itself.
+        let Some(witness) = witness else { return Ok(false) };
+        let witness = Request::get(witness).in_namespace(self.settings.namespace.as_ref());
+        match live.client.call(witness, live.token.as_ref()).await {
+            Err(Failure::Forbidden) => Ok(false),
+            answer => answer.map(|answer| matches!(answer, Answer::Found(_))),
+        }
     }
 
-    /// Decides whose fault a 403 was, with one look at the token for all reads that were refused together.
-    async fn judge(&self, used: &Arc<Live>) -> Result<Verdict, Failure> {
+    /// Decides whose fault a 403 was, with one look at the token for all reads that were refused together, and puts freshly resolved
+    /// credentials in the place of dead ones.
+    ///
+    /// A dead token without a successor stays in use: should the look be mistaken, only the refused reads suffer.
+    async fn judge(&self, used: &Arc<Live>, witness: Option<&str>) -> Result<Verdict, Failure> {
         let mut state = self.state.lock().await;
-        match &state.live {
-            Some(current) if !Arc::ptr_eq(current, used) => return Ok(Verdict::Replaced(Arc::clone(current))),
-            None if state.dead.as_ref().is_some_and(|(dead, _)| same(dead.as_ref(), used.token.as_ref())) => {
-                return Err(Failure::TokenRefused { sent: used.token.is_some() });
-            }
-            _ => {}
+        if let Some(current) = state.live.as_ref().filter(|current| !Arc::ptr_eq(current, used)) {
+            return Ok(Verdict::Replaced(Arc::clone(current)));
         }
-        if used.recently_proven() {
+        let alive = match used.lately() {
+            Some(false) => return Err(used.refused()),
+            Some(true) => true,
+            None => self.alive(used, witness).await?,
+        };
+        used.see(alive);
+        if alive {
             return Ok(Verdict::Denied);
         }
-        match self.lookup(used).await {
-            Ok(()) => {
-                used.prove();
-                Ok(Verdict::Denied)
-            }
-            Err(Failure::Forbidden) => self.replace(&mut state, used).await.map(Verdict::Replaced),
-            Err(other) => Err(other),
-        }
-    }
-
-    /// Puts freshly resolved credentials in the place of dead ones.
-    async fn replace(&self, state: &mut State, used: &Arc<Live>) -> Result<Arc<Live>, Failure> {
-        if let Some(current) = state.live.as_ref().filter(|current| !Arc::ptr_eq(current, used)) {
-            return Ok(Arc::clone(current));
-        }
-        state.live = None;
         let fresh = self.open().await?;
         if same(fresh.token.as_ref(), used.token.as_ref()) {
-            let sent = fresh.token.is_some();
-            state.dead = Some((fresh.token.as_ref().map(Token::duplicate), Instant::now()));
-            return Err(Failure::TokenRefused { sent });
+            return Err(used.refused());
         }
         tracing::debug!(store = %self.settings.origin, "replaced a token that is no longer accepted");
         state.live = Some(Arc::clone(&fresh));
-        Ok(fresh)
+        Ok(Verdict::Replaced(fresh))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The source of credentials is somebody else's, and may show what it holds.
+        f.debug_struct("Session").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
 impl Live {
-    fn recently_proven(&self) -> bool {
-        let proven = *self.proven.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        proven.is_some_and(|at| at.elapsed() < MEMORY)
+    /// What was seen of the token, if that was not long ago.
+    fn lately(&self) -> Option<bool> {
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.filter(|(_, at)| at.elapsed() < MEMORY).map(|(alive, _)| alive)
     }
 
-    fn prove(&self) {
-        *self.proven.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Instant::now());
+    fn see(&self, alive: bool) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((alive, Instant::now()));
+    }
+
+    fn refused(&self) -> Failure {
+        Failure::TokenRefused { sent: self.token.is_some() }
     }
 }
 

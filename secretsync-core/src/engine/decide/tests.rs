@@ -36,14 +36,18 @@ fn shown(decision: &Decision) -> String {
         Decision::Leave { reason, changes } => (reason.as_str(), changes),
         Decision::Remove { changes } => ("remove", changes),
     };
-    let sign = |change: &Change| match change {
+    let sign = |change: Change| match change {
         Change::Created => '+',
         Change::Removed => '-',
         Change::Unchanged => '=',
         Change::Updated => '~',
     };
-    let keys: String = changes.keys.iter().map(|(key, change)| format!(" {key}{}", sign(change))).collect();
-    format!("{head}{keys}{}", if changes.metadata { " +meta" } else { "" })
+    let mut text = head.to_owned();
+    for (key, change) in &changes.keys {
+        text.extend([" ", key.as_str()]);
+        text.push(sign(*change));
+    }
+    text + if changes.metadata { " +meta" } else { "" }
 }
 
 #[test]

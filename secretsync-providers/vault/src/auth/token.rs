@@ -29,11 +29,6 @@ impl Token {
         Some(value)
     }
 
-    /// A second copy, for remembering it as dead.
-    pub(crate) fn duplicate(&self) -> Self {
-        Self(self.0.duplicate())
-    }
-
     /// Whether it is the very same token.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.0.expose() == other.0.expose()

@@ -39,7 +39,10 @@ pub(super) async fn read(response: Response) -> Result<Answer, Failure> {
         (StatusCode::NOT_FOUND, Some(json)) if json.get("data").is_some_and(|data| data.as_object().is_some()) => {
             Ok(Answer::Missing(Some(json)))
         }
-        (StatusCode::NOT_FOUND, Some(json)) if errors(&json).is_some() => Ok(Answer::Missing(None)),
+        // An engine that answers with a warning (KV version 2 asked in the manner of version 1) names no errors.
+        (StatusCode::NOT_FOUND, Some(json)) if errors(&json).is_some() || json.get("request_id").is_some() => {
+            Ok(Answer::Missing(None))
+        }
         (status, json) => {
             let errors = json.as_ref().and_then(errors);
             Err(status::failure(status.as_u16(), errors, retry_after))

@@ -118,14 +118,15 @@ fn recognise(error: &(dyn StdError + 'static)) -> Option<Cause> {
 
 fn tls(error: &rustls::Error) -> Cause {
     use CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
-        UnknownIssuer,
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, UnknownIssuer,
     };
     match error {
         rustls::Error::InvalidCertificate(error) => match error {
             Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => Cause::CertificateExpired,
             NotValidForName | NotValidForNameContext { .. } => Cause::CertificateName,
-            UnknownIssuer => Cause::CertificateUnknown,
+            // A signature by another key of the same name: the authority was made anew.
+            UnknownIssuer | BadSignature => Cause::CertificateUnknown,
             _ => Cause::Tls,
         },
         rustls::Error::InvalidMessage(_) => Cause::NotTls,

@@ -1,10 +1,11 @@
 //! Whether an answer of "not there" can be believed: what is mounted where.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secretsync_core::json::Json;
 use secretsync_core::object::ObjectRef;
+use tokio::time::Instant;
 
 use crate::client::{Answer, url};
 use crate::config::KvVersion;
@@ -49,7 +50,7 @@ impl Mounts {
     }
 
     async fn ask(&self, session: &Session, object: &ObjectRef) -> Result<Option<Mount>, Failure> {
-        let answer = match session.glance(&format!("sys/internal/ui/mounts/{}", plain(object))).await {
+        let answer = match session.glance(&question(&plain(object))).await {
             // No mount and no right to know are answered alike.
             Err(Failure::Forbidden) => return Ok(None),
             answer => answer?,
@@ -102,8 +103,13 @@ fn problem(mount: Option<Mount>, expected: Option<&str>, configured: KvVersion) 
     }
 }
 
+/// The path that tells what is mounted at or above another path. A token may read it if it may do anything in that mount.
+pub(super) fn question(path: &str) -> String {
+    format!("sys/internal/ui/mounts/{path}")
+}
+
 /// The path as users name it, without what a KV version puts between.
-fn plain(object: &ObjectRef) -> String {
+pub(super) fn plain(object: &ObjectRef) -> String {
     match object.container() {
         Some(mount) => format!("{mount}/{}", object.name()),
         None => object.name().to_owned(),

@@ -1,0 +1,131 @@
+//! Documents in a folder of the file system, or in one file of it.
+
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::Content;
+use super::file::{self, Entry, Obstacle};
+use crate::document::Format;
+use crate::error::{Error, quoted};
+
+/// A file or folder below the folder that paths start from.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    base: PathBuf,
+    inside: PathBuf,
+    /// As the configuration has it, for messages.
+    written: String,
+}
+
+impl Folder {
+    pub(crate) fn new(inside: PathBuf, base: PathBuf, written: String) -> Self {
+        Self { base, inside, written }
+    }
+
+    /// A document; nothing only if the folder is there and has no such entry.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Content>, Error> {
+        let file = match self.open()? {
+            Entry::File(file) => {
+                let only = self.file_name();
+                if name != only {
+                    return Err(Error::OtherName { only });
+                }
+                file
+            }
+            Entry::Folder(folder) => match file::walk(folder.as_fd(), Path::new(name)) {
+                Ok(Entry::File(file)) => file,
+                Ok(Entry::Folder(_)) => {
+                    return Err(Error::PathRefused { what: format!("`{}` is a folder, not a document", quoted(name)) });
+                }
+                Err(Obstacle::Absent) => return Ok(None),
+                Err(obstacle) => return Err(refusal(name, obstacle)),
+            },
+        };
+        file::read(file).map(Some).map_err(|error| Error::io(name, &error))
+    }
+
+    /// Fails if there is neither a file nor a folder.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.open().map(drop)
+    }
+
+    /// The names of the documents in formats that can be read, sorted. Hidden files and folders are left out, and links to folders are not
+    /// followed.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        match self.open()? {
+            Entry::File(_) => names.push(self.file_name()),
+            Entry::Folder(folder) => self.list(&folder, "", 0, &mut names)?,
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn list(&self, folder: &OwnedFd, below: &str, depth: usize, names: &mut Vec<String>) -> Result<(), Error> {
+        let failed = |error: Errno| Error::io(&self.written, &error.into());
+        for entry in Dir::read_from(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let Ok(file_name) = entry.file_name().to_str() else { continue };
+            if file_name.starts_with('.') || file_name.chars().any(char::is_control) {
+                continue;
+            }
+            let name = if below.is_empty() { file_name.to_owned() } else { format!("{below}/{file_name}") };
+            if Format::of(&name).is_ok() && is_document(folder.as_fd(), file_name, entry.file_type()) {
+                if names.len() == MOST_DOCUMENTS {
+                    return Err(Error::TooLarge {
+                        what: format!("the folder has more than {MOST_DOCUMENTS} documents"),
+                    });
+                }
+                names.push(name);
+            } else if depth < DEEPEST
+                && entry.file_type() != FileType::Symlink
+                && let Ok(Entry::Folder(inner)) = file::walk(folder.as_fd(), Path::new(file_name))
+            {
+                self.list(&inner, &name, depth + 1, names)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Entry, Error> {
+        let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { &self.base };
+        let base = rustix::fs::open(base, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let opened = base.map_err(|error| if error == Errno::NOENT { Obstacle::Absent } else { Obstacle::Io(error) });
+        opened.and_then(|base| file::walk(base.as_fd(), &self.inside)).map_err(|obstacle| match obstacle {
+            Obstacle::Absent | Obstacle::Dangling => Error::SourceMissing { path: quoted(&self.written) },
+            obstacle => refusal(&self.written, obstacle),
+        })
+    }
+
+    fn file_name(&self) -> String {
+        self.inside.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}
+
+/// How many documents a folder may have when all are listed.
+const MOST_DOCUMENTS: usize = 10_000;
+
+/// How deep folders are searched when all documents are listed.
+const DEEPEST: usize = 16;
+
+/// Whether an entry is a file or a link, which is looked at when it is fetched. Some file systems do not tell while listing.
+fn is_document(folder: BorrowedFd<'_>, name: &str, kind: FileType) -> bool {
+    match kind {
+        FileType::RegularFile | FileType::Symlink => true,
+        FileType::Unknown => matches!(file::walk(folder, Path::new(name)), Ok(Entry::File(_))),
+        _ => false,
+    }
+}
+
+fn refusal(name: &str, obstacle: Obstacle) -> Error {
+    let refused = |why: &str| Error::PathRefused { what: format!("`{}` {why}", quoted(name)) };
+    match obstacle {
+        Obstacle::Absent | Obstacle::Dangling => refused("is a link that leads to nothing"),
+        Obstacle::Io(error) => Error::io(name, &error.into()),
+        Obstacle::Leaves => refused("is or lies behind a link that leaves the folder"),
+        Obstacle::NotRegular => refused("is no regular file"),
+    }
+}

@@ -1,0 +1,122 @@
+//! Documents as objects: address, read, decrypt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secretsync_core::error::Result;
+use secretsync_core::object::ObjectRef;
+use secretsync_core::provider::{
+    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, find_unsupported,
+};
+
+use crate::auth::Keys;
+use crate::client::Client;
+use crate::config::{Settings, SopsConfig};
+use crate::error::Error;
+use crate::session::Session;
+use crate::{KIND, address, find};
+
+/// SOPS documents of one store.
+///
+/// An object is a document, called by its file name in the store's folder, by its key in a `ConfigMap` or Secret, or `inline`. Its version is the
+/// SHA-256 of the encrypted document. Nothing is handed out before the document's MAC was verified.
+#[derive(Debug)]
+pub struct SopsProvider {
+    info: ProviderInfo,
+    client: Client,
+    session: Session,
+}
+
+impl SopsProvider {
+    /// A provider for a store. Fails if the configuration cannot work; nothing is read yet.
+    pub fn new(config: SopsConfig, context: BuildContext) -> Result<Self> {
+        let origin = context.origin.clone();
+        Self::checked(config, context)
+            .map_err(|error| error.into_core("configure", format!("the provider `{KIND}` of {origin}")))
+    }
+
+    fn checked(config: SopsConfig, context: BuildContext) -> Result<Self, Error> {
+        let Settings { source, keys } = config.try_into()?;
+        let keys = match context.ambient {
+            Some(ambient) => Keys::Ambient(ambient),
+            None if keys.is_empty() => {
+                return Err(Error::settings(
+                    "has no `keys`",
+                    "name the Secret with the age key in `keys[].age.secretRef`",
+                ));
+            }
+            None => Keys::Configured { references: keys, credentials: Arc::clone(&context.credentials) },
+        };
+        let client = Client::new(source, context.base, context.credentials)?;
+        let info = ProviderInfo::new(KIND, context.origin.to_string());
+        let info = if client.lists() { info.with_find() } else { info };
+        Ok(Self { info, client, session: Session::new(keys) })
+    }
+
+    async fn fetch_one(&self, object: &ObjectRef) -> Result<Fetched, Error> {
+        // Whoever made the reference by hand gets the checks of `address` too.
+        let name = address::name(object.name())?;
+        let format = self.client.format(&name)?;
+        match self.client.read(&name).await? {
+            Some(content) => self.session.decrypt(format, content).await.map(Fetched::Found),
+            None => Ok(Fetched::Absent),
+        }
+    }
+
+    async fn fetch_in_time(&self, object: &ObjectRef, timeout: Option<Duration>) -> Result<Fetched> {
+        let answer = match timeout {
+            Some(timeout) => {
+                tokio::time::timeout(timeout, self.fetch_one(object)).await.unwrap_or(Err(Error::TimedOut))
+            }
+            None => self.fetch_one(object).await,
+        };
+        answer.map_err(|error| error.into_core("decrypt", format!("document `{object}` of {}", self.info.name)))
+    }
+}
+
+#[async_trait]
+impl Provider for SopsProvider {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
+        address::object(reference)
+            .map_err(|error| error.into_core("address", format!("a document of {}", self.info.name)))
+    }
+
+    async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
+        let mut answers = Vec::with_capacity(objects.len());
+        for object in objects {
+            answers.push(self.fetch_in_time(object, options.timeout).await);
+        }
+        answers
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Found>> {
+        if !self.info.find {
+            return Err(find_unsupported(&self.info));
+        }
+        let names = self.client.names().await;
+        names
+            .and_then(|names| find::matching(names, query))
+            .map_err(|error| error.into_core("find documents", format!("of {}", self.info.name)))
+    }
+
+    async fn check(&self) -> Result<()> {
+        let outcome = match self.client.check().await {
+            Ok(()) => self.session.load().await.map(drop),
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| error.into_core("check", &self.info.name))
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        None
+    }
+
+    async fn close(&self) {
+        self.session.clear();
+    }
+}
