@@ -138,6 +138,8 @@ impl Object {
             let own = metadata.get("namespace").and_then(Value::as_str).filter(|namespace| !namespace.is_empty());
             own.unwrap_or(default_namespace).to_owned()
         });
+        // A uid is that of another cluster, or of none: ownership is decided by what the target's cluster says.
+        metadata.remove("uid");
         if let Some(namespace) = &namespace {
             metadata.insert("namespace".to_owned(), namespace.clone().into());
         }

@@ -13,7 +13,7 @@ use secretsync_core::secret::{Secret, SecretKey, SecretValue};
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{
     Change, CreationPolicy, DataEntry, DataFrom, DecodingStrategy, DeletionPolicy, NullBytePolicy, Outcome,
-    ProviderKey, Reason, RefreshPolicy, Sync as _, SyncReport, SyncSpec, TemplateSpec, ValueRules,
+    ProviderKey, Reason, RefreshPolicy, Selection, Sync as _, SyncReport, SyncSpec, TemplateSpec, ValueRules,
 };
 
 fn vault() -> ProviderKey {
@@ -125,10 +125,16 @@ async fn one_failing_sync_never_stops_the_others() {
         ])
         .await;
     let kinds: Vec<_> = reports.iter().map(|report| report.error.as_ref().map(Error::kind)).collect();
-    use ErrorKind::{Internal, InvalidConfig, InvalidData, PermissionDenied};
     assert_eq!(
         kinds,
-        [Some(PermissionDenied), Some(Internal), Some(InvalidConfig), Some(InvalidConfig), Some(InvalidData), None]
+        [
+            Some(ErrorKind::PermissionDenied),
+            Some(ErrorKind::Internal),
+            Some(ErrorKind::InvalidConfig),
+            Some(ErrorKind::InvalidConfig),
+            Some(ErrorKind::InvalidData),
+            None
+        ]
     );
     assert_eq!(store.keys("shop", "good").unwrap().len(), 1);
     assert!(store.keys("shop", "denied").is_none());
@@ -316,10 +322,7 @@ async fn a_value_that_goes_through_everything_is_never_printable() {
         ),
         spec("members").with_data_from(DataFrom::new(
             vault(),
-            secretsync_core::sync::Selection::Extract {
-                remote: RemoteRef::new("app/db"),
-                property: Some("a".to_owned()),
-            },
+            Selection::Extract { remote: RemoteRef::new("app/db"), property: Some("a".to_owned()) },
         )),
         spec("template").with_data(entry("a", "app/db", "a")).with_template(Some(template)),
     ];

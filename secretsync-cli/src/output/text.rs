@@ -35,6 +35,10 @@ fn table(outcome: &Outcome, terminal: bool, colours: bool) -> Table {
             Cell::new(diagnose::why(report)),
         ]);
     }
+    // The table has no borders: nothing to keep a distance from on the left.
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     table
 }
 

@@ -71,9 +71,11 @@ impl Assembly<'_> {
                 }
             }
         }
-        for (key, value) in convert::keys(values, entry.conversion)? {
-            let value = finish(key.as_str(), value, entry.rules)?;
-            self.result.data.insert(key, value);
+        let mut keyed = convert::convert_keys(entry.conversion, values.into_iter().collect()).map_err(names)?;
+        convert::validate_keys(&mut keyed).map_err(names)?;
+        for (name, value) in keyed {
+            let value = finish(&name, value, entry.rules)?;
+            self.result.data.insert(SecretKey::new(name).map_err(key_error)?, value);
         }
         Ok(())
     }
@@ -136,6 +138,13 @@ fn absent(provider: &ProviderKey, object: &ObjectRef) -> Error {
             Code::SecretMissing,
             "create it or correct the key; with `deletionPolicy: Delete` or `Merge` a missing object is no error",
         ))
+}
+
+fn names(error: convert::KeyError) -> Error {
+    Error::new(ErrorKind::InvalidData, "make keys from the remote names").with_source(error).with_hint(Hint::new(
+        Code::KeyInvalid,
+        "set `conversionStrategy: Unicode`, or name the values one by one with `data`",
+    ))
 }
 
 fn key_error(error: crate::secret::InvalidKey) -> Error {

@@ -1,5 +1,9 @@
 //! One object that counts what a rendering uses and ends it at a limit.
 
+use std::collections::HashMap;
+
+use regex::Regex;
+
 use crate::error::Failure;
 use crate::value::{Buffer, Bytes, ElementType, List, Value};
 
@@ -21,6 +25,8 @@ pub struct Limits {
     pub output_bytes: usize,
     /// Bytes of all values made while rendering, counted when made. Default 128 MiB.
     pub allocated_bytes: usize,
+    /// Bytes of one compiled regular expression. Default 1 MiB.
+    pub regex_bytes: usize,
     /// Lists and maps inside one another, where a value is printed, compared, copied or encoded. Default 100.
     pub value_depth: usize,
 }
@@ -34,6 +40,7 @@ impl Default for Limits {
             steps: 5_000_000,
             output_bytes: 16 << 20,
             allocated_bytes: 128 << 20,
+            regex_bytes: 1 << 20,
             value_depth: 100,
         }
     }
@@ -46,11 +53,13 @@ pub(crate) struct Budget {
     steps: usize,
     output: usize,
     allocated: usize,
+    patterns: HashMap<Bytes, Regex>,
 }
 
 impl Budget {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, steps: limits.steps, output: limits.output_bytes, allocated: limits.allocated_bytes }
+        let Limits { steps, output_bytes, allocated_bytes, .. } = limits;
+        Self { limits, steps, output: output_bytes, allocated: allocated_bytes, patterns: HashMap::new() }
     }
 
     /// Uses up `count` steps.
@@ -91,6 +100,23 @@ impl Budget {
         self.step(1)
     }
 
+    /// Most memory of one compiled regular expression.
+    pub(crate) fn regex_bytes(&self) -> usize {
+        self.limits.regex_bytes
+    }
+
+    /// A regular expression that this rendering has compiled before.
+    pub(crate) fn pattern(&self, pattern: &[u8]) -> Option<Regex> {
+        self.patterns.get(pattern).cloned()
+    }
+
+    /// Keeps a compiled regular expression, unless there are many already.
+    pub(crate) fn keep_pattern(&mut self, pattern: &[u8], compiled: Regex) {
+        if self.patterns.len() < KEPT_PATTERNS {
+            self.patterns.insert(Bytes::from(pattern), compiled);
+        }
+    }
+
     /// A text value, counted.
     pub(crate) fn text(&mut self, text: impl Into<Buffer>) -> Result<Value, Failure> {
         let text = text.into();
@@ -114,3 +140,5 @@ impl Budget {
         self.list(ElementType::Text, list)
     }
 }
+
+const KEPT_PATTERNS: usize = 64;

@@ -143,6 +143,11 @@ impl Failure {
         self
     }
 
+    /// Whether a function may turn this failure into a value: limits always end the rendering.
+    pub(crate) fn is_limit(&self) -> bool {
+        self.0.class == ErrorClass::Limit
+    }
+
     pub(crate) fn in_function(mut self, name: &str) -> Self {
         self.0.message = format!("error calling {name}: {}", self.0.message);
         self

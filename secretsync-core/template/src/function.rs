@@ -9,12 +9,22 @@ use crate::value::{Map, Value};
 
 mod builtin;
 mod compare;
+mod date;
 mod dict;
+mod encode;
+mod json;
 mod list;
 mod logic;
 mod number;
+mod path;
 mod reflect;
+mod regex;
+mod semver;
 mod string;
+mod url;
+
+pub(crate) use date::METHODS as TIME_METHODS;
+pub(crate) use semver::METHODS as VERSION_METHODS;
 
 /// A function as templates see it.
 #[derive(Debug)]
@@ -49,6 +59,8 @@ pub(crate) enum Type {
     Int,
     /// `string`
     Text,
+    Time,
+    Version,
 }
 
 impl Function {
@@ -63,6 +75,12 @@ impl Function {
     /// With any number of further arguments of one type.
     pub(crate) const fn and_more(mut self, rest: Type) -> Self {
         self.rest = Some(rest);
+        self
+    }
+
+    /// Whose result changes from run to run.
+    pub(crate) const fn random(mut self) -> Self {
+        self.random = true;
         self
     }
 
@@ -85,6 +103,8 @@ impl Type {
             Self::Float => "float64",
             Self::Int => "int",
             Self::Text => "string",
+            Self::Time => "time.Time",
+            Self::Version => "*semver.Version",
         }
     }
 
@@ -101,6 +121,7 @@ impl Type {
             Self::Float => matches!(value, Value::Float(_)),
             Self::Int => matches!(value, Value::Int(_)),
             Self::Text => matches!(value, Value::Bytes(_)),
+            Self::Time | Self::Version => value.type_name() == self.name(),
         }
     }
 }
@@ -165,13 +186,20 @@ static TABLE: LazyLock<HashMap<&'static str, &'static Function>> =
 static GROUPS: &[&[Function]] = &[
     builtin::FUNCTIONS,
     compare::FUNCTIONS,
+    date::FUNCTIONS,
     dict::FUNCTIONS,
+    encode::FUNCTIONS,
+    json::FUNCTIONS,
     list::FUNCTIONS,
     logic::FUNCTIONS,
     number::FUNCTIONS,
+    path::FUNCTIONS,
     reflect::FUNCTIONS,
+    regex::FUNCTIONS,
+    semver::FUNCTIONS,
     string::CASE,
     string::FUNCTIONS,
     string::LIST,
     string::SHORTEN,
+    url::FUNCTIONS,
 ];

@@ -12,12 +12,14 @@ mod literal;
 mod parse;
 mod print;
 mod rune;
+mod time;
 mod tree;
 mod value;
+mod version;
 
 pub use budget::Limits;
 pub use error::{Error, ErrorClass};
-pub use value::{Buffer, Bytes, ElementType, List, Map, Value};
+pub use value::{Buffer, Bytes, ElementType, List, Map, Object, Value};
 
 /// A parsed template: cheap to clone, shared between threads. `Debug` shows its name only.
 #[derive(Clone)]

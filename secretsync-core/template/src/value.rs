@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 mod bytes;
 mod container;
+mod object;
 
 pub use bytes::{Buffer, Bytes};
 pub use container::{ElementType, List, Map};
+pub(crate) use object::Kind;
+pub use object::Object;
 
 /// A value of a template. `Debug` shows types and sizes, never text.
 ///
@@ -41,6 +44,8 @@ pub enum Value {
     Map(Map),
     /// `map[string]string`: the root of a rendering, and the result of `split`
     StringMap(Arc<BTreeMap<Bytes, Bytes>>),
+    /// a struct with methods
+    Object(Object),
 }
 
 impl Value {
@@ -83,6 +88,7 @@ impl Value {
             },
             Self::Map(_) => "map[string]interface {}",
             Self::StringMap(_) => "map[string]string",
+            Self::Object(object) => object.type_name(),
         }
     }
 
@@ -100,6 +106,7 @@ impl Value {
             Self::List(list) => !list.items().is_empty(),
             Self::Map(map) => !map.is_empty(),
             Self::StringMap(map) => !map.is_empty(),
+            Self::Object(_) => true,
         }
     }
 

@@ -22,17 +22,52 @@ impl<'t> Executor<'t> {
             Body::Or => return self.short_circuit(true, operands, piped),
             Body::Call(body) => body,
         };
-        let mut values = Vec::with_capacity(operands.len() + 1);
-        for (index, operand) in operands.iter().enumerate() {
-            values.push(self.argument(function.parameter(index).unwrap_or(Type::Any), operand)?);
+        let values = self.arguments(function, Vec::with_capacity(operands.len() + 1), operands, piped, span)?;
+        body(Args(&values), &mut self.budget).map_err(|failure| located(failure.in_function(function.name)))
+    }
+
+    /// A method: the receiver is its first argument.
+    pub(super) fn method(
+        &mut self,
+        method: &'static Function,
+        receiver: Value,
+        operands: &'t [Operand],
+        piped: Option<Value>,
+        span: Span,
+    ) -> Run<Value> {
+        let located = |failure| Problem { failure, span };
+        check_count(method, operands.len() + usize::from(piped.is_some()) + 1).map_err(located)?;
+        self.step(span)?;
+        let values = self.arguments(method, vec![receiver], operands, piped, span)?;
+        match method.body {
+            Body::Call(body) => {
+                body(Args(&values), &mut self.budget).map_err(|failure| located(failure.in_function(method.name)))
+            }
+            Body::And | Body::Or => Ok(Value::Nil),
+        }
+    }
+
+    /// Evaluates the arguments after those in `values`.
+    fn arguments(
+        &mut self,
+        function: &'static Function,
+        mut values: Vec<Value>,
+        operands: &'t [Operand],
+        piped: Option<Value>,
+        span: Span,
+    ) -> Run<Vec<Value>> {
+        let located = |failure| Problem { failure, span };
+        for operand in operands {
+            let parameter = function.parameter(values.len()).unwrap_or(Type::Any);
+            values.push(self.argument(parameter, operand)?);
         }
         if let Some(value) = piped {
-            let parameter = function.parameter(operands.len()).unwrap_or(Type::Any);
+            let parameter = function.parameter(values.len()).unwrap_or(Type::Any);
             values.push(validate(value, parameter).map_err(located)?);
         }
         let weight = values.iter().map(Value::weight).sum();
         self.budget.step(weight).map_err(located)?;
-        body(Args(&values), &mut self.budget).map_err(|failure| located(failure.in_function(function.name)))
+        Ok(values)
     }
 
     /// `and`, `or`: the first operand that decides, or the last.

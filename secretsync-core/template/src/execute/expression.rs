@@ -38,8 +38,8 @@ impl<'t> Executor<'t> {
         let Operand { span, term } = &command.first;
         match term {
             Term::Function(function) => self.call(function, &command.arguments, piped, command.span),
-            Term::Field(_) | Term::Chain(..) => self.fields(&command.first, has_arguments),
-            Term::Variable(_, names) if !names.is_empty() => self.fields(&command.first, has_arguments),
+            Term::Field(_) | Term::Chain(..) => self.fields(&command.first, &command.arguments, piped),
+            Term::Variable(_, names) if !names.is_empty() => self.fields(&command.first, &command.arguments, piped),
             _ if has_arguments => {
                 Err(Problem { failure: Failure::execute("can't give argument to non-function"), span: *span })
             }
@@ -64,7 +64,7 @@ impl<'t> Executor<'t> {
             Term::Variable(variable, names) if names.is_empty() => {
                 Ok(self.variable(*variable, operand.span)?.value.clone())
             }
-            Term::Chain(..) | Term::Field(_) | Term::Variable(..) => self.fields(operand, false),
+            Term::Chain(..) | Term::Field(_) | Term::Variable(..) => self.fields(operand, &[], None),
         }
     }
 
@@ -72,8 +72,9 @@ impl<'t> Executor<'t> {
         self.scope.get(variable).ok_or_else(|| Problem { failure: Failure::execute("undefined variable"), span })
     }
 
-    /// A field chain; a field is never a function here, so arguments are refused.
-    fn fields(&mut self, operand: &'t Operand, has_arguments: bool) -> Run<Value> {
+    /// A field chain; only a method at its end takes arguments.
+    fn fields(&mut self, operand: &'t Operand, arguments: &'t [Operand], piped: Option<Value>) -> Run<Value> {
+        let has_arguments = !arguments.is_empty() || piped.is_some();
         let (mut held, names) = match &operand.term {
             Term::Field(names) => (self.dot.clone(), names),
             Term::Variable(variable, names) => (self.variable(*variable, operand.span)?.clone(), names),
@@ -82,6 +83,16 @@ impl<'t> Executor<'t> {
         };
         for (index, name) in names.iter().enumerate() {
             let last = index + 1 == names.len();
+            if let Value::Object(object) = &held.value
+                && let Some(method) = object.method(name)
+            {
+                let receiver = held.value.clone();
+                if last {
+                    return self.method(method, receiver, arguments, piped, operand.span);
+                }
+                held = Held::plain(self.method(method, receiver, &[], None, operand.span)?);
+                continue;
+            }
             held = self
                 .field(&held, name, last && has_arguments)
                 .map_err(|failure| Problem { failure, span: operand.span })?;

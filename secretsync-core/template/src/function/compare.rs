@@ -46,6 +46,7 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Failure> {
         | (Value::Map(_) | Value::StringMap(_), Value::Map(_) | Value::StringMap(_)) => {
             Err(Failure::execute(format!("non-comparable type {}", b.type_name())))
         }
+        (Value::Object(a), Value::Object(b)) if a.type_name() == b.type_name() => Ok(a.equals(b)),
         _ => Err(incompatible(a, b)),
     }
 }

@@ -32,6 +32,7 @@ fn kind_of(value: &Value) -> &'static str {
         Value::Nil => "invalid",
         Value::List(_) => "slice",
         Value::Map(_) | Value::StringMap(_) => "map",
+        Value::Object(object) => object.kind_name(),
         value => value.type_name(),
     }
 }
@@ -54,6 +55,7 @@ fn deep_equal_at(a: &Value, b: &Value, budget: &mut Budget, depth: usize) -> Res
         (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
         (Value::Bytes(a), Value::Bytes(b)) => a == b,
         (Value::StringMap(a), Value::StringMap(b)) => a == b,
+        (Value::Object(a), Value::Object(b)) => a.kind() == b.kind(),
         (Value::List(a), Value::List(b)) => {
             if a.element() != b.element() || a.is_absent() != b.is_absent() || a.items().len() != b.items().len() {
                 return Ok(false);

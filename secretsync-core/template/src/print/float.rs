@@ -1,6 +1,6 @@
 //! Floats as `strconv.FormatFloat` writes them.
 
-/// `form` is one of `e`, `E`, `f`, `g`, `G`; without a precision the fewest digits that give the same float again.
+/// `form` is one of `b`, `e`, `E`, `f`, `g`, `G`, `x`, `X`; without a precision the fewest digits that give the same float again.
 pub(crate) fn format(value: f64, form: char, precision: Option<usize>) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -9,6 +9,8 @@ pub(crate) fn format(value: f64, form: char, precision: Option<usize>) -> String
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     match form {
+        'b' => binary(value),
+        'x' | 'X' => hexadecimal(value, precision, form),
         'e' | 'E' => scientific(value, precision, form),
         'f' => match precision {
             Some(digits) => format!("{value:.digits$}"),
@@ -57,6 +59,54 @@ fn general(value: f64, precision: Option<usize>, form: char) -> String {
     format!("{value:.fraction$}")
 }
 
+/// `4503599627370496p-52`: the mantissa and the power of two.
+fn binary(value: f64) -> String {
+    let (mantissa, exponent) = parts(value);
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    format!("{sign}{mantissa}p{exponent:+}")
+}
+
+/// `0x1.8p+01`, rounded to nearest even where a precision cuts digits.
+fn hexadecimal(value: f64, precision: Option<usize>, form: char) -> String {
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let (mantissa, exponent) = parts(value);
+    let (mut mantissa, mut exponent) = match mantissa.leading_zeros() {
+        64 => (0, 0),
+        zeros => (mantissa << (zeros - 11), exponent + 52 - i32::try_from(zeros - 11).unwrap_or(0)),
+    };
+    if let Some(cut) = precision.and_then(|digits| 13_usize.checked_sub(digits)).filter(|cut| *cut > 0) {
+        let bits = 4 * cut;
+        let half = 1_u64 << (bits - 1);
+        let rest = mantissa & ((1 << bits) - 1);
+        mantissa >>= bits;
+        mantissa += u64::from(rest > half || (rest == half && mantissa & 1 == 1));
+        mantissa <<= bits;
+        if mantissa >> 53 > 0 {
+            mantissa >>= 1;
+            exponent += 1;
+        }
+    }
+    let digits = format!("{:013x}", mantissa & ((1 << 52) - 1));
+    let digits = match precision {
+        Some(precision) => format!("{digits:0<precision$}")[..precision].to_owned(),
+        None => digits.trim_end_matches('0').to_owned(),
+    };
+    let point = if digits.is_empty() { "" } else { "." };
+    let exponent_sign = if exponent < 0 { '-' } else { '+' };
+    let text = format!("{sign}0x{}{point}{digits}p{exponent_sign}{:02}", mantissa >> 52, exponent.abs());
+    if form == 'X' { text.to_uppercase() } else { text }
+}
+
+/// Mantissa and exponent: the value is `mantissa × 2^exponent`.
+fn parts(value: f64) -> (u64, i32) {
+    let bits = value.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    match i32::try_from(bits >> 52 & 0x7ff).unwrap_or(0) {
+        0 => (fraction, -1074),
+        exponent => (fraction | 1 << 52, exponent - 1075),
+    }
+}
+
 const SHORTEST_THRESHOLD: i32 = 6;
 
 #[cfg(test)]
@@ -81,5 +131,9 @@ mod tests {
         assert_eq!(format(1234.5678, 'e', Some(2)), "1.23e+03");
         assert_eq!(format(100_000.0, 'g', Some(3)), "1e+05");
         assert_eq!(format(0.5, 'f', Some(0)), "0");
+        assert_eq!(format(3.5, 'x', None), "0x1.cp+01");
+        assert_eq!(format(-0.0, 'x', Some(2)), "-0x0.00p+00");
+        assert_eq!(format(1.999, 'X', Some(1)), "0X1.0P+01");
+        assert_eq!(format(1.0, 'b', None), "4503599627370496p-52");
     }
 }

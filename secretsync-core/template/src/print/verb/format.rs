@@ -103,16 +103,14 @@ impl Printer<'_> {
         self.budget.allocate(precision.unwrap_or(0))?;
         let mut text = float::format(value, form, precision);
         if !value.is_finite() {
-            if value.is_nan() && plus {
-                text.insert(0, '+');
-            } else if value.is_nan() && space {
-                text.insert(0, ' ');
-            } else if !plus && text.starts_with('+') {
-                text.replace_range(..1, if space { " " } else { "+" });
+            // Infinity always has a sign, NaN only when one is asked for.
+            match (value.is_nan(), plus, space) {
+                (true, true, _) => text.insert(0, '+'),
+                (true, false, true) => text.insert(0, ' '),
+                (false, false, true) => text = text.replace('+', " "),
+                _ => {}
             }
-            let bare = if value > 0.0 && !plus && !space { &text[1..] } else { &text };
-            let shown = if value.is_nan() { text.as_str() } else { bare };
-            return self.pad_with_spaces(shown.as_bytes());
+            return self.pad_with_spaces(text.as_bytes());
         }
         if sharp {
             text = with_point(&text, form, precision);

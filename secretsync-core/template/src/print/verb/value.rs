@@ -24,7 +24,8 @@ impl Printer<'_> {
             Value::Uint(number) => self.number(value, i128::from(*number), verb),
             Value::Float(number) => self.floating(value, *number, verb),
             Value::Complex(real, imaginary) => self.complex(value, *real, *imaginary, verb),
-            Value::Bytes(text) if matches!(verb, 's' | 'v' | 'q' | 'x' | 'X') => self.text(text, verb),
+            Value::Bytes(text) if is_text_verb(verb) => self.text(text, verb),
+            Value::Object(object) if is_text_verb(verb) => self.text(object.text().as_bytes(), verb),
             Value::List(list) => self.list(value, list, verb, depth),
             Value::Map(map) => {
                 self.budget.descend(depth)?;
@@ -47,7 +48,7 @@ impl Printer<'_> {
                 }
                 self.close_map()
             }
-            Value::Bool(_) | Value::Bytes(_) | Value::Nil => self.bad_verb(value, verb),
+            Value::Bool(_) | Value::Bytes(_) | Value::Nil | Value::Object(_) => self.bad_verb(value, verb),
         }
     }
 
@@ -114,7 +115,7 @@ impl Printer<'_> {
     fn floating(&mut self, value: &Value, number: f64, verb: char) -> Result<(), Failure> {
         match verb {
             'v' => self.float(number, 'g', None),
-            'g' | 'G' => self.float(number, verb, None),
+            'b' | 'g' | 'G' | 'x' | 'X' => self.float(number, verb, None),
             'e' | 'E' => self.float(number, verb, Some(6)),
             'f' | 'F' => self.float(number, 'f', Some(6)),
             _ => self.bad_verb(value, verb),
@@ -152,4 +153,8 @@ impl Printer<'_> {
         self.write(b"%!")?;
         self.write(verb.encode_utf8(&mut [0; 4]).as_bytes())
     }
+}
+
+fn is_text_verb(verb: char) -> bool {
+    matches!(verb, 's' | 'v' | 'q' | 'x' | 'X')
 }

@@ -21,7 +21,7 @@ pub(super) fn is_connector(character: char) -> bool {
 
 /// Lower-case words with `connector` between them.
 pub(super) fn separated(text: &[u8], connector: char) -> Buffer {
-    let characters: Vec<char> = runes(text).map(|(character, _)| character).collect();
+    let characters = characters(text);
     let mut writer = Writer { out: Buffer::with_capacity(text.len() + 16), connector };
     let mut words = Words { rest: &characters };
     let mut current = words.next();
@@ -41,7 +41,22 @@ pub(super) fn separated(text: &[u8], connector: char) -> Buffer {
     writer.out
 }
 
-type Word<'c> = Option<(Kind, &'c [char])>;
+/// A character for the purpose of finding words, and its bytes.
+type Character<'t> = (char, &'t [u8]);
+type Word<'c> = Option<(Kind, &'c [Character<'c>])>;
+
+/// An invalid byte counts as the character after it, or before it at the end.
+fn characters(text: &[u8]) -> Vec<Character<'_>> {
+    let mut characters: Vec<Character<'_>> = runes(text).collect();
+    let mut next = characters.iter().rev().map(|(c, _)| *c).find(|c| *c != char::REPLACEMENT_CHARACTER);
+    for (character, _) in characters.iter_mut().rev() {
+        if *character == char::REPLACEMENT_CHARACTER {
+            *character = next.unwrap_or(char::REPLACEMENT_CHARACTER);
+        }
+        next = Some(*character);
+    }
+    characters
+}
 
 struct Writer {
     out: Buffer,
@@ -49,9 +64,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn word(&mut self, kind: Kind, word: &[char]) {
-        for character in word {
-            self.out.push_char(if kind == Kind::Connector { self.connector } else { to_lower(*character) });
+    fn word(&mut self, kind: Kind, word: &[Character<'_>]) {
+        for (character, bytes) in word {
+            match kind {
+                Kind::Connector => self.out.push_char(self.connector),
+                Kind::Capitals => self.out.push_char(to_lower(*character)),
+                _ => self.out.extend(bytes),
+            }
         }
     }
 
@@ -103,17 +122,17 @@ impl Writer {
 }
 
 struct Words<'c> {
-    rest: &'c [char],
+    rest: &'c [Character<'c>],
 }
 
 impl<'c> Words<'c> {
     fn next(&mut self) -> Word<'c> {
-        let first = *self.rest.first()?;
+        let (first, _) = *self.rest.first()?;
         let kind = kind_of(first);
         let length = match kind {
             Kind::Capitals => capitals(self.rest),
-            Kind::Letters => 1 + self.rest[1..].iter().take_while(|c| c.is_alphabetic() && !c.is_uppercase()).count(),
-            kind => self.rest.iter().take_while(|c| kind_of(**c) == kind).count(),
+            Kind::Letters => 1 + small_letters(&self.rest[1..]),
+            kind => self.rest.iter().take_while(|(c, _)| kind_of(*c) == kind).count(),
         };
         let (word, rest) = self.rest.split_at(length);
         self.rest = rest;
@@ -122,14 +141,18 @@ impl<'c> Words<'c> {
 }
 
 /// Length of a word that begins with a capital: `Server`, or `HTTP` in `HTTPServer`.
-fn capitals(characters: &[char]) -> usize {
-    let run = characters.iter().take_while(|c| c.is_uppercase()).count();
-    let letter_follows = characters.get(run).is_some_and(|c| c.is_alphabetic());
+fn capitals(characters: &[Character<'_>]) -> usize {
+    let run = characters.iter().take_while(|(c, _)| c.is_uppercase()).count();
+    let letter_follows = characters.get(run).is_some_and(|(c, _)| c.is_alphabetic());
     match run {
-        1 => 1 + characters[1..].iter().take_while(|c| c.is_alphabetic() && !c.is_uppercase()).count(),
+        1 => 1 + small_letters(&characters[1..]),
         run if letter_follows => run - 1,
         run => run,
     }
+}
+
+fn small_letters(characters: &[Character<'_>]) -> usize {
+    characters.iter().take_while(|(c, _)| c.is_alphabetic() && !c.is_uppercase()).count()
 }
 
 fn kind_of(character: char) -> Kind {
