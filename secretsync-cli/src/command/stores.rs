@@ -125,7 +125,7 @@ async fn build(
     ambient: Option<Ambient>,
 ) -> Result<Arc<dyn Provider>> {
     let Wanted { spec, folder, consumer } = wanted;
-    let credentials = StoreCredentials::new(Arc::clone(vault), spec.origin.clone(), consumer);
+    let credentials = StoreCredentials::new(Arc::clone(vault), &spec.origin, consumer);
     let context =
         BuildContext::new(spec.origin.clone(), Arc::new(credentials)).with_ambient(ambient).with_base(Some(folder));
     spec.factory(registry)?.build(&spec.config, context).await

@@ -13,7 +13,7 @@ pub(crate) fn key() -> (String, String) {
 }
 
 pub(crate) fn encrypt(plain: &str, recipient: &str) -> String {
-    String::from_utf8(Sops::new().unwrap().encrypt(plain.as_bytes(), Format::Yaml, &[recipient], &[]).unwrap()).unwrap()
+    Sops::new().unwrap().encrypt(plain.as_bytes(), Format::Yaml, &[recipient], &[]).unwrap()
 }
 
 pub(crate) const STORE: &str = "    sops:\n      source:\n        path: docs\n      keys:\n        - age:\n            secretRef: {name: age, key: key.txt}";

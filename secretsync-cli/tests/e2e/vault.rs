@@ -90,7 +90,7 @@ fn every_refusal_is_told_apart_and_leaves_the_target_as_it_was() {
     sandbox.file("es.yaml", &external_secret("db", "v2", &data(&[("user", "app/db", "user")])));
     assert_eq!(sandbox.run(SYNC).code, 0);
     let before = sandbox.tree("out");
-    let mut expect = |sandbox: &Sandbox, hint: &str| {
+    let expect = |sandbox: &Sandbox, hint: &str| {
         let run = sandbox.run(SYNC);
         assert_eq!(run.code, 1, "{hint} {run:?}");
         assert!(run.stderr.contains(&format!("hint[{hint}]")), "{hint} {run:?}");
