@@ -99,7 +99,6 @@ impl Folder {
         }
         let path = self.path.join(name);
         make_folder(&self.fd, Path::new(name), &path)?;
-        self.sync()?;
         self.child(name)?.ok_or_else(|| failed("open folder", &path, Errno::NOENT))
     }
 

@@ -280,6 +280,11 @@ async fn names_that_could_end_a_comment_are_refused_or_escaped() {
     case.desired.meta.annotations.insert("x\u{85}\u{2028}y\nz".into(), "x".into());
     case.sync(&store).await.unwrap();
     assert_eq!(case.sync(&ManifestStore::file(&path)).await.unwrap(), Applied::Unchanged);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text.lines().any(|line| line.starts_with("# secretsync ")) && text.is_ascii(),
+        "some readers take U+0085 and U+2028 for line breaks"
+    );
 }
 
 #[tokio::test]

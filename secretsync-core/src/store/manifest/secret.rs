@@ -19,7 +19,8 @@ pub(super) const MANAGED: &str = "reconcile.external-secrets.io/managed";
 pub(super) const MARK: &str = "# secretsync ";
 
 /// A Secret as it stands in a manifest.
-#[derive(Clone, Debug, Eq, PartialEq)]
+// No `Debug`: it would print values.
+#[derive(Clone, Eq, PartialEq)]
 pub(super) struct SecretDocument {
     pub(super) target: TargetRef,
     secret_type: String,
@@ -48,7 +49,8 @@ pub(super) struct Mark {
 }
 
 /// What a sync wants to be in a document.
-#[derive(Clone, Debug)]
+// No `Debug`: it would print values.
+#[derive(Clone)]
 pub(super) struct Update {
     pub(super) owner: String,
     pub(super) owns: bool,
