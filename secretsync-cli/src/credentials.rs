@@ -60,7 +60,8 @@ impl CredentialSource for StoreCredentials {
         let namespace = namespace_of(&self.origin, reference, &self.consumer)?;
         if let Some(object) = self.vault.references.get(reference.kind(), &namespace, reference.name()) {
             let value = object.get(reference.key()).map(SecretValue::duplicate);
-            return value.ok_or_else(|| missing(reference, &namespace, "the object among the manifests has no such key"));
+            return value
+                .ok_or_else(|| missing(reference, &namespace, "the object among the manifests has no such key"));
         }
         if let Some(flag) = self.vault.flags.iter().find(|flag| flag.answers(reference, &namespace)) {
             return flag.value();
@@ -69,7 +70,9 @@ impl CredentialSource for StoreCredentials {
             Some(Cluster(client)) => {
                 KubeCredentials::new(client.clone(), self.origin.clone(), &self.consumer).resolve(reference).await
             }
-            None => Err(missing(reference, &namespace, "it is neither among the manifests nor given with `--credential`")),
+            None => {
+                Err(missing(reference, &namespace, "it is neither among the manifests nor given with `--credential`"))
+            }
         }
     }
 }

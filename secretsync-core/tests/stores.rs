@@ -4,5 +4,9 @@
 
 #[path = "stores/directory.rs"]
 mod directory;
+#[path = "stores/env_file.rs"]
+mod env_file;
+#[path = "stores/manifest.rs"]
+mod manifest;
 #[path = "stores/support.rs"]
 mod support;

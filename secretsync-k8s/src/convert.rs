@@ -10,6 +10,7 @@ use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{self, ProviderKey, SyncSpec};
 
+pub(crate) use check::is_dns_subdomain;
 pub use store::{StoreSpec, cluster_store, store};
 
 use crate::api::external_secret::{ExternalSecret, ExternalSecretSpec, RefreshPolicy};

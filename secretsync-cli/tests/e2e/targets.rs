@@ -36,7 +36,8 @@ fn an_env_file_says_the_same_to_a_shell() {
 
 #[test]
 fn an_env_file_refuses_names_that_are_none_and_names_that_two_syncs_give() {
-    let two = external_secret("one", "docs", &data(&[("A", "app.yaml", "A")])) + &external_secret("two", "docs", &data(&[("A", "app.yaml", "B")]));
+    let two = external_secret("one", "docs", &data(&[("A", "app.yaml", "A")]))
+        + &external_secret("two", "docs", &data(&[("A", "app.yaml", "B")]));
     let sandbox = setup("A: x\nB: y\n", &two);
     sandbox.file("app.env", "MINE=1\n");
     let run = sync(&sandbox, "env=app.env");
