@@ -17,6 +17,9 @@ pub(crate) enum Error {
     /// The text behind a key reference cannot be used.
     #[error("{from} {what}")]
     Identity { from: String, what: Cow<'static, str>, advice: &'static str },
+    /// A task of ours ended early.
+    #[error("decrypting stopped unexpectedly")]
+    Interrupted,
     #[error("failed to read `{path}`: {}", words(*.kind))]
     Io { path: String, kind: io::ErrorKind },
     #[error("its MAC does not fit its values: it was changed after it was encrypted")]
@@ -26,10 +29,10 @@ pub(crate) enum Error {
     /// The `sops` block, or the document as a whole, cannot be read.
     #[error("{what}")]
     Malformed { what: String },
-    #[error("it has no `sops` block")]
-    NotEncrypted,
     #[error("none of the configured keys opens it: {}", .tried.join("; "))]
     NoKey { tried: Vec<String> },
+    #[error("it has no `sops` block")]
+    NotEncrypted,
     /// A source with one document was asked for another.
     #[error("the store has one document, `{only}`")]
     OtherName { only: String },
@@ -52,9 +55,6 @@ pub(crate) enum Error {
     Unsupported { what: String, advice: &'static str },
     #[error("the value at `{path}` {what}")]
     Value { path: String, what: &'static str },
-    /// A task of ours ended early.
-    #[error("decrypting stopped unexpectedly")]
-    Interrupted,
 }
 
 impl Error {
@@ -62,7 +62,7 @@ impl Error {
         Self::Malformed { what: format!("its `sops` block {what}") }
     }
 
-    pub(crate) fn metadata_free(what: impl Into<String>) -> Self {
+    pub(crate) fn malformed(what: impl Into<String>) -> Self {
         Self::Malformed { what: what.into() }
     }
 
