@@ -38,6 +38,9 @@ pub(crate) enum Error {
     OtherName { only: String },
     #[error("{what}")]
     PathRefused { what: String },
+    /// What a manifest asks to find cannot be searched for.
+    #[error("{what}")]
+    Query { what: String, advice: &'static str },
     #[error("the configuration {what}")]
     Settings { what: String, advice: Cow<'static, str> },
     /// The `ConfigMap` or Secret with the documents could not be read.
@@ -114,6 +117,12 @@ impl Error {
             Self::Io { kind: io::ErrorKind::PermissionDenied, .. } => {
                 (PermissionDenied, Code::ProviderUnavailable, "let secretsync read the file")
             }
+            Self::Io { kind: io::ErrorKind::NotFound, .. } => {
+                (NotFound, Code::CredentialMissing, "correct the path in SOPS_AGE_KEY_FILE")
+            }
+            Self::Io { kind: io::ErrorKind::NotADirectory, .. } => {
+                (InvalidConfig, Code::StoreInvalid, "correct `source.path`, which starts at the folder of the manifest")
+            }
             Self::Io { .. } => (Unavailable, Code::ProviderUnavailable, "make the file readable and try again"),
             Self::Malformed { .. } | Self::Syntax { .. } => (
                 InvalidData,
@@ -139,6 +148,7 @@ impl Error {
                 Code::SopsPathRefused,
                 "name a file below the store's folder, without `..` and without links that leave it",
             ),
+            Self::Query { advice, .. } => (InvalidConfig, Code::ManifestInvalid, *advice),
             Self::Settings { advice, .. } => return (InvalidConfig, Code::StoreInvalid, advice.clone()),
             Self::SourceMissing { .. } => {
                 (NotFound, Code::StoreInvalid, "correct `source.path`, which starts at the folder of the manifest")
