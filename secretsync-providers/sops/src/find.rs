@@ -15,8 +15,9 @@ pub(crate) fn matching(names: Vec<String>, query: &Query) -> Result<Vec<Found>, 
     let folder =
         query.path.as_deref().filter(|path| !path.trim_matches('/').is_empty()).map(address::name).transpose()?;
     let pattern = query.name.as_deref().unwrap_or_default();
-    let pattern = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().map_err(|_| {
-        Error::settings("of `find` has a regular expression that cannot be used", "correct `find.name.regexp`")
+    let pattern = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().map_err(|_| Error::Query {
+        what: "the regular expression cannot be used".to_owned(),
+        advice: "correct `find.name.regexp`",
     })?;
     let inside = |name: &str| {
         folder.as_deref().is_none_or(|folder| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
