@@ -18,6 +18,7 @@ mod list;
 mod logic;
 mod number;
 mod path;
+mod pem;
 mod random;
 mod reflect;
 mod regex;
@@ -27,6 +28,7 @@ mod url;
 mod yaml;
 
 pub(crate) use date::METHODS as TIME_METHODS;
+pub(crate) use encode::{decode_64, encode_64};
 pub(crate) use semver::METHODS as VERSION_METHODS;
 
 /// A function as templates see it.
@@ -198,6 +200,7 @@ static GROUPS: &[&[Function]] = &[
     logic::FUNCTIONS,
     number::FUNCTIONS,
     path::FUNCTIONS,
+    pem::FUNCTIONS,
     random::FUNCTIONS,
     reflect::FUNCTIONS,
     regex::FUNCTIONS,

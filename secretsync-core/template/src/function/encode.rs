@@ -8,7 +8,7 @@ use crate::value::{Buffer, Value};
 
 mod radix;
 
-pub(super) use radix::{decode_64, encode_64};
+pub(crate) use radix::{decode_64, encode_64};
 
 use Type::Text;
 
