@@ -1,5 +1,6 @@
 //! A provider of your own: secrets that a program already has, one variable for each object, checked by the conformance suite and used by the engine.
 // ci: run
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::memory::MemoryStore;
 use secretsync_core::object::ObjectRef;
-use secretsync_core::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, find_unsupported};
+use secretsync_core::provider::{
+    FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, find_unsupported,
+};
 use secretsync_core::secret::{Secret, SecretValue};
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{DataEntry, Outcome, ProviderKey, Sync as _, SyncSpec};
@@ -76,7 +79,8 @@ async fn main() -> anyhow::Result<()> {
     check_provider(&provider, &fixture).await?;
 
     let store = Arc::new(MemoryStore::new());
-    let engine = Engine::builder(Arc::clone(&store) as _).provider(ProviderKey::new("variables"), Arc::new(provider)).build();
+    let engine =
+        Engine::builder(Arc::clone(&store) as _).provider(ProviderKey::new("variables"), Arc::new(provider)).build();
     let spec = SyncSpec::new(OwnerId::new("shop", "db"), TargetRef::new("shop", "db")).with_data(DataEntry::new(
         "password",
         ProviderKey::new("variables"),
@@ -84,6 +88,10 @@ async fn main() -> anyhow::Result<()> {
     ));
     let report = engine.sync(&spec).await;
     anyhow::ensure!(report.outcome == Outcome::Created, "the sync failed: {:?}", report.error);
-    anyhow::ensure!(store.value("shop", "db", "password").is_some_and(|value| value.expose() == b"s3cr3t"), "the store has another value");
+    anyhow::ensure!(
+        store.value("shop", "db", "password").is_some_and(|value| value.expose() == b"s3cr3t"),
+        "the store has another value"
+    );
+    println!("{} {}: {}", report.outcome.as_str(), report.target, report.reason);
     Ok(())
 }

@@ -13,8 +13,10 @@ use crate::target::TargetFlag;
 /// The manifests are External Secrets Operator's: a SecretStore says where secrets come from, an ExternalSecret which of them go into one target.
 #[derive(Debug, Parser)]
 #[command(name = "secretsync", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done; 1 at least one sync failed, the others ran; 2 nothing was tried: flags or manifests are wrong; \
-                        3 (plan only) nothing failed and something would change.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 at least one sync failed, the others ran; 2 nothing was tried: flags or manifests are wrong; \
+                        3 (plan only) nothing failed and something would change."
+)]
 pub(crate) struct Invocation {
     #[command(subcommand)]
     pub(crate) verb: Verb,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::{CredentialRef, CredentialSource, StoreOrigin};
 use secretsync_core::secret::SecretValue;
-use secretsync_k8s::credentials::{KubeCredentials, namespace_of};
+use secretsync_k8s::{CredentialScope, KubeCredentials};
 
 pub(crate) use flag::CredentialFlag;
 
@@ -43,33 +43,33 @@ impl Vault {
 #[derive(Debug)]
 pub(crate) struct StoreCredentials {
     vault: Arc<Vault>,
-    origin: StoreOrigin,
-    consumer: String,
+    scope: CredentialScope,
 }
 
 impl StoreCredentials {
     /// Credentials of `origin` for ExternalSecrets of the namespace `consumer`.
-    pub(crate) fn new(vault: Arc<Vault>, origin: StoreOrigin, consumer: impl Into<String>) -> Self {
-        Self { vault, origin, consumer: consumer.into() }
+    pub(crate) fn new(vault: Arc<Vault>, origin: &StoreOrigin, consumer: impl Into<String>) -> Self {
+        Self { vault, scope: CredentialScope::new(origin, consumer) }
     }
 }
 
 #[async_trait]
 impl CredentialSource for StoreCredentials {
     async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue> {
-        let namespace = namespace_of(&self.origin, reference, &self.consumer)?;
-        if let Some(object) = self.vault.references.get(reference.kind(), &namespace, reference.name()) {
+        let namespace = self.scope.namespace(reference)?;
+        if let Some(object) = self.vault.references.get(reference.kind(), namespace, reference.name()) {
             let value = object.get(reference.key()).map(SecretValue::duplicate);
-            return value.ok_or_else(|| missing(reference, &namespace, "the object among the manifests has no such key"));
+            return value
+                .ok_or_else(|| missing(reference, namespace, "the object among the manifests has no such key"));
         }
-        if let Some(flag) = self.vault.flags.iter().find(|flag| flag.answers(reference, &namespace)) {
+        if let Some(flag) = self.vault.flags.iter().find(|flag| flag.answers(reference, namespace)) {
             return flag.value();
         }
         match &self.vault.cluster {
-            Some(Cluster(client)) => {
-                KubeCredentials::new(client.clone(), self.origin.clone(), &self.consumer).resolve(reference).await
+            Some(Cluster(client)) => KubeCredentials::new(client.clone(), self.scope.clone()).resolve(reference).await,
+            None => {
+                Err(missing(reference, namespace, "it is neither among the manifests nor given with `--credential`"))
             }
-            None => Err(missing(reference, &namespace, "it is neither among the manifests nor given with `--credential`")),
         }
     }
 }

@@ -92,7 +92,14 @@ mod tests {
 
     #[test]
     fn a_failure_outweighs_drift_and_only_a_plan_knows_drift() {
-        let failed = || SyncReport::failed(OwnerId::new("n", "s"), TargetRef::new("n", "s"), Reason::SourceFailed, Error::new(ErrorKind::Internal, "x"));
+        let failed = || {
+            SyncReport::failed(
+                OwnerId::new("n", "s"),
+                TargetRef::new("n", "s"),
+                Reason::SourceFailed,
+                Error::new(ErrorKind::Internal, "x"),
+            )
+        };
         for (reports, sync, plan) in [
             (vec![], Exit::Done, Exit::Done),
             (vec![report(Outcome::Unchanged)], Exit::Done, Exit::Done),

@@ -74,7 +74,8 @@ impl Manifests {
         let mut seen = BTreeMap::new();
         for file in files::expand(paths)? {
             let text = files::read(&file)?;
-            let documents = yaml::parse_documents(&text, &yaml::Limits::default()).map_err(|error| unparsable(&file, error))?;
+            let documents =
+                yaml::parse_documents(&text, &yaml::Limits::default()).map_err(|error| unparsable(&file, error))?;
             for document in documents {
                 let place = Place { file: file.clone(), line: document.line() };
                 found.add(document.to_json(), &place, default_namespace, &mut seen)?;
@@ -107,8 +108,10 @@ impl Manifests {
             ObjectKind::ExternalSecret => self.external_secrets.push(object),
             ObjectKind::Secret | ObjectKind::ConfigMap => self.references.add(&object)?,
             ObjectKind::Namespace => {
-                let labels = object.manifest.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
-                let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+                let labels =
+                    object.manifest.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+                let labels =
+                    labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
                 self.namespaces.insert(object.name, labels);
             }
             _ => self.stores.push(object),
@@ -131,7 +134,9 @@ impl Object {
         let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) else {
             return Err(invalid("it has no `metadata`"));
         };
-        let Some(name) = metadata.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).map(ToOwned::to_owned) else {
+        let Some(name) =
+            metadata.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).map(ToOwned::to_owned)
+        else {
             return Err(invalid("it has no `metadata.name`"));
         };
         let namespace = (!whole_cluster).then(|| {

@@ -50,7 +50,10 @@ pub(crate) fn outcome(outcome: &Outcome, style: Style) -> ExitCode {
         put(&mut std::io::stdout().lock(), &body);
     }
     if style.format == Format::Text {
-        put(&mut std::io::stderr().lock(), &text::hints(&outcome.reports, colours(style.color, std::io::stderr().is_terminal())));
+        put(
+            &mut std::io::stderr().lock(),
+            &text::hints(&outcome.reports, colours(style.color, std::io::stderr().is_terminal())),
+        );
     }
     code(diagnose::exit(&outcome.reports, outcome.planned))
 }

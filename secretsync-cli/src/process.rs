@@ -57,7 +57,15 @@ fn logs(invocation: &Invocation) {
     let mut filter = EnvFilter::default().add_directive(level.into());
     if level >= LevelFilter::WARN {
         // These log whole response bodies, Secrets among them. Nothing on the command line can switch that on.
-        for forced in ["kube_client::client=error", "hyper=info", "hyper_util=info", "h2=info", "rustls=info", "reqwest=info", "tower=info"] {
+        for forced in [
+            "kube_client::client=error",
+            "hyper=info",
+            "hyper_util=info",
+            "h2=info",
+            "rustls=info",
+            "reqwest=info",
+            "tower=info",
+        ] {
             filter = filter.add_directive(forced.parse().expect("the directive is well-formed"));
         }
     }

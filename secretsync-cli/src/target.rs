@@ -35,7 +35,9 @@ impl FromStr for TargetFlag {
             ("kubernetes", Some(context)) if !context.is_empty() => Ok(Self::Kubernetes(Some(context.to_owned()))),
             ("dir" | "env" | "manifest", _) => Err(format!("`{kind}` needs a path: {kind}=PATH")),
             ("kubernetes", _) => Err("write `kubernetes` for the current context, or kubernetes=CONTEXT".to_owned()),
-            _ => Err("write dir=PATH, env=FILE, manifest=FILE, manifest=-, kubernetes or kubernetes=CONTEXT".to_owned()),
+            _ => {
+                Err("write dir=PATH, env=FILE, manifest=FILE, manifest=-, kubernetes or kubernetes=CONTEXT".to_owned())
+            }
         }
     }
 }
@@ -54,7 +56,9 @@ pub(crate) fn store(to: &TargetFlag, cluster: Option<&kube::Client>) -> Arc<dyn 
         (TargetFlag::EnvFile(path), _) => Arc::new(EnvFileStore::new(path)),
         (TargetFlag::Manifest(Some(path)), _) => Arc::new(ManifestStore::file(path)),
         (TargetFlag::Kubernetes(_), Some(client)) => Arc::new(KubeStore::new(client.clone())),
-        (TargetFlag::Manifest(None) | TargetFlag::Kubernetes(_), _) => Arc::new(ManifestStore::writer(Box::new(std::io::stdout()))),
+        (TargetFlag::Manifest(None) | TargetFlag::Kubernetes(_), _) => {
+            Arc::new(ManifestStore::writer(Box::new(std::io::stdout())))
+        }
     }
 }
 
@@ -74,7 +78,10 @@ mod tests {
             ("kubernetes=prod", Ok(TargetFlag::Kubernetes(Some("prod".to_owned())))),
             ("dir", Err("`dir` needs a path: dir=PATH".to_owned())),
             ("kubernetes=", Err("write `kubernetes` for the current context, or kubernetes=CONTEXT".to_owned())),
-            ("s3=x", Err("write dir=PATH, env=FILE, manifest=FILE, manifest=-, kubernetes or kubernetes=CONTEXT".to_owned())),
+            (
+                "s3=x",
+                Err("write dir=PATH, env=FILE, manifest=FILE, manifest=-, kubernetes or kubernetes=CONTEXT".to_owned()),
+            ),
         ] {
             assert_eq!(text.parse::<TargetFlag>(), expected, "{text}");
         }

@@ -24,6 +24,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use assemble::members;
 pub use builder::EngineBuilder;
 pub use observer::{EngineObserver, NoObserver};
 

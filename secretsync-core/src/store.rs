@@ -1,9 +1,9 @@
 //! Where secrets are written to.
 
 mod directory;
-// mod env_file;
+mod env_file;
 mod file;
-// mod manifest;
+mod manifest;
 mod observed;
 mod share;
 
@@ -13,8 +13,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use directory::DirectoryStore;
-// pub use env_file::EnvFileStore;
-// pub use manifest::ManifestStore;
+pub use env_file::EnvFileStore;
+pub use manifest::ManifestStore;
 pub use observed::{Holder, KeyState, Observed, Present};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};

@@ -1,4 +1,5 @@
 //! The engine over memory types.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -173,7 +174,9 @@ async fn absence_follows_the_deletion_policy() {
             .with_data(DataEntry::new("b", vault(), RemoteRef::new("app/other")))
             .with_policies(CreationPolicy::Owner, deletion, RefreshPolicy::Periodic);
         engine.sync(&spec).await;
-        gone.iter().for_each(|key| provider.set(key, None));
+        for key in &gone {
+            provider.set(key, None);
+        }
         let report = engine.sync(&spec).await;
         assert_eq!(report.outcome, outcome, "{deletion:?} {gone:?} {:?}", report.error);
         assert_eq!(report.missing.len(), gone.len());
@@ -294,7 +297,7 @@ async fn the_first_end_of_a_source_is_reported_and_the_observer_sees_every_repor
             self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
     }
-    let (soon, late) = (SystemTime::now() + Duration::from_secs(60), SystemTime::now() + Duration::from_secs(600));
+    let (soon, late) = (SystemTime::now() + Duration::from_secs(61), SystemTime::now() + Duration::from_secs(601));
     let expiring = |at| Secret::bytes(SecretValue::from("x")).with_expiry(at);
     let provider = Arc::new(MemoryProvider::new("m").with("soon", expiring(soon)).with("late", expiring(late)));
     let count = Arc::new(Count::default());

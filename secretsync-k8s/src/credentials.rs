@@ -22,12 +22,15 @@ use crate::request::{Call, Failure, Target, Verb, View};
 /// the Secrets of other namespaces sent to a server of his own.
 pub struct KubeCredentials {
     client: Client,
-    scope: Scope,
+    scope: CredentialScope,
 }
 
-/// Where references may lead.
+/// Where the references of a store may lead (`eso-compat.md` 1.2), for every source of credentials.
 #[derive(Clone, Debug)]
-enum Scope {
+pub struct CredentialScope(Reach);
+
+#[derive(Clone, Debug)]
+enum Reach {
     /// To this namespace only: that of the store.
     Bound(String),
     /// To the namespace that a reference names, else to this one: that of the ExternalSecret.
@@ -35,12 +38,8 @@ enum Scope {
 }
 
 impl KubeCredentials {
-    /// The credentials of `store` for ExternalSecrets of `namespace`, which matters to cluster stores only.
-    pub fn new(client: Client, store: &StoreOrigin, namespace: impl Into<String>) -> Self {
-        let scope = match store.namespace() {
-            Some(own) => Scope::Bound(own.to_owned()),
-            None => Scope::Referent(namespace.into()),
-        };
+    /// The credentials that a store may reach.
+    pub fn new(client: Client, scope: CredentialScope) -> Self {
         Self { client, scope }
     }
 }
@@ -70,18 +69,27 @@ impl CredentialSource for KubeCredentials {
     }
 }
 
-impl Scope {
-    fn namespace<'a>(&'a self, reference: &'a CredentialRef) -> Result<&'a str> {
+impl CredentialScope {
+    /// What `store` may reach on behalf of ExternalSecrets of `namespace`, which matters to cluster stores only.
+    pub fn new(store: &StoreOrigin, namespace: impl Into<String>) -> Self {
+        Self(match store.namespace() {
+            Some(own) => Reach::Bound(own.to_owned()),
+            None => Reach::Referent(namespace.into()),
+        })
+    }
+
+    /// The namespace that a reference means. A namespaced store that names another one is refused.
+    pub fn namespace<'a>(&'a self, reference: &'a CredentialRef) -> Result<&'a str> {
         // An empty text is as good as none, as in Go.
         let named = reference.namespace().filter(|namespace| !namespace.is_empty());
-        match (self, named) {
-            (Self::Bound(own), Some(named)) if named != own => Err(Error::new(ErrorKind::InvalidConfig, "resolve")
+        match (&self.0, named) {
+            (Reach::Bound(own), Some(named)) if named != own => Err(Error::new(ErrorKind::InvalidConfig, "resolve")
                 .on(reference)
                 .because("namespace should either be empty or match the namespace of the SecretStore for a namespaced SecretStore")
                 .with_hint(Hint::new(Code::StoreInvalid, "remove the namespace, or use a ClusterSecretStore"))),
-            (Self::Bound(own), _) => Ok(own),
-            (Self::Referent(_), Some(named)) => Ok(named),
-            (Self::Referent(referent), None) => Ok(referent),
+            (Reach::Bound(own), _) => Ok(own),
+            (Reach::Referent(_), Some(named)) => Ok(named),
+            (Reach::Referent(referent), None) => Ok(referent),
         }
     }
 }

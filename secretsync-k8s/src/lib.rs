@@ -15,7 +15,7 @@ mod problems;
 mod request;
 mod store;
 
-pub use credentials::KubeCredentials;
+pub use credentials::{CredentialScope, KubeCredentials};
 pub use k8s_openapi;
 pub use kube;
 pub use store::KubeStore;

@@ -72,7 +72,8 @@ pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
 }
 
 fn spec(object: &Object, stores: &mut Stores) -> Result<SyncSpec> {
-    let parsed: ExternalSecret = api::parse(object.manifest.clone()).map_err(|error| error.within("read", &object.place))?;
+    let parsed: ExternalSecret =
+        api::parse(object.manifest.clone()).map_err(|error| error.within("read", &object.place))?;
     let namespace = object.namespace.clone().unwrap_or_default();
     convert::sync_spec(&parsed, |origin| stores.key(origin, &namespace))
 }

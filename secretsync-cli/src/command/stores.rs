@@ -49,7 +49,8 @@ impl Stores {
         self.check_access(&spec, namespace)?;
         let references = spec.factory(&self.registry)?.references(&spec.config)?;
         // A reference without a namespace means the ExternalSecret's, so such a cluster store is another provider in each namespace.
-        let referent = origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none());
+        let referent =
+            origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none());
         let key = if referent { convert::provider_key_in(origin, namespace) } else { convert::provider_key(origin) };
         let wanted = Wanted { spec, folder: known.folder.clone(), consumer: namespace.to_owned() };
         self.wanted.entry(key.clone()).or_insert(wanted);
@@ -57,7 +58,12 @@ impl Stores {
     }
 
     /// Builds every provider that was asked for. One that cannot be built fails its own syncs only.
-    pub(super) async fn build(self, mut builder: EngineBuilder, vault: &Arc<Vault>, ambient: Option<Ambient>) -> EngineBuilder {
+    pub(super) async fn build(
+        self,
+        mut builder: EngineBuilder,
+        vault: &Arc<Vault>,
+        ambient: Option<Ambient>,
+    ) -> EngineBuilder {
         for (key, wanted) in self.wanted {
             builder = builder.layers(layers(&wanted.spec));
             builder = match build(&self.registry, wanted, vault, ambient.clone()).await {
@@ -119,8 +125,9 @@ async fn build(
     ambient: Option<Ambient>,
 ) -> Result<Arc<dyn Provider>> {
     let Wanted { spec, folder, consumer } = wanted;
-    let credentials = StoreCredentials::new(Arc::clone(vault), spec.origin.clone(), consumer);
-    let context = BuildContext::new(spec.origin.clone(), Arc::new(credentials)).with_ambient(ambient).with_base(Some(folder));
+    let credentials = StoreCredentials::new(Arc::clone(vault), &spec.origin, consumer);
+    let context =
+        BuildContext::new(spec.origin.clone(), Arc::new(credentials)).with_ambient(ambient).with_base(Some(folder));
     spec.factory(registry)?.build(&spec.config, context).await
 }
 
@@ -129,8 +136,10 @@ fn layers(spec: &StoreSpec) -> LayerSettings {
     let mut layers = LayerSettings::default();
     if let Some(retry) = &spec.retry {
         // A negative number of retries means none.
-        layers.retry.retries = retry.max_retries.map_or(layers.retry.retries, |times| usize::try_from(times).unwrap_or(0));
-        layers.retry.pause = retry.retry_interval.and_then(|interval| interval.positive()).unwrap_or(layers.retry.pause);
+        layers.retry.retries =
+            retry.max_retries.map_or(layers.retry.retries, |times| usize::try_from(times).unwrap_or(0));
+        layers.retry.pause =
+            retry.retry_interval.and_then(|interval| interval.positive()).unwrap_or(layers.retry.pause);
     }
     layers
 }

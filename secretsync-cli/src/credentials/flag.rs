@@ -62,13 +62,19 @@ impl CredentialFlag {
                 #[expect(clippy::disallowed_methods, reason = "the user named this variable on the command line")]
                 let value = std::env::var_os(name).map(OsString::into_encoded_bytes);
                 value.map(SecretValue::new).ok_or_else(|| {
-                    self.failure(format!("the variable `{name}` is not set"), format!("set the environment variable `{name}`"))
+                    self.failure(
+                        format!("the variable `{name}` is not set"),
+                        format!("set the environment variable `{name}`"),
+                    )
                 })
             }
             Source::File(path) => std::fs::read(path).map(SecretValue::new).map_err(|error| {
                 let shown = path.display();
-                self.failure(format!("`{shown}` cannot be read"), format!("correct the path `{shown}`, or give yourself the right to read it"))
-                    .with_source(error)
+                self.failure(
+                    format!("`{shown}` cannot be read"),
+                    format!("correct the path `{shown}`, or give yourself the right to read it"),
+                )
+                .with_source(error)
             }),
         }
     }
@@ -93,7 +99,19 @@ mod tests {
         assert!(!flag.answers(&CredentialRef::secret("vault", "token"), "other"));
         let anywhere: CredentialFlag = "vault/token=file:/run/token".parse().unwrap();
         assert!(anywhere.answers(&CredentialRef::secret("vault", "token"), "other"));
-        for wrong in ["", "a", "a=env:B", "a/b=B", "a/b=env:", "a/b=file:", "/b=env:C", "a/=env:C", "/a/b=env:C", "a/b/c/d=env:E", "a/b=http:x"] {
+        for wrong in [
+            "",
+            "a",
+            "a=env:B",
+            "a/b=B",
+            "a/b=env:",
+            "a/b=file:",
+            "/b=env:C",
+            "a/=env:C",
+            "/a/b=env:C",
+            "a/b/c/d=env:E",
+            "a/b=http:x",
+        ] {
             assert!(wrong.parse::<CredentialFlag>().is_err(), "{wrong}");
         }
     }

@@ -29,7 +29,8 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(|error| unreadable(path, error))? {
         let file = entry.map_err(|error| unreadable(path, error))?.path();
-        let wanted = file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml" || extension == "json");
+        let wanted =
+            file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml" || extension == "json");
         if wanted && file.is_file() {
             files.push(file);
         }
@@ -39,7 +40,10 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::new(ErrorKind::InvalidConfig, "read")
             .on(format!("folder `{}`", path.display()))
             .because("it has no .yaml, .yml or .json files of its own")
-            .with_hint(Hint::new(Code::ManifestUnreadable, "name the folder that holds the manifests; sub-folders are not searched")));
+            .with_hint(Hint::new(
+                Code::ManifestUnreadable,
+                "name the folder that holds the manifests; sub-folders are not searched",
+            )));
     }
     Ok(files)
 }

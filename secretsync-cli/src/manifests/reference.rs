@@ -18,7 +18,12 @@ pub(crate) struct References(BTreeMap<(CredentialKind, String, String), BTreeMap
 
 impl References {
     /// The keys of an object, or `None` if it was not among the manifests.
-    pub(crate) fn get(&self, kind: CredentialKind, namespace: &str, name: &str) -> Option<&BTreeMap<String, SecretValue>> {
+    pub(crate) fn get(
+        &self,
+        kind: CredentialKind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<&BTreeMap<String, SecretValue>> {
         self.0.get(&(kind, namespace.to_owned(), name.to_owned()))
     }
 
@@ -47,7 +52,8 @@ fn members<'a>(object: &'a Object, field: &str) -> Result<Vec<(&'a String, &'a s
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(value) => value.as_object().ok_or_else(|| unusable(object, field, "", "is no mapping"))?,
     };
-    let text = |key: &str, value: &'a Value| value.as_str().ok_or_else(|| unusable(object, field, key, "is not a text"));
+    let text =
+        |key: &str, value: &'a Value| value.as_str().ok_or_else(|| unusable(object, field, key, "is not a text"));
     members.iter().map(|(key, value)| Ok((key, text(key, value)?))).collect()
 }
 

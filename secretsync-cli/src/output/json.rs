@@ -11,8 +11,10 @@ use crate::diagnose;
 
 /// One object: `syncs` in the order of the manifests, and `summary`.
 pub(super) fn render(outcome: &Outcome) -> String {
-    let mut summary: Map<String, Value> =
-        diagnose::counts(&outcome.reports).into_iter().map(|(result, count)| (result.as_str().to_owned(), count.into())).collect();
+    let mut summary: Map<String, Value> = diagnose::counts(&outcome.reports)
+        .into_iter()
+        .map(|(result, count)| (result.as_str().to_owned(), count.into()))
+        .collect();
     summary.insert("skipped_documents".to_owned(), outcome.skipped.into());
     let whole = json!({
         "command": if outcome.planned { "plan" } else { "sync" },

@@ -38,9 +38,17 @@ fn files_that_cannot_be_read_stop_everything() {
 fn objects_that_contradict_each_other_stop_everything() {
     let sandbox = Sandbox::new();
     sandbox.file("a.yaml", &good("twice")).file("b.yaml", &good("twice"));
-    refused(&sandbox, "-f a.yaml -f b.yaml", &["ExternalSecret shop/twice", "a.yaml:2", "b.yaml:2", "hint[manifest-duplicate]"]);
+    refused(
+        &sandbox,
+        "-f a.yaml -f b.yaml",
+        &["ExternalSecret shop/twice", "a.yaml:2", "b.yaml:2", "hint[manifest-duplicate]"],
+    );
     sandbox.file("unknown.yaml", "apiVersion: external-secrets.io/v1\nkind: ExternalSercet\nmetadata: {name: a}\n");
-    refused(&sandbox, "-f unknown.yaml", &["`ExternalSercet`", "write `ExternalSecret`", "hint[manifest-kind-unknown]"]);
+    refused(
+        &sandbox,
+        "-f unknown.yaml",
+        &["`ExternalSercet`", "write `ExternalSecret`", "hint[manifest-kind-unknown]"],
+    );
     sandbox.file("push.yaml", "apiVersion: external-secrets.io/v1alpha1\nkind: PushSecret\nmetadata: {name: a}\n");
     refused(&sandbox, "-f push.yaml", &["`PushSecret`", "not supported"]);
     sandbox.file("nameless.yaml", "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {}\n");
@@ -64,13 +72,24 @@ fn one_bad_sync_never_stops_the_others() {
         external_secret("two", "two", &data(&[("a", "app.yaml", "a")])),
         external_secret("none", "none", &data(&[("a", "app.yaml", "a")])),
         external_secret("fake", "fake", &data(&[("a", "app.yaml", "a")])),
-        external_secret("typo", "docs", &format!("  target: {{creationPolcy: Merge}}\n{}", data(&[("a", "app.yaml", "a")]))),
+        external_secret(
+            "typo",
+            "docs",
+            &format!("  target: {{creationPolcy: Merge}}\n{}", data(&[("a", "app.yaml", "a")])),
+        ),
         external_secret("often", "docs", &format!("  refreshInterval: often\n{}", data(&[("a", "app.yaml", "a")]))),
-        external_secret("rewrite", "docs", "  dataFrom:\n    - extract: {key: app.yaml}\n      rewrite: [{regexp: {source: a, target: b}}]"),
+        external_secret(
+            "rewrite",
+            "docs",
+            "  dataFrom:\n    - extract: {key: app.yaml}\n      rewrite: [{regexp: {source: a, target: b}}]",
+        ),
         external_secret("escape", "docs", &data(&[("a", "../app.yaml", "a")])),
         external_secret("key", "docs", &data(&[("a/b", "app.yaml", "a")])),
     ];
-    sandbox.file("age.key", &secret).file("docs/app.yaml", &sops::encrypt("a: one\n", &recipient)).file("all.yaml", &manifests.concat());
+    sandbox
+        .file("age.key", &secret)
+        .file("docs/app.yaml", &sops::encrypt("a: one\n", &recipient))
+        .file("all.yaml", &manifests.concat());
     let run = sandbox.run("sync -f all.yaml --to dir=out --credential age/key.txt=file:age.key");
     assert_eq!(run.code, 1, "{run:?}");
     for (sync, words) in [
@@ -97,7 +116,11 @@ fn a_folder_that_cannot_be_written_fails_its_syncs_and_names_the_path() {
     let (recipient, secret) = sops::key();
     let sandbox = Sandbox::new();
     let manifests = format!("{}{}", store("docs", sops::STORE), good("good"));
-    sandbox.file("age.key", &secret).file("docs/app.yaml", &sops::encrypt("a: one\n", &recipient)).file("all.yaml", &manifests).file("out", "a file");
+    sandbox
+        .file("age.key", &secret)
+        .file("docs/app.yaml", &sops::encrypt("a: one\n", &recipient))
+        .file("all.yaml", &manifests)
+        .file("out", "a file");
     let run = sandbox.run("sync -f all.yaml --to dir=out --credential age/key.txt=file:age.key");
     assert!(run.code == 1 && run.stderr.contains("hint[target-unwritable]") && run.stdout.contains("`out"), "{run:?}");
     assert_eq!(sandbox.text("out"), "a file");
@@ -109,7 +132,8 @@ fn standard_input_and_default_namespace_work() {
     let sandbox = Sandbox::new();
     sandbox.file("age.key", &secret).file("docs/app.yaml", &sops::encrypt("a: one\n", &recipient));
     let manifests = format!("{}{}", store("docs", sops::STORE), good("good")).replace("  namespace: shop\n", "");
-    let run = sandbox.run_with_input("sync -f - -n team --to dir=out --credential team/age/key.txt=file:age.key", &manifests);
+    let run =
+        sandbox.run_with_input("sync -f - -n team --to dir=out --credential team/age/key.txt=file:age.key", &manifests);
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(sandbox.text("out/team/good/a"), "one");
 }

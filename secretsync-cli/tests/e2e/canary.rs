@@ -12,12 +12,17 @@ const CANARY: &str = "canary-7c41";
 fn a_marked_value_is_in_the_target_and_nowhere_else() {
     let server = OpenBao::start().unwrap();
     server.write("sys/mounts/kv", &json!({"type": "kv", "options": {"version": "2"}})).unwrap();
-    server.write("kv/data/app", &json!({"data": {"a": CANARY, "n": {"x": CANARY}, "json": format!("[\"{CANARY}\"]")}})).unwrap();
+    server
+        .write("kv/data/app", &json!({"data": {"a": CANARY, "n": {"x": CANARY}, "json": format!("[\"{CANARY}\"]")}}))
+        .unwrap();
     let (recipient, secret) = sops::key();
     let mut sandbox = Sandbox::new();
     sandbox.set("TOKEN", &format!("{}", server.token()));
     let decode = "  data:\n    - secretKey: a\n      remoteRef: {key: app, property: a, decodingStrategy: Base64}";
-    let template = format!("  target:\n    template:\n      data:\n        t: '{{{{ fail .a }}}}'\n{}", data(&[("a", "app", "a")]));
+    let template = format!(
+        "  target:\n    template:\n      data:\n        t: '{{{{ fail .a }}}}'\n{}",
+        data(&[("a", "app", "a")])
+    );
     let manifests = [
         store("v", &vault::provider(&server, "kv", "v2")),
         "---\n".to_owned() + &store("d", sops::STORE),
@@ -32,7 +37,8 @@ fn a_marked_value_is_in_the_target_and_nowhere_else() {
         .file("age.key", &secret)
         .file("docs/app.yaml", &sops::encrypt(&format!("a: {CANARY}\n"), &recipient))
         .file("all.yaml", &manifests.concat());
-    let flags = "-f all.yaml --to dir=out --credential token/t=env:TOKEN --credential age/key.txt=file:age.key --log trace";
+    let flags =
+        "-f all.yaml --to dir=out --credential token/t=env:TOKEN --credential age/key.txt=file:age.key --log trace";
     let token = server.token();
     let mut printed = String::new();
     for (verb, code) in [("plan", 1), ("sync", 1), ("plan --output json", 1), ("sync --output json", 1)] {

@@ -19,13 +19,15 @@ fn setup(namespace: &str, plain: &str, manifests: &str) -> (Sandbox, String) {
     let (recipient, secret) = sops::key();
     let mut sandbox = Sandbox::new();
     sandbox.set("KUBECONFIG", &cluster().kubeconfig().display().to_string());
-    let all = format!("{}{manifests}", store("docs", sops::STORE)).replace("namespace: shop", &format!("namespace: {namespace}"));
+    let all = format!("{}{manifests}", store("docs", sops::STORE))
+        .replace("namespace: shop", &format!("namespace: {namespace}"));
     sandbox.file("age.key", &secret).file("docs/app.yaml", &sops::encrypt(plain, &recipient)).file("all.yaml", &all);
     (sandbox, recipient)
 }
 
 fn secret(namespace: &str, name: &str) -> Value {
-    let text = cluster().kubectl(&["get", "secret", name, "-n", namespace, "-o", "json", "--show-managed-fields"]).unwrap();
+    let text =
+        cluster().kubectl(&["get", "secret", name, "-n", namespace, "-o", "json", "--show-managed-fields"]).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
@@ -64,15 +66,23 @@ fn a_secret_is_created_kept_and_changed() {
 fn an_unowned_secret_is_adopted_and_a_foreign_one_is_refused() {
     let namespace = cluster().namespace("cli").unwrap();
     let (sandbox, _) = setup(namespace.name(), "a: one\nb: two\n", &external_secret("app", "docs", &entries()));
-    namespace.kubectl(&["create", "secret", "generic", "app", "--from-literal=mine=1", "--from-literal=a=old"]).unwrap();
+    namespace
+        .kubectl(&["create", "secret", "generic", "app", "--from-literal=mine=1", "--from-literal=a=old"])
+        .unwrap();
     let run = sandbox.run(SYNC);
     assert_eq!(run.code, 0, "{run:?}");
     let data = secret(namespace.name(), "app")["data"].clone();
-    assert_eq!(data, serde_json::json!({"a": "b25l", "b": "dHdv"}), "Owner replaces the data, as External Secrets Operator does");
+    assert_eq!(
+        data,
+        serde_json::json!({"a": "b25l", "b": "dHdv"}),
+        "Owner replaces the data, as External Secrets Operator does"
+    );
 
     namespace.kubectl(&["create", "configmap", "owner"]).unwrap();
     let uid = namespace.kubectl(&["get", "configmap", "owner", "-o", "jsonpath={.metadata.uid}"]).unwrap();
-    let owner = format!(r#"{{"metadata":{{"ownerReferences":[{{"apiVersion":"v1","kind":"ConfigMap","name":"owner","uid":"{uid}","controller":true}}]}}}}"#);
+    let owner = format!(
+        r#"{{"metadata":{{"ownerReferences":[{{"apiVersion":"v1","kind":"ConfigMap","name":"owner","uid":"{uid}","controller":true}}]}}}}"#
+    );
     namespace.kubectl(&["patch", "secret", "app", "-p", &owner]).unwrap();
     let run = sandbox.run(SYNC);
     assert!(run.code == 1 && run.stderr.contains("hint[not-owned]") && run.stdout.contains("ConfigMap"), "{run:?}");
@@ -83,12 +93,15 @@ fn an_unowned_secret_is_adopted_and_a_foreign_one_is_refused() {
 fn two_syncs_merge_into_one_secret_and_a_removed_key_goes() {
     let namespace = cluster().namespace("cli").unwrap();
     let merge = "  target: {name: shared, creationPolicy: CreateOrMerge}\n";
-    let one = external_secret("one", "docs", &format!("{merge}{}", data(&[("a", "app.yaml", "a"), ("c", "app.yaml", "b")])));
+    let one =
+        external_secret("one", "docs", &format!("{merge}{}", data(&[("a", "app.yaml", "a"), ("c", "app.yaml", "b")])));
     let two = external_secret("two", "docs", &format!("{merge}{}", data(&[("b", "app.yaml", "b")])));
     let (sandbox, _) = setup(namespace.name(), "a: one\nb: two\n", &format!("{one}{two}"));
     assert_eq!(sandbox.run(SYNC).code, 0);
     assert_eq!(secret(namespace.name(), "shared")["data"].as_object().unwrap().len(), 3);
-    let less = sandbox.text("all.yaml").replace("    - secretKey: c\n      remoteRef:\n        key: app.yaml\n        property: b\n", "");
+    let less = sandbox
+        .text("all.yaml")
+        .replace("    - secretKey: c\n      remoteRef:\n        key: app.yaml\n        property: b\n", "");
     sandbox.file("all.yaml", &less);
     let run = sandbox.run(SYNC);
     assert!(run.stdout.contains("removed c"), "{run:?}");

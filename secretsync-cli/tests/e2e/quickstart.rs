@@ -23,7 +23,10 @@ fn a_folder_is_filled_and_a_second_run_touches_nothing() {
     assert_eq!((first.code, first.stderr.as_str()), (0, ""), "{first:?}");
     assert_eq!(first.stdout, include_str!("../../../examples/quickstart/expected/first.txt"));
     assert_eq!(sandbox.text("out/shop/smtp/tls"), "true");
-    assert_eq!(sandbox.text("out/shop/database/url"), "postgres://shop:correct+horse+battery+staple@db.shop.svc:5432/shop");
+    assert_eq!(
+        sandbox.text("out/shop/database/url"),
+        "postgres://shop:correct+horse+battery+staple@db.shop.svc:5432/shop"
+    );
     let before = sandbox.tree("out");
     for (name, entry) in &before {
         assert_eq!(entry.mode, if entry.text.is_some() { 0o600 } else { 0o700 }, "{name}");

@@ -13,7 +13,7 @@ pub(crate) fn key() -> (String, String) {
 }
 
 pub(crate) fn encrypt(plain: &str, recipient: &str) -> String {
-    String::from_utf8(Sops::new().unwrap().encrypt(plain.as_bytes(), Format::Yaml, &[recipient], &[]).unwrap()).unwrap()
+    Sops::new().unwrap().encrypt(plain.as_bytes(), Format::Yaml, &[recipient], &[]).unwrap()
 }
 
 pub(crate) const STORE: &str = "    sops:\n      source:\n        path: docs\n      keys:\n        - age:\n            secretRef: {name: age, key: key.txt}";
@@ -22,7 +22,10 @@ pub(crate) const STORE: &str = "    sops:\n      source:\n        path: docs\n  
 fn setup(plain: &str) -> (Sandbox, String) {
     let (recipient, secret) = key();
     let sandbox = Sandbox::new();
-    sandbox.file("age.key", &secret).file("docs/app.yaml", &encrypt(plain, &recipient)).file("store.yaml", &store("docs", STORE));
+    sandbox
+        .file("age.key", &secret)
+        .file("docs/app.yaml", &encrypt(plain, &recipient))
+        .file("store.yaml", &store("docs", STORE));
     (sandbox, recipient)
 }
 
@@ -31,7 +34,12 @@ const SYNC: &str = "sync -f store.yaml -f es.yaml --to dir=out --credential age/
 #[test]
 fn one_changed_value_changes_one_file() {
     let (sandbox, recipient) = setup("a: one\nb: two\nn: {x: 1.50, list: [p, q]}\n");
-    let entries = data(&[("a", "app.yaml", "a"), ("b", "app.yaml", "b"), ("x", "app.yaml", "n.x"), ("q", "app.yaml", "n.list.1")]);
+    let entries = data(&[
+        ("a", "app.yaml", "a"),
+        ("b", "app.yaml", "b"),
+        ("x", "app.yaml", "n.x"),
+        ("q", "app.yaml", "n.list.1"),
+    ]);
     sandbox.file("es.yaml", &external_secret("app", "docs", &entries));
     let run = sandbox.run(SYNC);
     assert_eq!(run.code, 0, "{run:?}");
@@ -42,7 +50,8 @@ fn one_changed_value_changes_one_file() {
     let run = sandbox.run(SYNC);
     assert!(run.row("shop/app").starts_with("updated") && run.row("shop/app").ends_with("updated b"), "{run:?}");
     let after = sandbox.tree("out/shop/app");
-    let changed: Vec<_> = before.iter().filter(|(name, entry)| after[*name] != **entry).map(|(name, _)| name.as_str()).collect();
+    let changed: Vec<_> =
+        before.iter().filter(|(name, entry)| after[*name] != **entry).map(|(name, _)| name.as_str()).collect();
     assert_eq!(changed, ["b"]);
     assert_eq!(sandbox.text("out/shop/app/b"), "changed");
 }

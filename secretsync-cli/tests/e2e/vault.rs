@@ -17,11 +17,23 @@ fn setup() -> (Sandbox, OpenBao) {
     let server = OpenBao::start().unwrap();
     server.write("sys/mounts/kv", &json!({"type": "kv", "options": {"version": "2"}})).unwrap();
     server.write("sys/mounts/old", &json!({"type": "kv", "options": {"version": "1"}})).unwrap();
-    server.write("kv/data/app/db", &json!({"data": {"user": "ann", "password": "s3cr3t", "dotted.key": "exact", "n": {"x": [1, 2]}}})).unwrap();
+    server
+        .write(
+            "kv/data/app/db",
+            &json!({"data": {"user": "ann", "password": "s3cr3t", "dotted.key": "exact", "n": {"x": [1, 2]}}}),
+        )
+        .unwrap();
     server.write("old/app/db", &json!({"user": "bob", "password": "old"})).unwrap();
     let mut sandbox = Sandbox::new();
     sandbox.set("TOKEN", server.token());
-    sandbox.file("stores.yaml", &format!("{}---\n{}", store("v2", &provider(&server, "kv", "v2")), store("v1", &provider(&server, "old", "v1"))));
+    sandbox.file(
+        "stores.yaml",
+        &format!(
+            "{}---\n{}",
+            store("v2", &provider(&server, "kv", "v2")),
+            store("v1", &provider(&server, "old", "v1"))
+        ),
+    );
     (sandbox, server)
 }
 
@@ -31,9 +43,16 @@ const SYNC: &str = "sync -f stores.yaml -f es.yaml --to dir=out --credential tok
 fn both_kv_versions_and_a_document_are_read_in_one_run() {
     let (sandbox, _server) = setup();
     let (recipient, secret) = sops::key();
-    sandbox.file("age.key", &secret).file("docs/app.yaml", &sops::encrypt("a: from sops\n", &recipient)).file("docs.yaml", &store("docs", sops::STORE));
+    sandbox
+        .file("age.key", &secret)
+        .file("docs/app.yaml", &sops::encrypt("a: from sops\n", &recipient))
+        .file("docs.yaml", &store("docs", sops::STORE));
     let manifests = [
-        external_secret("two", "v2", &data(&[("user", "app/db", "user"), ("exact", "/kv/data/app/db", "dotted.key"), ("x", "app//db", "n.x.1")])),
+        external_secret(
+            "two",
+            "v2",
+            &data(&[("user", "app/db", "user"), ("exact", "/kv/data/app/db", "dotted.key"), ("x", "app//db", "n.x.1")]),
+        ),
         external_secret("one", "v1", "  dataFrom:\n    - extract:\n        key: app/db"),
         external_secret("doc", "docs", &data(&[("a", "app.yaml", "a")])),
     ];
@@ -71,7 +90,7 @@ fn every_refusal_is_told_apart_and_leaves_the_target_as_it_was() {
     sandbox.file("es.yaml", &external_secret("db", "v2", &data(&[("user", "app/db", "user")])));
     assert_eq!(sandbox.run(SYNC).code, 0);
     let before = sandbox.tree("out");
-    let mut expect = |sandbox: &Sandbox, hint: &str| {
+    let expect = |sandbox: &Sandbox, hint: &str| {
         let run = sandbox.run(SYNC);
         assert_eq!(run.code, 1, "{hint} {run:?}");
         assert!(run.stderr.contains(&format!("hint[{hint}]")), "{hint} {run:?}");

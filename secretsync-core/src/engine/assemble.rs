@@ -7,6 +7,8 @@ mod property;
 
 use std::time::SystemTime;
 
+pub(crate) use property::members;
+
 use super::fetch::Answers;
 use super::reads::{Members, Reads, at};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};

@@ -146,7 +146,7 @@ impl Provider for MemoryProvider {
         let state = self.state();
         let wanted = |key: &&String| {
             below.as_ref().is_none_or(|below| key.starts_with(below))
-                && pattern.as_ref().is_none_or(|pattern| pattern.is_match(key.as_bytes()))
+                && pattern.as_ref().is_none_or(|pattern| pattern.is_match(key))
         };
         Ok(state
             .objects

@@ -1,6 +1,7 @@
 //! Folders by handle and atomic writes: nothing below a folder that the user named is opened through a symbolic link.
 
 mod failure;
+mod single;
 mod staging;
 
 use std::ffi::CStr;
@@ -14,6 +15,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 pub(super) use failure::{blocking, failed, refused};
+pub(super) use single::SingleFile;
 pub(super) use staging::{Staging, leftovers, replace};
 
 use crate::error::Result;
@@ -50,6 +52,8 @@ pub(super) struct Stamp {
     inode: u64,
     size: i64,
     modified: (i64, u64),
+    /// Moves with the mode too.
+    changed: (i64, u64),
 }
 
 impl Folder {
@@ -95,7 +99,6 @@ impl Folder {
         }
         let path = self.path.join(name);
         make_folder(&self.fd, Path::new(name), &path)?;
-        self.sync()?;
         self.child(name)?.ok_or_else(|| failed("open folder", &path, Errno::NOENT))
     }
 
@@ -247,6 +250,7 @@ impl Stamp {
             inode: stat.st_ino as u64,
             size: stat.st_size as i64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as u64),
         }
     }
 }

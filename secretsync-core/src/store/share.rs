@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Holder, OwnerId, not_owned};
+use super::{Holder, OwnerId, TargetRef, not_owned};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::SecretKey;
 
@@ -75,9 +75,7 @@ impl Shares {
 
     /// Fails where a write of `keys` would touch what another sync holds: the whole target, or one of the keys.
     pub(super) fn refuse(&self, place: &str, owner: &OwnerId, keys: &BTreeSet<SecretKey>) -> Result<()> {
-        if let Some(other) = self.sole_holder_but(owner) {
-            return Err(not_owned(place, &external_secret(other), advice(place, owner, other)));
-        }
+        self.refuse_target(place, owner)?;
         let text = owner.to_string();
         let taken =
             |(other, share): (&String, &Share)| Some((other.clone(), share.keys.intersection(keys).next()?.clone()));
@@ -90,6 +88,14 @@ impl Shares {
         }
     }
 
+    /// Fails where another sync holds the whole target.
+    pub(super) fn refuse_target(&self, place: &str, owner: &OwnerId) -> Result<()> {
+        match self.sole_holder_but(owner) {
+            Some(other) => Err(not_owned(place, &external_secret(other), advice(place, owner, other))),
+            None => Ok(()),
+        }
+    }
+
     fn sole_holder_but(&self, owner: &OwnerId) -> Option<&str> {
         let owner = owner.to_string();
         self.0
@@ -97,6 +103,20 @@ impl Shares {
             .find(|(other, share)| **other != owner && share.owns && !share.keys.is_empty())
             .map(|(other, _)| other.as_str())
     }
+}
+
+/// Refuses names that could not stand in a comment: one with a line break would end it.
+pub(super) fn check_names(target: &TargetRef, owner: &OwnerId) -> Result<()> {
+    let good =
+        |part: &&str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
+    if [target.namespace(), target.name(), owner.namespace(), owner.name()].iter().all(good) {
+        return Ok(());
+    }
+    let shown: String = format!("{target}` for `{owner}").chars().take(320).flat_map(char::escape_debug).collect();
+    Err(Error::new(ErrorKind::InvalidConfig, "write")
+        .on(format!("target `{shown}`"))
+        .because("a name is empty or contains a blank, a control character or a `/`")
+        .with_hint(Hint::new(Code::TargetUnwritable, "give target and sync names that a cluster would take")))
 }
 
 fn external_secret(owner: &str) -> String {

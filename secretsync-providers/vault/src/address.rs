@@ -67,7 +67,7 @@ fn below<'a>(mount: &str, key: &'a [&'a str], version: KvVersion) -> &'a [&'a st
 }
 
 /// Mount and name of a key in a store that names no mount.
-fn split<'a>(key: &'a [&'a str]) -> Option<(&'a [&'a str], &'a [&'a str])> {
+pub(crate) fn split<'a>(key: &'a [&'a str]) -> Option<(&'a [&'a str], &'a [&'a str])> {
     let data = (1..key.len().saturating_sub(1)).find(|&at| key[at] == "data");
     match data {
         Some(at) => Some((&key[..at], &key[at + 1..])),

@@ -42,6 +42,8 @@ pub(crate) enum Failure {
     TokenRefused { sent: bool },
     #[error("the answer is bigger than 32 MiB")]
     TooBig,
+    #[error("there are more than 100000 objects")]
+    TooMany,
     #[error(transparent)]
     Transport(Transport),
 }
@@ -138,6 +140,7 @@ impl Failure {
                 "write the address that it leads to into `server`: tokens are not sent to another server",
             ),
             Self::TooBig => (InvalidData, Code::DataInvalid, "check `server`: Vault has no object of this size"),
+            Self::TooMany => (InvalidConfig, Code::ManifestInvalid, "narrow `find.path`"),
             Self::Authorities(_) => (InvalidConfig, Code::StoreInvalid, "check `caBundle` or `caProvider`"),
             Self::Identity(_) => {
                 (InvalidConfig, Code::StoreInvalid, "check `tls.certSecretRef` and `tls.keySecretRef`")

@@ -24,6 +24,8 @@ mod client;
 pub mod config;
 mod error;
 mod factory;
+mod find;
+mod mounts;
 mod provider;
 mod session;
 

@@ -1,6 +1,5 @@
 //! Objects of Vault as secrets.
 
-mod mounts;
 mod payload;
 
 use std::num::NonZeroUsize;
@@ -10,16 +9,17 @@ use futures::{StreamExt, stream};
 use secretsync_core::Result;
 use secretsync_core::object::{ObjectRef, Part};
 use secretsync_core::provider::{
-    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, find_unsupported,
+    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
 };
 use tokio::time::timeout;
 
 use crate::client::{Answer, Cause, Transport};
 use crate::config::{KvVersion, Settings, VaultConfig};
-use crate::error::{Failure, Grant};
+use crate::error::Failure;
+use crate::find::{Finder, Search};
+use crate::mounts::{Mounts, plain, question};
 use crate::session::Session;
 use crate::{KIND, address};
-use mounts::Mounts;
 
 /// A Vault or OpenBao server, seen through one store.
 ///
@@ -37,7 +37,7 @@ impl VaultProvider {
     /// Checks a configuration. Nothing is sent and no credential is resolved before the first use.
     pub fn new(config: &VaultConfig, context: BuildContext) -> Result<Self> {
         let settings = Settings::new(config, &context)?;
-        let info = ProviderInfo::new(KIND, settings.origin.to_string()).with_batch(CONCURRENT);
+        let info = ProviderInfo::new(KIND, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
         let info = match settings.version {
             KvVersion::V1 => info,
             KvVersion::V2 => info.with_versions(),
@@ -60,8 +60,8 @@ impl VaultProvider {
         let settings = self.session.settings();
         let path = address::request_path(object, settings.version);
         let query = object.version().map(|version| ("version", version));
-        let answer = match self.session.get(&path, query, &mounts::question(&mounts::plain(object))).await {
-            Err(Failure::Forbidden) => return Err(self.denied(object, path).await),
+        let answer = match self.session.get(&path, query, &question(&plain(object))).await {
+            Err(Failure::Forbidden) => return Err(self.mounts.blame(&self.session, object, path, "read").await),
             answer => answer?,
         };
         let payload = match answer {
@@ -88,18 +88,6 @@ impl VaultProvider {
             }
         }
     }
-
-    /// Who is to blame for a refusal although the token lives: the mount, if it turns out to be another one, else the policies.
-    async fn denied(&self, object: &ObjectRef, path: String) -> Failure {
-        let settings = self.session.settings();
-        if let Err(failure @ Failure::Mount { .. }) = self.mounts.confirm(&self.session, object, &path).await
-            && !failure.is_missing_mount()
-        {
-            return failure;
-        }
-        let namespace = settings.namespace.as_ref().and_then(|name| name.to_str().ok()).map(str::to_owned);
-        Failure::Denied(Grant { path, capability: "read", namespace })
-    }
 }
 
 #[async_trait]
@@ -118,12 +106,15 @@ impl Provider for VaultProvider {
         stream::iter(reads).buffered(CONCURRENT.get()).collect().await
     }
 
-    async fn find(&self, _query: &Query) -> Result<Vec<Found>> {
-        Err(find_unsupported(&self.info))
+    async fn find(&self, query: &Query) -> Result<Vec<Found>> {
+        let search = Search::new(self.session.settings(), query)?;
+        let finder = Finder { session: &self.session, mounts: &self.mounts, concurrent: CONCURRENT.get() };
+        let found = finder.run(&search).await;
+        found.map_err(|failure| failure.into_error("find objects", format!("in {}", self.info.name)))
     }
 
     async fn check(&self) -> Result<()> {
-        let witness = self.session.settings().mount.as_deref().map(mounts::question);
+        let witness = self.session.settings().mount.as_deref().map(question);
         let checked = self.session.check(witness.as_deref()).await;
         checked.map_err(|failure| failure.into_error("check", format!("the token of {}", self.info.name)))
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::{FetchOptions, Fetched, Provider, RemoteRef};
+use secretsync_core::provider::{FetchOptions, Fetched, Provider, Query, RemoteRef};
 use serde_json::json;
 use xtask::rig::openbao::OpenBao;
 
@@ -250,4 +250,53 @@ async fn many_objects_are_one_read_each() {
         assert_eq!(content(answer), json!({ "n": number }));
     }
     assert_eq!(bao.audit_requests().unwrap().len() - before, 50, "no look-ups of the token, no questions about mounts");
+}
+
+#[tokio::test]
+async fn find_walks_the_folders_and_filters_by_name_or_tags() {
+    let bao = OpenBao::start().unwrap();
+    for path in ["a/db", "a/db/replica", "a/deep/er/mail", "b/db", "top%20level"] {
+        put(&bao, path, &json!({"x": "y"}));
+    }
+    bao.write("secret/metadata/a/db", &json!({"custom_metadata": {"team": "shop", "tier": "1"}})).unwrap();
+    bao.write("secret/metadata/b/db", &json!({"custom_metadata": {"team": "shop"}})).unwrap();
+    bao.write("kv1/a/one", &json!({"x": "y"})).unwrap();
+    let provider = versioned(&bao).await;
+    let names = async |query: Query| -> Vec<String> {
+        let found = provider.find(&query).await.unwrap();
+        assert!(found.iter().all(|one| provider.address(&RemoteRef::new(&one.name)).unwrap() == one.object));
+        found.into_iter().map(|one| one.name).collect()
+    };
+    let query = |path: Option<&str>, name: Option<&str>, tags: &[(&str, &str)]| {
+        let mut query = Query::default();
+        query.path = path.map(str::to_owned);
+        query.name = name.map(str::to_owned);
+        query.tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        query
+    };
+    let all = ["a/db", "a/db/replica", "a/deep/er/mail", "b/db", "top level"];
+    assert_eq!(names(query(None, None, &[])).await, all);
+    assert_eq!(names(query(Some("/a/"), None, &[])).await, all[..3], "names keep the path");
+    assert_eq!(names(query(None, Some("^a/.*l$"), &[])).await, ["a/deep/er/mail"]);
+    assert_eq!(names(query(None, None, &[("team", "shop")])).await, ["a/db", "b/db"]);
+    assert_eq!(names(query(None, None, &[("team", "shop"), ("tier", "1")])).await, ["a/db"]);
+    assert_eq!(names(query(Some("nothing/here"), None, &[])).await, [""; 0]);
+
+    let whole = self::provider(bao.address(), &Token::new(bao.token()), json!({})).await;
+    assert_eq!(whole.find(&query(Some("secret/b"), None, &[])).await.unwrap()[0].object.to_string(), "secret/b/db");
+    assert_eq!(whole.find(&Query::default()).await.unwrap_err().kind(), ErrorKind::InvalidConfig);
+    let old = self::provider(bao.address(), &Token::new(bao.token()), json!({"path": "kv1", "version": "v1"})).await;
+    assert_eq!(old.find(&Query::default()).await.unwrap()[0].name, "a/one");
+    let error = old.find(&query(None, None, &[("team", "shop")])).await.unwrap_err();
+    assert!(error.to_string().ends_with("cannot perform find by tag operations with kv version v1"), "{error}");
+    let missing = self::provider(bao.address(), &Token::new(bao.token()), json!({"path": "nope"})).await;
+    assert_eq!(missing.find(&Query::default()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let policy = r#"path "secret/data/*" { capabilities = ["read"] }"#;
+    let token = Token::new(&bao.token_with_policy("reader", policy).unwrap());
+    let limited = self::provider(bao.address(), &token, json!({"path": "secret"})).await;
+    let error = limited.find(&query(Some("a"), None, &[])).await.unwrap_err();
+    assert!(
+        error.hint().unwrap().advice().contains(r#"path "secret/metadata/a/" { capabilities = ["list"] }"#),
+        "{error:?}"
+    );
 }

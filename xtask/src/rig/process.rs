@@ -89,11 +89,11 @@ impl Group {
     /// Starts the server that `command` makes for a port that was free a moment ago, and waits until it listens there.
     ///
     /// Should another process take the port in between, the next port is tried.
-    pub fn start_on_free_port(&mut self, name: &str, command: impl Fn(u16) -> Command) -> Result<u16> {
+    pub fn start_on_free_port(&mut self, name: &str, command: impl Fn(u16) -> Result<Command>) -> Result<u16> {
         let mut attempts_left = 2;
         loop {
             let port = free_port()?;
-            self.start(name, command(port))?;
+            self.start(name, command(port)?)?;
             let Err(error) = self.wait_for_port(name, port) else { return Ok(port) };
             self.stop(name);
             if attempts_left == 0 || !port::is_taken(port) {

@@ -144,12 +144,14 @@ mod tests {
             matches!(value, Err(PathError::TooCostly))
         };
         let json = format!("[{}0]", "0,".repeat(5_000));
+        let many = format!("{{{}\"z\":0}}", "\"a\":{},".repeat(1_000));
         let backtracking = format!("[\"{}\"]", "a".repeat(50_000));
         for (json, path) in [
             (&json, ["[@this,@this]"; 30].join("|")),
             (&json, format!("[{}0]", "#,".repeat(2_000))),
             (&json, ["@pretty"; 100].join("|")),
             (&json, ["@tostr"; 100].join("|")),
+            (&many, format!("*.{}", "k".repeat(10_000))),
             (&backtracking, format!("#(%\"*{}b*c\")", "a".repeat(200))),
         ] {
             assert!(costs_too_much(json, &path), "for {}", &path[..20]);

@@ -15,7 +15,7 @@ pub struct VaultAuth {
     pub token_secret_ref: Option<SecretKeySelector>,
     /// A role id and a secret id.
     pub app_role: Option<AppRoleAuth>,
-    /// A service account of Kubernetes, checked by TokenReview.
+    /// A service account of Kubernetes, checked by `TokenReview`.
     pub kubernetes: Option<KubernetesAuth>,
     /// A name and a password, checked by LDAP.
     pub ldap: Option<PasswordAuth>,

@@ -19,6 +19,7 @@ use crate::rig::tools;
 
 /// Starts the servers and holds them until told to stop. They end with this process, whatever ends it.
 pub(super) fn run(state: &Path) -> Result<()> {
+    let _lock = lock(state)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to open a port for `rig down`")?;
     let control = listener.local_addr().context("failed to open a port for `rig down`")?.port();
     note("starting OpenBao and a cluster");
@@ -30,9 +31,6 @@ pub(super) fn run(state: &Path) -> Result<()> {
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
     let session = Session { control, token: random_token()?, environment, path: tools::command_folders()? };
-    if let Some(folder) = state.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
-    }
     session.write(state)?;
     session.print()?;
     let mut last = wait_for_stop(&listener, &session.token)?;
@@ -47,9 +45,7 @@ pub(super) fn run(state: &Path) -> Result<()> {
 /// Starts this program again, holding the servers in the background, and waits until they serve.
 pub(super) fn start_in_background(state: &Path) -> Result<Session> {
     let log = log_of(state);
-    if let Some(folder) = state.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
-    }
+    create_folder_of(state)?;
     let errors = File::create(&log).with_context(|| format!("failed to create {}", log.display()))?;
     let program = std::env::current_exe().context("failed to find this program")?;
     let mut child = Command::new(program)
@@ -72,6 +68,22 @@ pub(super) fn start_in_background(state: &Path) -> Result<Session> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Held as long as the servers run, so that two who start at once do not lose sight of one's servers.
+fn lock(state: &Path) -> Result<File> {
+    create_folder_of(state)?;
+    let path = state.with_extension("lock");
+    let file = File::create(&path).with_context(|| format!("failed to create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!("another `rig up` is starting the servers: wait for it");
+    }
+    Ok(file)
+}
+
+fn create_folder_of(state: &Path) -> Result<()> {
+    let Some(folder) = state.parent() else { return Ok(()) };
+    fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))
 }
 
 fn log_of(state: &Path) -> PathBuf {

@@ -25,7 +25,7 @@ pub(super) fn start_api_server(group: &mut Group, users: &[User]) -> Result<u16>
     };
     let key = write("service-account.key", elliptic_curve_key()?)?;
     let tokens = write("tokens.csv", token_file(users))?;
-    let etcd_port = group.start_on_free_port("etcd", |port| etcd_command(&etcd, &data, port))?;
+    let etcd_port = group.start_on_free_port("etcd", |port| Ok(etcd_command(&etcd, &data, port)))?;
     group.start_on_free_port(API_SERVER, |port| {
         let mut command = Command::new(&api_server);
         command
@@ -40,7 +40,7 @@ pub(super) fn start_api_server(group: &mut Group, users: &[User]) -> Result<u16>
             .args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24"])
             // It waits for a service account before it admits a pod; there are no pods.
             .arg("--disable-admission-plugins=ServiceAccount");
-        command
+        Ok(command)
     })
 }
 

@@ -28,7 +28,7 @@ impl Evaluator {
 
     /// Follows `path` through `json`.
     pub(super) fn get<'j>(&mut self, json: &'j [u8], path: &[u8]) -> Result<Value<'j>, PathError> {
-        self.scan(json.len() + 1)?;
+        self.scan(json.len() + path.len() + 1)?;
         self.enter()?;
         let value = self.get_entered(json, path)?;
         self.leave();
@@ -148,6 +148,7 @@ impl<'p> Search<'_, '_, 'p> {
     }
 
     fn object(&mut self, mut at: usize, path: &'p [u8]) -> Result<Step, PathError> {
+        self.evaluator.scan(path.len())?;
         let part = KeyPart::read(path);
         self.pipe = part.next.pipe().or(self.pipe);
         while let Some(start) = scan::find(self.json, at, |byte| matches!(byte, b'"' | b'}')) {
@@ -191,6 +192,7 @@ impl<'p> Search<'_, '_, 'p> {
     }
 
     fn list(&mut self, at: usize, path: &'p [u8]) -> Result<Step, PathError> {
+        self.evaluator.scan(path.len())?;
         let part = ListPart::read(path);
         self.pipe = part.next.pipe().or(self.pipe);
         match part.select {

@@ -9,12 +9,12 @@ use tokio::time::Instant;
 
 use crate::client::{Answer, url};
 use crate::config::KvVersion;
-use crate::error::{Failure, MountProblem};
+use crate::error::{Failure, Grant, MountProblem};
 use crate::session::Session;
 
 /// What the server said about its mounts. One question a mount and minute, and only where something was not found.
 #[derive(Debug, Default)]
-pub(super) struct Mounts(Mutex<Vec<(Mount, Instant)>>);
+pub(crate) struct Mounts(Mutex<Vec<(Mount, Instant)>>);
 
 /// A secrets engine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,7 +28,7 @@ struct Mount {
 impl Mounts {
     /// Succeeds if an engine as the store describes it is mounted where the object was looked for. Everything else is a failure: a missing engine is
     /// no absent object, and neither is one of the other KV version, which looks in other places.
-    pub(super) async fn confirm(&self, session: &Session, object: &ObjectRef, tried: &str) -> Result<(), Failure> {
+    pub(crate) async fn confirm(&self, session: &Session, object: &ObjectRef, tried: &str) -> Result<(), Failure> {
         let settings = session.settings();
         let mount = match self.known(&plain(object)) {
             Some(mount) => Some(mount),
@@ -38,6 +38,23 @@ impl Mounts {
             None => Ok(()),
             Some(problem) => Err(Failure::Mount { problem, url: url(&settings.server, tried).to_string() }),
         }
+    }
+
+    /// Who is to blame for a refusal although the token lives: the mount, if it turns out to be another one, else the policies.
+    pub(crate) async fn blame(
+        &self,
+        session: &Session,
+        object: &ObjectRef,
+        path: String,
+        capability: &'static str,
+    ) -> Failure {
+        match self.confirm(session, object, &path).await {
+            Err(Failure::Mount { problem: MountProblem::Missing, .. }) => {}
+            Err(failure @ Failure::Mount { .. }) => return failure,
+            _ => {}
+        }
+        let namespace = session.settings().namespace.as_ref().and_then(|name| name.to_str().ok()).map(str::to_owned);
+        Failure::Denied(Grant { path, capability, namespace })
     }
 
     /// The mount that holds a path, if it was asked for lately.
@@ -83,13 +100,6 @@ impl Mount {
     }
 }
 
-impl Failure {
-    /// Whether no engine was found at all.
-    pub(super) fn is_missing_mount(&self) -> bool {
-        matches!(self, Self::Mount { problem: MountProblem::Missing, .. })
-    }
-}
-
 /// What is wrong with a mount. A version 1 store may read any engine.
 fn problem(mount: Option<Mount>, expected: Option<&str>, configured: KvVersion) -> Option<MountProblem> {
     let Some(Mount { path, kind, version }) = mount else { return Some(MountProblem::Missing) };
@@ -104,12 +114,12 @@ fn problem(mount: Option<Mount>, expected: Option<&str>, configured: KvVersion) 
 }
 
 /// The path that tells what is mounted at or above another path. A token may read it if it may do anything in that mount.
-pub(super) fn question(path: &str) -> String {
+pub(crate) fn question(path: &str) -> String {
     format!("sys/internal/ui/mounts/{path}")
 }
 
 /// The path as users name it, without what a KV version puts between.
-pub(super) fn plain(object: &ObjectRef) -> String {
+pub(crate) fn plain(object: &ObjectRef) -> String {
     match object.container() {
         Some(mount) => format!("{mount}/{}", object.name()),
         None => object.name().to_owned(),
