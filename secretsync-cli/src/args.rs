@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::credentials::CredentialFlag;
 use crate::target::TargetFlag;
 
 /// Sync secrets from Vault, OpenBao and SOPS to Kubernetes Secrets, folders and files.
@@ -56,7 +55,8 @@ pub(crate) struct Job {
 
     /// A credential that a store refers to: `[NAMESPACE/]NAME/KEY=env:VARIABLE` or `…=file:PATH`. Repeatable.
     #[arg(long = "credential", value_name = "REFERENCE=SOURCE")]
-    pub(crate) credentials: Vec<CredentialFlag>,
+    // Kept as text: the parser quotes what it cannot read, and somebody will put a token here.
+    pub(crate) credentials: Vec<String>,
 
     /// Take credentials from the environment instead of those that the stores name: VAULT_TOKEN or ~/.vault-token, SOPS_AGE_KEY or SOPS_AGE_KEY_FILE.
     #[arg(long)]

@@ -12,7 +12,7 @@ use secretsync_k8s::convert;
 
 use super::stores::Stores;
 use crate::args::Job;
-use crate::credentials::Vault;
+use crate::credentials::{CredentialFlag, Vault};
 use crate::manifests::{Manifests, Object};
 use crate::output::Progress;
 use crate::target::{self, TargetFlag};
@@ -43,6 +43,7 @@ impl Order {
 /// Reads the manifests, builds the providers that they need, and names the syncs. An error means that nothing was tried.
 pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
     let Job { files, to, namespace, credentials, ambient, output: _ } = job;
+    let credentials = credentials.iter().enumerate().map(flag).collect::<Result<Vec<_>>>()?;
     let Manifests { external_secrets, stores, namespaces, references, skipped } = Manifests::read(&files, &namespace)?;
     let cluster = match &to {
         TargetFlag::Kubernetes(context) => Some(connect(context.clone()).await?),
@@ -69,6 +70,16 @@ pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
     let builder = Engine::builder(store).observer(Arc::new(progress.clone()));
     let engine = stores.build(builder, &vault, ambient.then(Ambient::from_env)).await.build();
     Ok((Prepared { engine, specs, order: Order(order), skipped }, progress))
+}
+
+/// Reads one `--credential`. What cannot be read is not quoted: it may be the credential itself.
+fn flag((index, text): (usize, &String)) -> Result<CredentialFlag> {
+    text.parse().map_err(|form: &'static str| {
+        Error::new(ErrorKind::InvalidConfig, "read")
+            .on(format!("the flag `--credential` number {}", index + 1))
+            .because("it has not the expected form")
+            .with_hint(Hint::new(Code::UsageInvalid, form))
+    })
 }
 
 fn spec(object: &Object, stores: &mut Stores) -> Result<SyncSpec> {
