@@ -2,11 +2,12 @@
 
 mod claims;
 mod managed_fields;
+mod owners;
 mod ownership;
 mod patch;
 mod snapshot;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 
 use self::claims::Claims;
 use self::managed_fields::is_sync_manager;
+use self::owners::Owners;
 use self::ownership::{Claim, Marks, check_fixed, contest, refusal};
 use self::patch::Apply;
 use self::snapshot::Snapshot;
@@ -48,7 +50,7 @@ pub struct KubeStore {
     client: Client,
     view: View,
     seen: Mutex<HashMap<TargetRef, Option<Arc<Snapshot>>>>,
-    owners: Mutex<HashMap<OwnerId, Option<String>>>,
+    owners: Owners,
     claims: Claims,
 }
 
@@ -66,7 +68,8 @@ impl KubeStore {
     }
 
     fn with_view(client: Client, view: View) -> Self {
-        Self { client, view, seen: Mutex::default(), owners: Mutex::default(), claims: Claims::default() }
+        let owners = Owners::new(client.clone(), view == View::Metadata);
+        Self { client, view, seen: Mutex::default(), owners, claims: Claims::default() }
     }
 }
 
@@ -87,13 +90,14 @@ impl Store for KubeStore {
         self.seen().insert(target.clone(), seen.clone());
         let Some(secret) = seen else { return Ok(Observed::Absent) };
         let marks = Marks::new(owner);
-        let holder = match self.claim(&marks, &secret, self.trusted(owner)).await? {
+        let holder = match self.claim(&marks, &secret, self.owners.trusted(owner)).await? {
             Claim::Nobody => Holder::Nobody,
             Claim::Ours => Holder::Ours,
             Claim::Other(holder) => Holder::Other(holder),
             Claim::Sync(manager) => Holder::Other(marks.describe(manager.as_deref())),
         };
-        Ok(Observed::Present(present(holder, &secret, &marks)))
+        let living = self.owners.living(&marks, &secret).await?;
+        Ok(Observed::Present(present(holder, &secret, &marks, &living)))
     }
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
@@ -104,7 +108,7 @@ impl Store for KubeStore {
         };
         let marks = Marks::new(write.owner);
         if let Some(secret) = &secret {
-            self.check(write, &marks, secret, self.trusted(write.owner)).await?;
+            self.check(write, &marks, secret, self.owners.trusted(write.owner)).await?;
         }
         match self.view {
             View::Whole => self.claims.claim(write, secret_of(write.target)),
@@ -135,14 +139,10 @@ impl Store for KubeStore {
         self.seen().remove(target);
         for _ in 0..ATTEMPTS {
             let Some(secret) = self.fetch(target, View::Metadata).await? else { return Ok(Removed::AlreadyAbsent) };
-            self.check_removal(target, owner, &secret).await?;
+            self.check_removal(target, owner, &secret)?;
             let body = Zeroizing::new(patch::deletion(&secret));
-            match self
-                .call(Verb::Delete, target, View::Metadata)
-                .with_body("application/json", body)
-                .send(&self.client)
-                .await
-            {
+            let call = call(Verb::Delete, target, View::Metadata).with_body("application/json", body);
+            match call.send(&self.client).await {
                 Ok(_) => return Ok(Removed::Removed),
                 Err(Failure::Refused(refusal)) if refusal.is_absent() => return Ok(Removed::AlreadyAbsent),
                 Err(Failure::Refused(refusal)) if refusal.is_stale() => {}
@@ -162,13 +162,9 @@ impl KubeStore {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call<'t>(&self, verb: Verb, target: &'t TargetRef, view: View) -> Call<'t> {
-        Call::new(verb, secret_of(target), view)
-    }
-
     /// The Secret as it is now.
     async fn fetch(&self, target: &TargetRef, view: View) -> Result<Option<Arc<Snapshot>>> {
-        match self.call(Verb::Get, target, view).send(&self.client).await {
+        match call(Verb::Get, target, view).send(&self.client).await {
             Ok(answer) => read(&answer, target).map(Arc::new).map(Some),
             Err(Failure::Refused(refusal)) if refusal.is_absent() => Ok(None),
             Err(failure) => Err(failure.into_error(Verb::Get, &secret_of(target))),
@@ -221,13 +217,13 @@ impl KubeStore {
     /// longer as it was seen.
     async fn take_over(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot) -> Result<Option<String>> {
         let metadata = &secret.metadata;
-        let Some(fields) =
-            metadata.managed_fields.taken_over(&marks.manager, write.remove.iter().map(SecretKey::as_str))
-        else {
+        let living = self.owners.living(marks, secret).await?;
+        let gone = write.remove.iter().map(SecretKey::as_str);
+        let Some(fields) = metadata.managed_fields.taken_over(&marks.manager, gone, &living) else {
             return Ok(Some(metadata.resource_version.clone()));
         };
         let body = Zeroizing::new(patch::take_over(&fields, &metadata.resource_version));
-        let call = self.call(Verb::Patch, write.target, View::Metadata);
+        let call = call(Verb::Patch, write.target, View::Metadata);
         let call =
             call.with_query(format!("fieldManager={}", marks.manager)).with_body("application/json-patch+json", body);
         match call.send(&self.client).await {
@@ -247,7 +243,7 @@ impl KubeStore {
     ) -> Result<bool> {
         let mut force = false;
         for Conflict { field, manager } in conflicts {
-            if !is_sync_manager(&manager) || self.is_gone(write.owner, Some(&manager)).await? {
+            if !is_sync_manager(&manager) || self.owners.is_gone(write.owner, Some(&manager)).await? {
                 force = true;
             } else if !apply.yield_field(&field) {
                 let holder = marks.describe(Some(&manager));
@@ -262,7 +258,7 @@ impl KubeStore {
 
     async fn send(&self, write: &Write<'_>, marks: &Marks<'_>, apply: &Apply, force: bool) -> Result<Answer, Failure> {
         let query = format!("fieldManager={}&force={force}", marks.manager);
-        let call = self.call(Verb::Patch, write.target, View::Metadata).with_query(query);
+        let call = call(Verb::Patch, write.target, View::Metadata).with_query(query);
         call.with_body("application/apply-patch+yaml", apply.body(&write.desired.data)).send(&self.client).await
     }
 
@@ -274,22 +270,19 @@ impl KubeStore {
             Claim::Other(holder) => return Err(refusal(target, &holder)),
             Claim::Sync(manager) => return Err(refusal(target, &marks.describe(manager.as_deref()))),
         }
-        if let Some((key, holders)) = marks.contested(secret, write) {
-            for holder in &holders {
-                if !self.is_gone(write.owner, Some(holder)).await? {
-                    return Err(contest(target, key, &marks.describe(Some(holder)), write.owner));
-                }
-            }
+        let living = self.owners.living(marks, secret).await?;
+        if let Some((key, holder)) = marks.contested(secret, write, &living) {
+            return Err(contest(target, key, &marks.describe(Some(holder)), write.owner));
         }
         check_fixed(target, secret, write)
     }
 
-    async fn check_removal(&self, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) -> Result<()> {
+    fn check_removal(&self, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) -> Result<()> {
         let marks = Marks::new(owner);
         let controlled =
             secret.metadata.owner_references.iter().any(|reference| reference.controller && marks.is_ours(reference));
         let labelled = secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|label| label == marks.created_by());
-        match marks.claim(secret, self.trusted(owner)) {
+        match marks.claim(secret, self.owners.trusted(owner)) {
             Claim::Ours if controlled || labelled => Ok(()),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
@@ -303,62 +296,14 @@ impl KubeStore {
     /// Whose the Secret is. The mark of a sync that is gone counts no more.
     async fn claim(&self, marks: &Marks<'_>, secret: &Snapshot, uid: Option<&str>) -> Result<Claim> {
         match marks.claim(secret, uid) {
-            Claim::Sync(manager) if self.is_gone(marks.owner, manager.as_deref()).await? => Ok(Claim::Nobody),
+            Claim::Sync(manager) if self.owners.is_gone(marks.owner, manager.as_deref()).await? => Ok(Claim::Nobody),
             claim => Ok(claim),
         }
     }
 
-    /// Whether another sync is positively gone: this cluster has ExternalSecrets, ours among them, and not that one.
-    async fn is_gone(&self, owner: &OwnerId, manager: Option<&str>) -> Result<bool> {
-        let Some(name) = manager.and_then(Marks::sync_behind) else { return Ok(false) };
-        Ok(self.uid(owner).await?.is_some() && self.look_up(owner.namespace(), name).await? == LookUp::Absent)
-    }
-
     /// The uid for the owner reference, where one is written.
     async fn uid_for(&self, write: &Write<'_>) -> Result<Option<String>> {
-        if write.creation == CreationPolicy::Owner { self.uid(write.owner).await } else { Ok(None) }
-    }
-
-    /// The uid that an owner brings along, where it can be trusted.
-    fn trusted<'o>(&self, owner: &'o OwnerId) -> Option<&'o str> {
-        owner.uid().filter(|_| self.view == View::Metadata)
-    }
-
-    /// The uid of an owner in this cluster, looked up once.
-    async fn uid(&self, owner: &OwnerId) -> Result<Option<String>> {
-        if let Some(uid) = self.trusted(owner) {
-            return Ok(Some(uid.to_owned()));
-        }
-        if let Some(known) = self.owners.lock().unwrap_or_else(PoisonError::into_inner).get(owner) {
-            return Ok(known.clone());
-        }
-        let uid = match self.look_up(owner.namespace(), owner.name()).await? {
-            LookUp::Present(uid) => Some(uid),
-            LookUp::Absent | LookUp::Hidden => None,
-        };
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.clone(), uid.clone());
-        Ok(uid)
-    }
-
-    /// Whether an ExternalSecret exists in this cluster. A cluster without the kind has none.
-    async fn look_up(&self, namespace: &str, name: &str) -> Result<LookUp> {
-        let target = Target {
-            kind: "ExternalSecret",
-            api: "/apis/external-secrets.io/v1",
-            resource: "externalsecrets",
-            namespace,
-            name,
-        };
-        match Call::new(Verb::Get, target, View::Metadata).send(&self.client).await {
-            Ok(answer) => match Snapshot::read(&answer.body) {
-                Some(object) => Ok(LookUp::Present(object.metadata.uid)),
-                None => Err(unreadable(&target)),
-            },
-            Err(Failure::Refused(refusal)) if refusal.is_absent() => Ok(LookUp::Absent),
-            // Who may not read ExternalSecrets, in a pipeline for example, writes without an owner reference.
-            Err(Failure::Refused(refusal)) if refusal.is_forbidden() => Ok(LookUp::Hidden),
-            Err(failure) => Err(failure.into_error(Verb::Get, &target)),
-        }
+        if write.creation == CreationPolicy::Owner { self.owners.uid(write.owner).await } else { Ok(None) }
     }
 
     /// The Secret with its type, where the write has to repeat it: see [`Apply::new`]. `None` when it is gone.
@@ -377,12 +322,8 @@ impl KubeStore {
     }
 }
 
-/// What a look for an ExternalSecret found.
-#[derive(Debug, Eq, PartialEq)]
-enum LookUp {
-    Absent,
-    Hidden,
-    Present(String),
+fn call(verb: Verb, target: &TargetRef, view: View) -> Call<'_> {
+    Call::new(verb, secret_of(target), view)
 }
 
 fn secret_of(target: &TargetRef) -> Target<'_> {
@@ -413,14 +354,14 @@ fn contended(verb: Verb, target: &TargetRef) -> Error {
         ))
 }
 
-/// What a sync sees of a Secret. Keys that only another sync wrote are left out: they are not for this one to decide about.
-fn present(holder: Holder, secret: &Snapshot, marks: &Marks<'_>) -> Present {
+/// What a sync sees of a Secret. Keys that only a living sync wrote are left out: they are not for this one to decide about.
+fn present(holder: Holder, secret: &Snapshot, marks: &Marks<'_>, living: &BTreeSet<String>) -> Present {
     let fields = &secret.metadata.managed_fields;
     let mut present = Present::new(holder);
     for (key, fingerprint) in secret.keys() {
         let owned = fields.owns_key(&marks.manager, key);
         if let Ok(name) = SecretKey::new(key)
-            && (owned || fields.syncs_with_key(&marks.manager, key).next().is_none())
+            && (owned || !living.iter().any(|manager| fields.owns_key(manager, key)))
         {
             present
                 .keys
@@ -431,7 +372,7 @@ fn present(holder: Holder, secret: &Snapshot, marks: &Marks<'_>) -> Present {
     meta.secret_type.clone_from(&secret.secret_type);
     meta.immutable = secret.immutable;
     meta.finalizers.clone_from(&secret.metadata.finalizers);
-    let kept = |names: std::collections::BTreeSet<&str>, values: &std::collections::BTreeMap<String, String>| {
+    let kept = |names: BTreeSet<&str>, values: &BTreeMap<String, String>| {
         names
             .into_iter()
             .filter(|name| !MARKS.contains(name))

@@ -185,70 +185,69 @@ mod tests {
         refusal.into_error(Verb::Patch, &Target::secret("shop", "db"))
     }
 
+    fn assert_means(status: u16, details: &Value, kind: ErrorKind, code: Code, detail: &str) {
+        let error = error(status, details);
+        assert_eq!(error.to_string(), format!("failed to write Secret `shop/db`: {detail}"));
+        assert_eq!((error.kind(), error.hint().unwrap().code()), (kind, code), "{status}");
+        assert!(!format!("{error:?}").contains("canary"));
+    }
+
     #[test]
-    fn each_refusal_says_what_it_means_and_what_to_do() {
-        let cause =
-            |reason: &str, field: &str| json!({"causes": [{"reason": reason, "field": field, "message": "canary"}]});
-        for (status, details, kind, code, detail) in [
-            (
-                401,
-                json!({}),
-                ErrorKind::Unauthenticated,
-                Code::KubernetesDenied,
-                "the API server does not accept the credentials",
-            ),
-            (403, json!({}), ErrorKind::PermissionDenied, Code::KubernetesDenied, "the API server does not allow it"),
+    fn each_status_says_what_it_means() {
+        use Code::{KubernetesDenied, KubernetesUnavailable, TargetUnwritable};
+        for (status, kind, code, detail) in [
+            (401, ErrorKind::Unauthenticated, KubernetesDenied, "the API server does not accept the credentials"),
+            (403, ErrorKind::PermissionDenied, KubernetesDenied, "the API server does not allow it"),
+            (404, ErrorKind::NotFound, TargetUnwritable, "there is no namespace `shop`"),
+            (409, ErrorKind::Unavailable, TargetUnwritable, "somebody else keeps changing it at the same time"),
+            (413, ErrorKind::InvalidData, TargetUnwritable, "it is larger than the API server takes"),
+            (418, ErrorKind::InvalidConfig, TargetUnwritable, "the API server answered 418"),
+            (422, ErrorKind::InvalidConfig, TargetUnwritable, "the API server found it invalid"),
+            (429, ErrorKind::RateLimited, KubernetesUnavailable, "the API server asks to slow down"),
+            (503, ErrorKind::Unavailable, KubernetesUnavailable, "the API server answered 503"),
+        ] {
+            assert_means(status, &json!({}), kind, code, detail);
+        }
+    }
+
+    #[test]
+    fn causes_say_more() {
+        for (status, reason, field, kind, code, detail) in [
             (
                 403,
-                cause("NamespaceTerminating", ""),
+                "NamespaceTerminating",
+                "",
                 ErrorKind::NotFound,
                 Code::TargetUnwritable,
                 "namespace `shop` is being deleted",
             ),
             (
-                404,
-                json!({"kind": "namespaces"}),
-                ErrorKind::NotFound,
-                Code::TargetUnwritable,
-                "there is no namespace `shop`",
-            ),
-            (
-                409,
-                json!({}),
-                ErrorKind::Unavailable,
-                Code::TargetUnwritable,
-                "somebody else keeps changing it at the same time",
-            ),
-            (
                 422,
-                cause("FieldValueForbidden", "data"),
+                "FieldValueForbidden",
+                "data",
                 ErrorKind::InvalidConfig,
                 Code::TargetImmutable,
                 "it is immutable and would change",
             ),
             (
                 422,
-                cause("FieldValueInvalid", "type"),
+                "FieldValueInvalid",
+                "type",
                 ErrorKind::InvalidConfig,
                 Code::TargetUnwritable,
                 "the type of a Secret cannot be changed",
             ),
             (
                 422,
-                cause("FieldValueInvalid", "metadata.labels"),
+                "FieldValueInvalid",
+                "metadata.labels",
                 ErrorKind::InvalidConfig,
                 Code::TargetUnwritable,
                 "the API server found `metadata.labels` invalid",
             ),
-            (413, json!({}), ErrorKind::InvalidData, Code::TargetUnwritable, "it is larger than the API server takes"),
-            (429, json!({}), ErrorKind::RateLimited, Code::KubernetesUnavailable, "the API server asks to slow down"),
-            (503, json!({}), ErrorKind::Unavailable, Code::KubernetesUnavailable, "the API server answered 503"),
-            (418, json!({}), ErrorKind::InvalidConfig, Code::TargetUnwritable, "the API server answered 418"),
         ] {
-            let error = error(status, &details);
-            assert_eq!(error.to_string(), format!("failed to write Secret `shop/db`: {detail}"));
-            assert_eq!((error.kind(), error.hint().unwrap().code()), (kind, code), "{status}");
-            assert!(!format!("{error:?}").contains("canary"));
+            let causes = json!({"causes": [{"reason": reason, "field": field, "message": "canary"}]});
+            assert_means(status, &causes, kind, code, detail);
         }
     }
 

@@ -55,9 +55,9 @@ impl ManagedFields {
         self.0.iter().flat_map(|entry| members(entry, &["data"])).collect()
     }
 
-    /// The managers of other syncs that wrote this key.
-    pub(crate) fn syncs_with_key<'a>(&'a self, ours: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.syncs(ours).filter(move |entry| has(entry, &["data", key])).filter_map(manager_of)
+    /// The managers of other syncs that wrote keys.
+    pub(crate) fn other_syncs(&self, ours: &str) -> BTreeSet<String> {
+        self.syncs(ours).filter(|entry| has(entry, &["data"])).filter_map(manager_of).map(str::to_owned).collect()
     }
 
     /// The managers of other syncs that wrote this label.
@@ -68,9 +68,14 @@ impl ManagedFields {
     /// The entries as they must be before `ours` applies, so that the apply removes what is to go; `None` where they are so already.
     ///
     /// What the same manager wrote by updates (External Secrets Operator does) counts as applied. The keys in `remove` become ours alone, unless
-    /// another sync wrote them. Where nothing is recorded at all, a record is begun: else the API server would record everything that is there under a
+    /// a `living` sync wrote them. Where nothing is recorded at all, a record is begun: else the API server would record everything that is there under a
     /// manager of its own, and nothing could be removed ever after.
-    pub(crate) fn taken_over<'k>(&self, ours: &str, remove: impl Iterator<Item = &'k str>) -> Option<Self> {
+    pub(crate) fn taken_over<'k>(
+        &self,
+        ours: &str,
+        remove: impl Iterator<Item = &'k str>,
+        living: &BTreeSet<String>,
+    ) -> Option<Self> {
         let mut entries = self.0.clone();
         let updated: Vec<_> = extract(&mut entries, |entry| is_manager(entry, ours) && !applied(entry));
         let mut mine = extract(&mut entries, |entry| is_manager(entry, ours)).into_iter().next();
@@ -83,7 +88,9 @@ impl ManagedFields {
             merge(&mut fields, entry.get(FIELDS).unwrap_or(&Value::Null));
         }
         for key in remove {
-            for entry in entries.iter_mut().filter(|entry| !is_sync(entry)) {
+            for entry in
+                entries.iter_mut().filter(|entry| manager_of(entry).is_none_or(|manager| !living.contains(manager)))
+            {
                 changed |= forget_key(entry, key);
             }
             let path = json!({"f:data": {format!("f:{key}"): {}}});
@@ -200,7 +207,7 @@ mod tests {
     }
 
     fn taken_over(entries: &[Value], remove: &[&str]) -> Option<Value> {
-        let fields = managed(entries).taken_over(OURS, remove.iter().copied())?;
+        let fields = managed(entries).taken_over(OURS, remove.iter().copied(), &BTreeSet::from([OTHER.to_owned()]))?;
         Some(serde_json::to_value(fields).unwrap())
     }
 
@@ -221,8 +228,7 @@ mod tests {
         assert!(fields.owns_finalizer(OURS, "example.com/f") && !fields.owns_finalizer(OURS, "example.com/g"));
         assert_eq!((fields.labels(OURS), fields.annotations(OURS)), (BTreeSet::from(["a"]), BTreeSet::from(["n"])));
         assert_eq!(fields.all_keys(), BTreeSet::from(["b", "c", "tls.crt"]));
-        assert_eq!(fields.syncs_with_key(OURS, "b").collect::<Vec<_>>(), [OTHER]);
-        assert_eq!(fields.syncs_with_key(OURS, "c").count(), 0, "kubectl is no sync");
+        assert_eq!(fields.other_syncs(OURS), BTreeSet::from([OTHER.to_owned()]), "kubectl is no sync");
     }
 
     #[test]
@@ -269,10 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_another_sync_is_never_taken_from_it() {
+    fn a_key_of_another_sync_is_taken_from_it_only_when_it_is_gone() {
         let other = entry(OTHER, "Apply", &json!({"f:data": {"f:a": {}}}));
-        let after = taken_over(&[other.clone()], &["a"]).unwrap();
+        let after = taken_over(std::slice::from_ref(&other), &["a"]).unwrap();
         assert_eq!(after[0], other);
+        let after = managed(&[other]).taken_over(OURS, ["a"].into_iter(), &BTreeSet::new()).unwrap();
+        assert!(after.owns_key(OURS, "a") && !after.owns_key(OTHER, "a"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Whose a Secret is, and whether it may be written or removed: pure.
 
+use std::collections::BTreeSet;
+
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::secret::Fingerprint;
+use secretsync_core::secret::{Fingerprint, SecretKey};
 use secretsync_core::store::{OwnerId, Write, not_owned};
 
 use super::managed_fields::is_sync_manager;
@@ -71,15 +73,17 @@ impl<'a> Marks<'a> {
             && (!controlled || metadata.labels.contains_key(CREATED_BY_LABEL))
     }
 
-    /// The first key of `write` that another sync holds and we do not, with its managers.
-    pub(crate) fn contested<'w>(&self, secret: &Snapshot, write: &'w Write<'_>) -> Option<(&'w str, Vec<String>)> {
+    /// The first key of `write` that a living sync holds and we do not, with its manager.
+    pub(crate) fn contested<'l, 'w>(
+        &self,
+        secret: &Snapshot,
+        write: &'w Write<'_>,
+        living: &'l BTreeSet<String>,
+    ) -> Option<(&'w str, &'l str)> {
         let fields = &secret.metadata.managed_fields;
-        write.desired.data.keys().map(|key| key.as_str()).filter(|key| !fields.owns_key(&self.manager, key)).find_map(
-            |key| {
-                let holders: Vec<_> = fields.syncs_with_key(&self.manager, key).map(str::to_owned).collect();
-                (!holders.is_empty()).then_some((key, holders))
-            },
-        )
+        let holder = |key| living.iter().find(|manager| fields.owns_key(manager, key));
+        let keys = write.desired.data.keys().map(SecretKey::as_str).filter(|key| !fields.owns_key(&self.manager, key));
+        keys.into_iter().find_map(|key| Some((key, holder(key)?.as_str())))
     }
 
     /// Whether a reference is to our ExternalSecret.
@@ -150,7 +154,7 @@ pub(crate) fn check_fixed(target: impl std::fmt::Display, secret: &Snapshot, wri
 #[cfg(test)]
 mod tests {
     use secretsync_core::error::chain;
-    use secretsync_core::secret::{SecretKey, SecretMap};
+    use secretsync_core::secret::SecretMap;
     use secretsync_core::store::{Desired, TargetMeta, TargetRef};
     use serde_json::{Value, json};
 
@@ -249,12 +253,11 @@ mod tests {
                 [wrote(other, &json!({"f:data": {"f:b": {}}})), wrote("externalsecrets.external-secrets.io/db", ours)];
             snapshot(&json!({"metadata": {"managedFields": managers}}))
         };
-        let marks = Marks::new(&owner);
-        assert_eq!(
-            marks.contested(&both(&json!({"f:data": {"f:a": {}}})), &write),
-            Some(("b", vec![other.to_owned()]))
-        );
-        assert_eq!(marks.contested(&both(&json!({"f:data": {"f:b": {}}})), &write), None);
+        let (marks, living) = (Marks::new(&owner), BTreeSet::from([other.to_owned()]));
+        let only_a = both(&json!({"f:data": {"f:a": {}}}));
+        assert_eq!(marks.contested(&only_a, &write, &living), Some(("b", other)));
+        assert_eq!(marks.contested(&only_a, &write, &BTreeSet::new()), None, "the other sync is gone");
+        assert_eq!(marks.contested(&both(&json!({"f:data": {"f:b": {}}})), &write, &living), None);
         assert_eq!(
             chain(&contest("Secret `shop/db`", "b", "ExternalSecret `shop/other`", &owner)),
             "failed to write key `b` of Secret `shop/db`: ExternalSecret `shop/other` and ExternalSecret `shop/db` both want it"
