@@ -114,7 +114,15 @@ impl Error {
             ErrorKind::RateLimited | ErrorKind::Unavailable => Retry::Backoff,
             _ => Retry::Never,
         };
-        Self(Arc::new(Inner { kind, operation: operation.into(), subject: None, detail: None, retry, hint: None, source: None }))
+        Self(Arc::new(Inner {
+            kind,
+            operation: operation.into(),
+            subject: None,
+            detail: None,
+            retry,
+            hint: None,
+            source: None,
+        }))
     }
 
     /// Names what the operation was tried on.
@@ -150,6 +158,17 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.inner().source = Some(Arc::from(source.into()));
         self
+    }
+
+    /// Puts this failure into the larger one that it caused: same kind, advice and hint, this error as the cause.
+    #[must_use]
+    pub fn within(self, operation: impl Into<Cow<'static, str>>, subject: impl fmt::Display) -> Self {
+        let outer = Self::new(self.kind(), operation).on(subject).with_retry(self.retry());
+        let outer = match self.hint() {
+            Some(hint) => outer.with_hint(hint.clone()),
+            None => outer,
+        };
+        outer.with_source(self)
     }
 
     /// What kind of failure it is.

@@ -7,8 +7,10 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub(crate) use self::buffer::{Buffer, Overflow};
+pub(crate) use self::escape::{quote, unescape};
 
 mod buffer;
+mod escape;
 mod read;
 mod write;
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use coalesce::{Coalesce, Expectation};
 pub use limit::Limit;
-pub use retry::{Retrying, RetrySettings};
+pub use retry::{RetrySettings, Retrying};
 pub use timeout::Timeout;
 
 use crate::provider::Provider;
@@ -35,7 +35,7 @@ impl Default for LayerSettings {
     /// 32 calls at once, 30 s for an attempt, three retries within seconds.
     fn default() -> Self {
         Self {
-            concurrency: NonZeroUsize::new(32).expect("32 is not zero"),
+            concurrency: NonZeroUsize::MIN.saturating_add(31),
             timeout: Duration::from_secs(30),
             retry: RetrySettings::default(),
         }

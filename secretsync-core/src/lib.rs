@@ -1,11 +1,19 @@
-//! The secretsync engine.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod engine;
 pub mod error;
 pub mod json;
+pub mod layer;
+pub mod memory;
 pub mod object;
 pub mod provider;
+pub mod regex;
 pub mod secret;
 pub mod store;
 pub mod sync;
+pub mod yaml;
 
 pub use error::{Error, ErrorKind, Result};

@@ -7,6 +7,7 @@ mod find;
 mod lease;
 mod registry;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -21,9 +22,10 @@ pub use find::{Found, Query};
 pub use lease::{Leases, Renewed};
 pub use registry::{BuildContext, ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
 
+use crate::engine::members;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::ObjectRef;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretValue};
 
 /// A place secrets come from.
 ///
@@ -78,8 +80,18 @@ pub trait ProviderExt: Provider {
                 Some(Ok(Fetched::Found(secret))) => Ok(Some(secret)),
                 Some(Ok(Fetched::Absent)) => Ok(None),
                 Some(Err(error)) => Err(error),
-                None => Err(Error::new(ErrorKind::Internal, "read").on(format!("`{object}`")).because("the provider gave no answer")),
+                None => Err(Error::new(ErrorKind::Internal, "read")
+                    .on(format!("`{object}`"))
+                    .because("the provider gave no answer")),
             }
+        }
+    }
+
+    /// Reads an object and takes its members apart, as `dataFrom[].extract` does; `None` when the provider said that it is not there.
+    fn fetch_members(&self, key: &str) -> impl Future<Output = Result<Option<BTreeMap<String, SecretValue>>>> + Send {
+        async move {
+            let Some(secret) = self.fetch_key(key).await? else { return Ok(None) };
+            Ok(Some(members(&secret.payload, None)?.into_iter().collect()))
         }
     }
 

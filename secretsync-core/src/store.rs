@@ -1,18 +1,20 @@
 //! Where secrets are written to.
 
-// mod directory;
-// mod env_file;
-// mod manifest;
+mod directory;
+mod env_file;
+mod file;
+mod manifest;
 mod observed;
+mod share;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
 
-// pub use directory::DirectoryStore;
-// pub use env_file::EnvFileStore;
-// pub use manifest::ManifestStore;
+pub use directory::DirectoryStore;
+pub use env_file::EnvFileStore;
+pub use manifest::ManifestStore;
 pub use observed::{Holder, KeyState, Observed, Present};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
@@ -219,5 +221,8 @@ pub enum Removed {
 
 /// The error for a target that somebody else holds. `target` names its kind too: "Secret `shop/db`".
 pub fn not_owned(target: impl fmt::Display, holder: &str, advice: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::NotOwned, "write").on(target).because(format!("it belongs to {holder}")).with_hint(Hint::new(Code::NotOwned, advice))
+    Error::new(ErrorKind::NotOwned, "write")
+        .on(target)
+        .because(format!("it belongs to {holder}"))
+        .with_hint(Hint::new(Code::NotOwned, advice))
 }

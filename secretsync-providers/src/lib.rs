@@ -1,1 +1,25 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "sops")]
+pub use secretsync_provider_sops as sops;
+#[cfg(feature = "vault")]
+pub use secretsync_provider_vault as vault;
+
+use secretsync_core::provider::ProviderRegistry;
+
+/// Adds every provider whose feature is on.
+///
+/// ```
+/// use secretsync_core::provider::ProviderRegistry;
+///
+/// let mut registry = ProviderRegistry::new();
+/// secretsync_providers::register_all(&mut registry);
+/// assert_eq!(registry.factory("vault").is_some(), cfg!(feature = "vault"));
+/// ```
+#[cfg_attr(not(any(feature = "sops", feature = "vault")), expect(unused_variables, reason = "there is nothing to add"))]
+pub fn register_all(registry: &mut ProviderRegistry) {
+    #[cfg(feature = "sops")]
+    registry.register(sops::SopsFactory::new());
+    #[cfg(feature = "vault")]
+    registry.register(vault::VaultFactory::new());
+}

@@ -8,4 +8,5 @@
 //! # anyhow::Ok(())
 //! ```
 
+pub mod cli;
 pub mod rig;

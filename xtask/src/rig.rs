@@ -1,6 +1,7 @@
 //! The test rig: real servers and programs, each installed once into a cache folder and ended with the process that uses it.
 
 pub mod cache;
+pub mod cluster;
 pub mod openbao;
 pub mod process;
 pub mod sops;

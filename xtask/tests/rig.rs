@@ -1,10 +1,12 @@
 //! The rig on itself: each server starts, answers, and is gone afterwards.
 
 use std::net::TcpStream;
+use std::sync::LazyLock;
 
 use age::secrecy::ExposeSecret as _;
 use anyhow::Result;
 use serde_json::json;
+use xtask::rig::cluster::{Cluster, GUESTS};
 use xtask::rig::openbao::OpenBao;
 use xtask::rig::sops::{Format, Sops};
 
@@ -103,5 +105,87 @@ fn sops_encrypts_every_format_and_decrypts_it_with_the_key_alone() -> Result<()>
         std::fs::write(&stranger, age::x25519::Identity::generate().to_string().expose_secret())?;
         sops.decrypt(&file, format, &stranger).unwrap_err();
     }
+    Ok(())
+}
+
+/// One for all tests here; never dropped, so the watchdog ends it.
+#[expect(clippy::unwrap_used, reason = "a test without its cluster has failed")]
+static CLUSTER: LazyLock<Cluster> =
+    LazyLock::new(|| Cluster::builder().with_user("auditor", &["auditors"]).with_crds(WIDGETS).start().unwrap());
+
+const WIDGETS: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: widgets.rig.example }
+spec:
+  group: rig.example
+  names: { kind: Widget, plural: widgets }
+  scope: Namespaced
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: { openAPIV3Schema: { type: object } }
+";
+
+#[test]
+fn kubectl_reads_what_the_api_server_serves() -> Result<()> {
+    let version = CLUSTER.kubectl(&["version", "--output=json"])?;
+    let version: serde_json::Value = serde_json::from_str(&version)?;
+    assert_eq!(version.pointer("/serverVersion/gitVersion"), version.pointer("/clientVersion/gitVersion"));
+
+    let namespace = CLUSTER.namespace("reads")?;
+    let phase = CLUSTER.kubectl(&["get", "namespace", &namespace, "--output=jsonpath={.status.phase}"])?;
+    assert_eq!(phase, "Active");
+
+    let error = CLUSTER.kubectl(&["get", "namespace", "absent"]).unwrap_err().to_string();
+    assert!(error.contains("not found"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn users_have_their_groups_and_guests_may_do_nothing() -> Result<()> {
+    let groups = CLUSTER.kubectl_as("auditor", &["auth", "whoami", "--output=jsonpath={.status.userInfo.groups}"])?;
+    assert_eq!(groups, r#"["auditors","system:authenticated"]"#);
+    for guest in GUESTS {
+        let error = CLUSTER.kubectl_as(guest, &["get", "secrets"]).unwrap_err().to_string();
+        assert!(error.contains("forbidden"), "{error}");
+    }
+    CLUSTER.user("stranger").unwrap_err();
+    Ok(())
+}
+
+#[test]
+fn an_owned_secret_is_collected_after_its_owner() -> Result<()> {
+    let namespace = CLUSTER.namespace("collected")?;
+    CLUSTER.apply(&format!(
+        "{{apiVersion: rig.example/v1, kind: Widget, metadata: {{name: owner, namespace: {}}}}}",
+        namespace.name()
+    ))?;
+    let uid = namespace.kubectl(&["get", "widget", "owner", "--output=jsonpath={.metadata.uid}"])?;
+    let secret = |name: &str, owners: &str| {
+        CLUSTER.apply(&format!(
+            "{{apiVersion: v1, kind: Secret, metadata: {{name: {name}, namespace: {}, ownerReferences: [{owners}]}}}}",
+            namespace.name()
+        ))
+    };
+    secret("owned", &format!("{{apiVersion: rig.example/v1, kind: Widget, name: owner, uid: {uid}}}"))?;
+    secret("free", "")?;
+
+    namespace.kubectl(&["delete", "widget", "owner"])?;
+    namespace.kubectl(&["wait", "--for=delete", "secret/owned", "--timeout=60s"])?;
+
+    assert_eq!(namespace.kubectl(&["get", "secrets", "--output=name"])?, "secret/free\n");
+    Ok(())
+}
+
+#[test]
+fn a_cluster_is_gone_after_drop() -> Result<()> {
+    let cluster = Cluster::start()?;
+    let address = cluster.address().trim_start_matches("https://").to_owned();
+    let kubeconfig = cluster.kubeconfig();
+    assert!(answers(&address) && kubeconfig.exists());
+    drop(cluster);
+    assert!(!answers(&address) && !kubeconfig.exists());
     Ok(())
 }

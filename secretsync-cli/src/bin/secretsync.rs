@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The `secretsync` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    secretsync_cli::run(std::env::args_os())
+}

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Json, JsonError, MAX_DEPTH, NumberText, Text};
+use super::{Json, JsonError, MAX_DEPTH, NumberText, Text, unescape};
 
 pub(super) fn value(text: &[u8]) -> Result<Json, JsonError> {
     let mut reader = Reader::new(text)?;
@@ -101,8 +101,13 @@ impl<'a> Reader<'a> {
             end
         });
         let length = length.ok_or_else(|| self.unexpected())?;
+        let text = String::from_utf8(std::mem::take(&mut *unescape(&inner.as_bytes()[..length])));
+        let text = text.map_err(|error| {
+            drop(Zeroizing::new(error.into_bytes()));
+            self.unexpected()
+        })?;
         self.at += length + 2;
-        Ok(unescape(&inner[..length]))
+        Ok(Zeroizing::new(text))
     }
 
     fn number(&mut self) -> Json {
@@ -155,47 +160,6 @@ impl<'a> Reader<'a> {
         let (line, column) = position(self.text.as_bytes(), self.at);
         JsonError::Syntax { line, column }
     }
-}
-
-/// Reads the escapes of a JSON string. Nothing grows: no escape is shorter than what it stands for.
-fn unescape(text: &str) -> Zeroizing<String> {
-    let mut out = Zeroizing::new(String::with_capacity(text.len()));
-    let mut rest = text;
-    while let Some(backslash) = rest.find('\\') {
-        out.push_str(&rest[..backslash]);
-        rest = &rest[backslash + 1..];
-        let Some(letter) = rest.chars().next() else { break };
-        rest = &rest[letter.len_utf8()..];
-        match letter {
-            'u' => {
-                let (c, used) = unicode_escape(rest);
-                out.push(c);
-                rest = &rest[used..];
-            }
-            'b' => out.push('\u{8}'),
-            'f' => out.push('\u{c}'),
-            'n' => out.push('\n'),
-            'r' => out.push('\r'),
-            't' => out.push('\t'),
-            other => out.push(other),
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Reads what follows `\u`; returns the character and how many bytes it took.
-fn unicode_escape(rest: &str) -> (char, usize) {
-    let unit = |at: usize| rest.get(at..at + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-    let first = unit(0).unwrap_or(0xfffd);
-    if (0xd800..0xdc00).contains(&first)
-        && rest.get(4..6) == Some("\\u")
-        && let Some(second @ 0xdc00..0xe000) = unit(6)
-    {
-        let c = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        return (char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), 10);
-    }
-    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 4.min(rest.len()))
 }
 
 /// Line and column, both from 1, of the byte at `offset`.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
+use indexmap::IndexSet;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ObjectRef, Read};
@@ -46,8 +47,8 @@ impl Coalesce {
         &self.inner
     }
 
-    /// Announces one later fetch of each object, so that its answer serves all who announced it. The announcement ends with the fetch or the drop of
-    /// the returned value, whichever is first.
+    /// Announces a later fetch of each object, so that one answer serves all who announced it. The announcement ends with the drop of the returned
+    /// value.
     pub fn expect(&self, objects: impl IntoIterator<Item = ObjectRef>) -> Expectation {
         let objects: Vec<_> = objects.into_iter().filter(|object| object.read() == Read::Repeatable).collect();
         let mut flights = lock(&self.flights);
@@ -61,19 +62,15 @@ impl Coalesce {
     /// Joins the flights of the objects; starts one read for those that have none.
     fn board(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Seat> {
         let mut flights = lock(&self.flights);
-        let fresh: Vec<_> = objects
-            .iter()
-            .filter(|object| flights.get(*object).is_none_or(|flight| flight.read.is_none()))
-            .cloned()
-            .collect();
-        let batch = (!fresh.is_empty()).then(|| self.start(fresh.clone(), options.clone()));
-        let places: HashMap<_, _> = fresh.iter().enumerate().map(|(place, object)| (object, place)).collect();
+        let without_read = |object: &&ObjectRef| flights.get(*object).is_none_or(|flight| flight.read.is_none());
+        let fresh: IndexSet<_> = objects.iter().filter(without_read).cloned().collect();
+        let batch = (!fresh.is_empty()).then(|| self.start(fresh.iter().cloned().collect(), options.clone()));
         objects
             .iter()
             .map(|object| {
                 let flight = flights.entry(object.clone()).or_default();
                 flight.waiting += 1;
-                if let (None, Some(batch), Some(&place)) = (&flight.read, &batch, places.get(object)) {
+                if let (None, Some(batch), Some(place)) = (&flight.read, &batch, fresh.get_index_of(object)) {
                     flight.read = Some((batch.clone(), place));
                 }
                 let read = flight.read.clone().expect("every object is in a flight or in the new batch");
@@ -90,6 +87,9 @@ impl Coalesce {
 
 /// Fetches and makes sure that there are as many answers as questions: a missing one must not shift its neighbours.
 async fn fetch_all(provider: &dyn Provider, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
+    if objects.is_empty() {
+        return Vec::new();
+    }
     let answers = provider.fetch(objects, options).await;
     if answers.len() == objects.len() {
         return answers;
@@ -180,7 +180,8 @@ impl Provider for Coalesce {
     }
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
-        let (shared, issuing): (Vec<_>, Vec<_>) = objects.iter().cloned().partition(|object| object.read() == Read::Repeatable);
+        let (shared, issuing): (Vec<_>, Vec<_>) =
+            objects.iter().cloned().partition(|object| object.read() == Read::Repeatable);
         let seats = self.board(&shared, options);
         let issued = fetch_all(self.inner.as_ref(), &issuing, options);
         let (shared, issued) = futures::join!(join_all(seats.into_iter().map(Seat::answer)), issued);

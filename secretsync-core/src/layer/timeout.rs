@@ -28,7 +28,10 @@ impl Timeout {
         Error::new(ErrorKind::Unavailable, operation)
             .on(format!("from {name}"))
             .because(format!("no answer within {bound:?}"))
-            .with_hint(Hint::new(Code::ProviderUnavailable, "check that the provider's server is reachable and not overloaded"))
+            .with_hint(Hint::new(
+                Code::ProviderUnavailable,
+                "check that the provider's server is reachable and not overloaded",
+            ))
     }
 
     async fn within<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>> + Send) -> Result<T> {

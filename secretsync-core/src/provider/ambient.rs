@@ -3,13 +3,16 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::secret::SecretValue;
 
 /// A look at the environment, handed to factories instead of letting them look themselves: a namespaced store must never use the identity of the
 /// process by accident (design 9.2).
 #[derive(Clone)]
-pub struct Ambient(std::sync::Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>);
+pub struct Ambient(Arc<Lookup>);
+
+type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
 impl Ambient {
     /// The environment of this process.
@@ -20,7 +23,7 @@ impl Ambient {
 
     /// Any look-up of variables: a test's, an embedder's.
     pub fn new(lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
-        Self(std::sync::Arc::new(lookup))
+        Self(Arc::new(lookup))
     }
 
     /// A variable that holds a secret; empty ones count as absent.

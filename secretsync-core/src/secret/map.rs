@@ -14,7 +14,9 @@ pub struct SecretKey(String);
 
 /// A text that cannot be a [`SecretKey`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{text}` cannot be a key of a Secret: use 1 to 253 of the characters A-Z a-z 0-9 - . _, not beginning with `..`")]
+#[error(
+    "`{text}` cannot be a key of a Secret: use 1 to 253 of the characters A-Z a-z 0-9 - . _, not beginning with `..`"
+)]
 pub struct InvalidKey {
     text: String,
 }

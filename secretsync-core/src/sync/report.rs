@@ -60,7 +60,16 @@ pub struct SyncReport {
 impl SyncReport {
     /// A report of a sync that did nothing yet.
     pub fn new(owner: OwnerId, target: TargetRef, outcome: Outcome, reason: Reason) -> Self {
-        Self { owner, target, outcome, reason, changes: Changes::default(), missing: Vec::new(), error: None, expires_at: None }
+        Self {
+            owner,
+            target,
+            outcome,
+            reason,
+            changes: Changes::default(),
+            missing: Vec::new(),
+            error: None,
+            expires_at: None,
+        }
     }
 
     /// A report of a failure.

@@ -240,6 +240,16 @@ impl DataFrom {
     }
 }
 
+impl Selection {
+    /// The property that holds the members, where one is named.
+    pub fn property(&self) -> Option<&str> {
+        match self {
+            Self::Extract { property, .. } => property.as_deref(),
+            Self::Find(_) => None,
+        }
+    }
+}
+
 impl ValueRules {
     /// Decoding and NUL bytes.
     pub fn new(decoding: DecodingStrategy, null_bytes: NullBytePolicy) -> Self {

@@ -5,7 +5,7 @@ mod http;
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -21,7 +21,8 @@ const NAME: &str = "openbao";
 
 /// A running `OpenBao`, unsealed, with the KV v2 engine at `secret/` and KV v1 at `kv1/`.
 ///
-/// Unlike a dev server it keeps its data over [`restart`](Self::restart), can be sealed, and writes an audit log.
+/// It takes about two seconds to start, so the tests of one file share one in a `LazyLock` where they can; a static is never
+/// dropped, but the server ends with the test process all the same. Unlike a dev server it keeps its data over [`restart`](Self::restart), can be sealed, and writes an audit log.
 #[derive(Debug)]
 pub struct OpenBao {
     group: Group,
@@ -40,9 +41,8 @@ impl OpenBao {
         fs::create_dir(data.join("raft")).context("failed to create the folder of OpenBao's storage")?;
         let configuration = data.join("openbao.hcl");
         let port = group.start_on_free_port(NAME, |port| {
-            // A missing file shows in the log of the server.
-            drop(fs::write(&configuration, configuration_of(&data, port)));
-            server(program.clone(), &configuration)
+            fs::write(&configuration, configuration_of(&data, port)).context("failed to configure OpenBao")?;
+            Ok(server(program.clone(), &configuration))
         })?;
         let address = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
         let mut bao = Self { group, port, address, unseal_key: String::new(), token: String::new() };
@@ -156,14 +156,14 @@ impl OpenBao {
     }
 }
 
-fn server(program: PathBuf, configuration: &std::path::Path) -> Command {
+fn server(program: PathBuf, configuration: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(["server", "-config"]).arg(configuration);
     command
 }
 
 /// Raft on one node keeps data over a restart; the multiplier makes the first election quick. Its own port stays unused.
-fn configuration_of(data: &std::path::Path, port: u16) -> String {
+fn configuration_of(data: &Path, port: u16) -> String {
     let raft = data.join("raft");
     let audit = data.with_file_name("logs").join("audit.jsonl");
     format!(

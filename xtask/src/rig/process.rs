@@ -89,11 +89,11 @@ impl Group {
     /// Starts the server that `command` makes for a port that was free a moment ago, and waits until it listens there.
     ///
     /// Should another process take the port in between, the next port is tried.
-    pub fn start_on_free_port(&mut self, name: &str, command: impl Fn(u16) -> Command) -> Result<u16> {
+    pub fn start_on_free_port(&mut self, name: &str, command: impl Fn(u16) -> Result<Command>) -> Result<u16> {
         let mut attempts_left = 2;
         loop {
             let port = free_port()?;
-            self.start(name, command(port))?;
+            self.start(name, command(port)?)?;
             let Err(error) = self.wait_for_port(name, port) else { return Ok(port) };
             self.stop(name);
             if attempts_left == 0 || !port::is_taken(port) {
@@ -143,7 +143,7 @@ impl Group {
         if let Some(index) = self.servers.iter().position(|server| server.name == name) {
             let mut server = self.servers.remove(index);
             let pid = server.child.id();
-            end(std::slice::from_mut(&mut server));
+            end_one(&mut server.child);
             self.watchdog.forget(pid);
         }
     }
@@ -177,25 +177,27 @@ pub fn random_token() -> Result<String> {
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
-/// Asks all of them to end, then ends the rest by force. They are our children and not yet waited for, so no other process can
-/// have their ids.
+/// Ends the servers one by one, the last started first: an API server that has lost its etcd waits for it until the deadline.
 fn end(servers: &mut [Server]) {
-    for server in servers.iter_mut() {
-        if let (Ok(None), Some(pid)) = (server.child.try_wait(), pid_of(&server.child)) {
-            // It may end by itself just now.
-            kill_process(pid, Signal::TERM).ok();
-        }
+    for server in servers.iter_mut().rev() {
+        end_one(&mut server.child);
+    }
+}
+
+/// Asks politely, then ends by force. A child that was not waited for keeps its id, so no other process can be hit.
+fn end_one(child: &mut Child) {
+    if let (Ok(None), Some(pid)) = (child.try_wait(), pid_of(child)) {
+        // It may end by itself just now.
+        kill_process(pid, Signal::TERM).ok();
     }
     let asked = Instant::now();
-    for server in servers {
-        while matches!(server.child.try_wait(), Ok(None)) {
-            if asked.elapsed() > STOP {
-                drop(server.child.kill());
-                drop(server.child.wait());
-                break;
-            }
-            std::thread::sleep(POLL);
+    while matches!(child.try_wait(), Ok(None)) {
+        if asked.elapsed() > STOP {
+            drop(child.kill());
+            drop(child.wait());
+            return;
         }
+        std::thread::sleep(POLL);
     }
 }
 

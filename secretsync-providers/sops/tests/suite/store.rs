@@ -202,7 +202,9 @@ async fn documents_come_from_config_maps_and_secrets() {
 #[tokio::test]
 async fn what_a_store_reads_from_outside_is_told() {
     let config = json!({ "source": { "configMapRef": { "name": "docs", "namespace": "team" } }, "keys": [{ "age": { "secretRef": { "name": "sops-age", "key": "key.txt" } } }] });
-    let references = SopsFactory::default().references(&RawConfig::from_json(config.to_string())).unwrap();
+    let references = SopsFactory::new()
+        .references(&RawConfig::from_json(config.to_string()), &secretsync_core::provider::StoreOrigin::cluster("docs"))
+        .unwrap();
     let texts: Vec<String> = references.iter().map(ToString::to_string).collect();
     assert_eq!(texts, ["key `key.txt` of Secret `sops-age`", "key `*` of ConfigMap `team/docs`"]);
 }

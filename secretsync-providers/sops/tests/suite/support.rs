@@ -101,7 +101,7 @@ impl Store {
 
     pub(crate) async fn build(&self) -> Result<Arc<dyn Provider>> {
         let config = RawConfig::from_json(self.config.to_string());
-        SopsFactory::default().build(&config, self.context.clone()).await
+        SopsFactory::new().build(&config, self.context.clone()).await
     }
 
     /// What a manifest gets for a key.

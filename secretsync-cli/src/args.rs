@@ -1,0 +1,122 @@
+//! What can be typed: declarations only.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::target::TargetFlag;
+
+/// Sync secrets from Vault, OpenBao and SOPS to Kubernetes Secrets, folders and files.
+///
+/// The manifests are External Secrets Operator's: a SecretStore says where secrets come from, an ExternalSecret which of them go into one target.
+#[derive(Debug, Parser)]
+#[command(name = "secretsync", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 at least one sync failed, the others ran; 2 nothing was tried: flags or manifests are wrong; \
+                        3 (plan only) nothing failed and something would change."
+)]
+pub(crate) struct Invocation {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+
+    /// How much to tell on standard error about what happens inside. Values are never shown.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", env = "SECRETSYNC_LOG", hide_env = true)]
+    pub(crate) log: LogLevel,
+
+    /// Whether to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: When,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Bring targets in line with their sources.
+    Sync(Job),
+    /// Show what `sync` would change, without writing anything: key names and reasons, never values.
+    Plan(Job),
+}
+
+/// What `sync` and `plan` work on.
+#[derive(Args, Debug)]
+pub(crate) struct Job {
+    /// Manifests: a file, `-` for standard input, or a folder (its .yaml, .yml and .json files, not those of its sub-folders). Repeatable.
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Where to write: `dir=PATH`, `env=FILE`, `manifest=FILE`, `manifest=-` for standard output, `kubernetes`, or `kubernetes=CONTEXT`.
+    #[arg(long = "to", value_name = "TARGET")]
+    pub(crate) to: TargetFlag,
+
+    /// Namespace of manifests that name none.
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+
+    /// A credential that a store refers to: `[NAMESPACE/]NAME/KEY=env:VARIABLE` or `…=file:PATH`. Repeatable.
+    #[arg(long = "credential", value_name = "REFERENCE=SOURCE")]
+    // Kept as text: the parser quotes what it cannot read, and somebody will put a token here.
+    pub(crate) credentials: Vec<String>,
+
+    /// Take credentials from the environment instead of those that the stores name: VAULT_TOKEN or ~/.vault-token, SOPS_AGE_KEY or SOPS_AGE_KEY_FILE.
+    #[arg(long)]
+    pub(crate) ambient: bool,
+
+    /// How to report.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: Format,
+}
+
+/// How to report.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// One row for each sync, and errors with what to do.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// When to do something that only makes sense on a terminal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much to tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// What looks wrong, too.
+    Warn,
+    /// What happens, too.
+    Info,
+    /// How it happens, too.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Parses a command line. The error is clap's: a message with its own exit code, or the help that was asked for.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
+    Invocation::try_parse_from(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declarations_are_consistent() {
+        Invocation::command().debug_assert();
+    }
+}

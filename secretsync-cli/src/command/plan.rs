@@ -1,0 +1,16 @@
+//! `secretsync plan`.
+
+use secretsync_core::error::Result;
+use secretsync_core::sync::Plan;
+
+use super::{finish, prepare};
+use crate::args::Job;
+use crate::output::Outcome;
+
+/// Says what a sync would change, and writes nothing.
+pub(super) async fn run(job: Job) -> Result<Outcome> {
+    let (mut prepared, progress) = prepare::prepare(job).await?;
+    let plans = prepared.engine.plan_all(std::mem::take(&mut prepared.specs)).await;
+    let reports = plans.into_iter().map(Plan::into_report).collect();
+    Ok(finish(prepared, reports, &progress, true).await)
+}

@@ -1,0 +1,121 @@
+//! From a command line to an engine and its syncs.
+
+use std::sync::Arc;
+
+use secretsync_core::engine::Engine;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::provider::Ambient;
+use secretsync_core::store::{OwnerId, TargetRef};
+use secretsync_core::sync::{Reason, SyncReport, SyncSpec};
+use secretsync_k8s::api::{self, ExternalSecret};
+use secretsync_k8s::convert;
+
+use super::stores::Stores;
+use crate::args::Job;
+use crate::credentials::{CredentialFlag, Vault};
+use crate::manifests::{Manifests, Object};
+use crate::output::Progress;
+use crate::target::{self, TargetFlag};
+
+/// Everything that a verb needs.
+pub(super) struct Prepared {
+    /// The engine with every provider that a sync needs.
+    pub(super) engine: Engine,
+    /// The syncs that can be tried.
+    pub(super) specs: Vec<SyncSpec>,
+    /// Where their reports belong among all.
+    pub(super) order: Order,
+    /// Documents that are none of ours.
+    pub(super) skipped: usize,
+}
+
+/// The order of the manifests: a report that is known already, or the place of one that comes.
+pub(super) struct Order(Vec<Option<SyncReport>>);
+
+impl Order {
+    /// All reports in order, given those of the syncs that were tried.
+    pub(super) fn merge(self, reports: Vec<SyncReport>) -> Vec<SyncReport> {
+        let mut reports = reports.into_iter();
+        self.0.into_iter().filter_map(|known| known.or_else(|| reports.next())).collect()
+    }
+}
+
+/// Reads the manifests, builds the providers that they need, and names the syncs. An error means that nothing was tried.
+pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
+    let Job { files, to, namespace, credentials, ambient, output: _ } = job;
+    let credentials = credentials.iter().enumerate().map(flag).collect::<Result<Vec<_>>>()?;
+    let Manifests { external_secrets, stores, namespaces, references, skipped } = Manifests::read(&files, &namespace)?;
+    let cluster = match &to {
+        TargetFlag::Kubernetes(context) => Some(connect(context.clone()).await?),
+        _ => None,
+    };
+    if external_secrets.is_empty() {
+        return Err(nothing_to_do(skipped));
+    }
+    let mut stores = Stores::new(stores, namespaces);
+    let mut specs = Vec::new();
+    let mut order = Vec::new();
+    for object in external_secrets {
+        match spec(&object, &mut stores) {
+            Ok(spec) => {
+                specs.push(spec);
+                order.push(None);
+            }
+            Err(error) => order.push(Some(unusable(&object, error))),
+        }
+    }
+    let progress = Progress::start(specs.len());
+    let store = target::store(&to, cluster.as_ref());
+    let vault = Vault::new(references, credentials, cluster);
+    let builder = Engine::builder(store).observer(Arc::new(progress.clone()));
+    let engine = stores.build(builder, &vault, ambient.then(Ambient::from_env)).await.build();
+    Ok((Prepared { engine, specs, order: Order(order), skipped }, progress))
+}
+
+/// Reads one `--credential`. What cannot be read is not quoted: it may be the credential itself.
+fn flag((index, text): (usize, &String)) -> Result<CredentialFlag> {
+    text.parse().map_err(|form: &'static str| {
+        Error::new(ErrorKind::InvalidConfig, "read")
+            .on(format!("the flag `--credential` number {}", index + 1))
+            .because("it has not the expected form")
+            .with_hint(Hint::new(Code::UsageInvalid, form))
+    })
+}
+
+fn spec(object: &Object, stores: &mut Stores) -> Result<SyncSpec> {
+    let parsed: ExternalSecret =
+        api::parse(object.manifest.clone()).map_err(|error| error.within("read", &object.place))?;
+    let namespace = object.namespace.clone().unwrap_or_default();
+    convert::sync_spec(&parsed, |origin| stores.key(origin, &namespace))
+}
+
+/// A sync whose manifest cannot be used fails like any other; the others run.
+fn unusable(object: &Object, error: Error) -> SyncReport {
+    let namespace = object.namespace.clone().unwrap_or_default();
+    let target = object.manifest.pointer("/spec/target/name").and_then(|name| name.as_str()).unwrap_or(&object.name);
+    let (owner, target) = (OwnerId::new(&*namespace, &*object.name), TargetRef::new(&*namespace, target));
+    SyncReport::failed(owner, target, Reason::SourceFailed, error)
+}
+
+fn nothing_to_do(skipped: usize) -> Error {
+    Error::new(ErrorKind::InvalidConfig, "find an ExternalSecret")
+        .because(format!("the manifests hold none ({skipped} other documents were skipped)"))
+        .with_hint(Hint::new(Code::UsageInvalid, "name the files or the folder that hold the ExternalSecrets with -f"))
+}
+
+async fn connect(context: Option<String>) -> Result<kube::Client> {
+    let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(ErrorKind::InvalidConfig, "use the kubeconfig").with_source(error).with_hint(Hint::new(
+            Code::UsageInvalid,
+            "check KUBECONFIG and the context: `kubectl config get-contexts` lists them",
+        ))
+    };
+    let config = match context {
+        Some(context) => {
+            let options = kube::config::KubeConfigOptions { context: Some(context), ..Default::default() };
+            kube::Config::from_kubeconfig(&options).await.map_err(|error| unusable(error.into()))?
+        }
+        None => kube::Config::infer().await.map_err(|error| unusable(error.into()))?,
+    };
+    kube::Client::try_from(config).map_err(|error| unusable(error.into()))
+}

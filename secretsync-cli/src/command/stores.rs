@@ -1,0 +1,145 @@
+//! From SecretStores to providers: only those that a sync needs are built, each once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secretsync_core::engine::EngineBuilder;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::layer::LayerSettings;
+use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
+use secretsync_core::sync::ProviderKey;
+use secretsync_k8s::api::{self, ClusterSecretStore, ObjectKind, SecretStore};
+use secretsync_k8s::convert::{self, StoreSpec};
+
+use crate::credentials::{StoreCredentials, Vault};
+use crate::manifests::Object;
+use crate::providers;
+
+/// The stores among the manifests, and the providers that syncs asked for.
+pub(super) struct Stores {
+    known: BTreeMap<StoreOrigin, Known>,
+    namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    registry: ProviderRegistry,
+    wanted: BTreeMap<ProviderKey, Wanted>,
+}
+
+struct Known {
+    spec: Result<StoreSpec>,
+    folder: PathBuf,
+}
+
+/// A provider to build: the store, and the namespace on whose behalf it resolves references.
+struct Wanted {
+    spec: StoreSpec,
+    folder: PathBuf,
+    consumer: String,
+}
+
+impl Stores {
+    pub(super) fn new(objects: Vec<Object>, namespaces: BTreeMap<String, BTreeMap<String, String>>) -> Self {
+        let known = objects.into_iter().map(known).collect();
+        Self { known, namespaces, registry: providers::registry(), wanted: BTreeMap::new() }
+    }
+
+    /// The engine's name of a store for ExternalSecrets of a namespace; asks for its provider to be built.
+    pub(super) fn key(&mut self, origin: &StoreOrigin, namespace: &str) -> Result<ProviderKey> {
+        let Some(known) = self.known.get(origin) else { return Err(self.missing(origin)) };
+        let spec = known.spec.clone()?;
+        self.check_access(&spec, namespace)?;
+        let references = spec.factory(&self.registry)?.references(&spec.config, origin)?;
+        // A reference without a namespace means the ExternalSecret's, so such a cluster store is another provider in each namespace.
+        let referent =
+            origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none());
+        let key = if referent { convert::provider_key_in(origin, namespace) } else { convert::provider_key(origin) };
+        let wanted = Wanted { spec, folder: known.folder.clone(), consumer: namespace.to_owned() };
+        self.wanted.entry(key.clone()).or_insert(wanted);
+        Ok(key)
+    }
+
+    /// Builds every provider that was asked for. One that cannot be built fails its own syncs only.
+    pub(super) async fn build(
+        self,
+        mut builder: EngineBuilder,
+        vault: &Arc<Vault>,
+        ambient: Option<Ambient>,
+    ) -> EngineBuilder {
+        for (key, wanted) in self.wanted {
+            builder = builder.layers(layers(&wanted.spec));
+            builder = match build(&self.registry, wanted, vault, ambient.clone()).await {
+                Ok(provider) => builder.provider(key, provider),
+                Err(error) => builder.broken_provider(key, error),
+            };
+        }
+        builder
+    }
+
+    fn check_access(&self, spec: &StoreSpec, namespace: &str) -> Result<()> {
+        let nothing = BTreeMap::new();
+        let labels = self.namespaces.get(namespace);
+        let checked = spec.access.check(&spec.origin, namespace, labels.unwrap_or(&nothing));
+        if spec.access.needs_labels() && labels.is_none() {
+            let advice = format!("give the Namespace `{namespace}` with -f: the store's conditions look at its labels");
+            return checked.map_err(|error| error.with_hint(Hint::new(Code::StoreInvalid, advice)));
+        }
+        checked
+    }
+
+    fn missing(&self, origin: &StoreOrigin) -> Error {
+        let near: Vec<_> = self
+            .known
+            .keys()
+            .filter(|known| known.namespace().is_none() || known.namespace() == origin.namespace())
+            .map(|known| format!("`{known}`"))
+            .collect();
+        let advice = if near.is_empty() {
+            "give the store with -f; none was given that this ExternalSecret could use".to_owned()
+        } else {
+            format!("correct `secretStoreRef`, or give the store with -f; given are {}", near.join(", "))
+        };
+        Error::new(ErrorKind::InvalidConfig, "find")
+            .on(origin)
+            .because("there is no such store among the manifests")
+            .with_hint(Hint::new(Code::StoreMissing, advice))
+    }
+}
+
+fn known(object: Object) -> (StoreOrigin, Known) {
+    let (folder, place) = (object.place.folder(), object.place.clone());
+    let origin = match &object.namespace {
+        Some(namespace) => StoreOrigin::namespaced(namespace, &object.name),
+        None => StoreOrigin::cluster(&object.name),
+    };
+    let spec = if object.kind == ObjectKind::ClusterSecretStore {
+        api::parse::<ClusterSecretStore>(object.manifest).and_then(|store| convert::cluster_store(&store))
+    } else {
+        api::parse::<SecretStore>(object.manifest).and_then(|store| convert::store(&store))
+    };
+    (origin, Known { spec: spec.map_err(|error| error.within("read", place)), folder })
+}
+
+async fn build(
+    registry: &ProviderRegistry,
+    wanted: Wanted,
+    vault: &Arc<Vault>,
+    ambient: Option<Ambient>,
+) -> Result<Arc<dyn Provider>> {
+    let Wanted { spec, folder, consumer } = wanted;
+    let credentials = StoreCredentials::new(Arc::clone(vault), &spec.origin, consumer);
+    let context =
+        BuildContext::new(spec.origin.clone(), Arc::new(credentials)).with_ambient(ambient).with_base(Some(folder));
+    spec.factory(registry)?.build(&spec.config, context).await
+}
+
+/// The layers around a provider, with the retries that its store asks for.
+fn layers(spec: &StoreSpec) -> LayerSettings {
+    let mut layers = LayerSettings::default();
+    if let Some(retry) = &spec.retry {
+        // A negative number of retries means none.
+        layers.retry.retries =
+            retry.max_retries.map_or(layers.retry.retries, |times| usize::try_from(times).unwrap_or(0));
+        layers.retry.pause =
+            retry.retry_interval.and_then(|interval| interval.positive()).unwrap_or(layers.retry.pause);
+    }
+    layers
+}

@@ -1,0 +1,87 @@
+//! Credentials without a cluster: Secret documents among the manifests, then `--credential`, then the cluster where one was named.
+
+mod flag;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::provider::{CredentialRef, CredentialSource, StoreOrigin};
+use secretsync_core::secret::SecretValue;
+use secretsync_k8s::{CredentialScope, KubeCredentials};
+
+pub(crate) use flag::CredentialFlag;
+
+use crate::manifests::References;
+
+/// Everything that credentials can come from in one run.
+#[derive(Debug)]
+pub(crate) struct Vault {
+    references: References,
+    flags: Vec<CredentialFlag>,
+    cluster: Option<Cluster>,
+}
+
+#[derive(Clone)]
+struct Cluster(kube::Client);
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cluster(..)")
+    }
+}
+
+impl Vault {
+    /// What the manifests and the command line gave.
+    pub(crate) fn new(references: References, flags: Vec<CredentialFlag>, cluster: Option<kube::Client>) -> Arc<Self> {
+        Arc::new(Self { references, flags, cluster: cluster.map(Cluster) })
+    }
+}
+
+/// The credentials that one store may use, on behalf of ExternalSecrets of one namespace.
+#[derive(Debug)]
+pub(crate) struct StoreCredentials {
+    vault: Arc<Vault>,
+    scope: CredentialScope,
+}
+
+impl StoreCredentials {
+    /// Credentials of `origin` for ExternalSecrets of the namespace `consumer`.
+    pub(crate) fn new(vault: Arc<Vault>, origin: &StoreOrigin, consumer: impl Into<String>) -> Self {
+        Self { vault, scope: CredentialScope::new(origin, consumer) }
+    }
+}
+
+#[async_trait]
+impl CredentialSource for StoreCredentials {
+    async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue> {
+        let namespace = self.scope.namespace(reference)?;
+        if let Some(object) = self.vault.references.get(reference.kind(), namespace, reference.name()) {
+            let value = object.get(reference.key()).map(SecretValue::duplicate);
+            return value
+                .ok_or_else(|| missing(reference, namespace, "the object among the manifests has no such key"));
+        }
+        if let Some(flag) = self.vault.flags.iter().find(|flag| flag.answers(reference, namespace)) {
+            return flag.value();
+        }
+        match &self.vault.cluster {
+            Some(Cluster(client)) => KubeCredentials::new(client.clone(), self.scope.clone()).resolve(reference).await,
+            None => {
+                Err(missing(reference, namespace, "it is neither among the manifests nor given with `--credential`"))
+            }
+        }
+    }
+}
+
+fn missing(reference: &CredentialRef, namespace: &str, why: &'static str) -> Error {
+    let advice = format!(
+        "give the object with -f, or `--credential {namespace}/{}/{}=env:VARIABLE` (or `=file:PATH`), or use `--ambient`",
+        reference.name(),
+        reference.key()
+    );
+    Error::new(ErrorKind::NotFound, "find the credential")
+        .on(format!("{reference} (namespace `{namespace}`)"))
+        .because(why)
+        .with_hint(Hint::new(Code::CredentialMissing, advice))
+}

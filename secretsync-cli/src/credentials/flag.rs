@@ -1,0 +1,124 @@
+//! `--credential [NAMESPACE/]NAME/KEY=env:VARIABLE|file:PATH`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::provider::CredentialRef;
+use secretsync_core::secret::SecretValue;
+
+/// One `--credential`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct CredentialFlag {
+    namespace: Option<String>,
+    name: String,
+    key: String,
+    source: Source,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Source {
+    Variable(String),
+    File(PathBuf),
+}
+
+impl FromStr for CredentialFlag {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        const FORM: &str = "write [NAMESPACE/]NAME/KEY=env:VARIABLE or [NAMESPACE/]NAME/KEY=file:PATH";
+        let (reference, source) = text.split_once('=').ok_or(FORM)?;
+        let source = match source.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Source::Variable(name.to_owned()),
+            Some(("file", path)) if !path.is_empty() => Source::File(path.into()),
+            _ => return Err(FORM),
+        };
+        let parts: Vec<_> = reference.split('/').collect();
+        let (namespace, name, key) = match parts.as_slice() {
+            [name, key] => (None, *name, *key),
+            [namespace, name, key] if !namespace.is_empty() => (Some((*namespace).to_owned()), *name, *key),
+            _ => return Err(FORM),
+        };
+        if name.is_empty() || key.is_empty() {
+            return Err(FORM);
+        }
+        Ok(Self { namespace, name: name.to_owned(), key: key.to_owned(), source })
+    }
+}
+
+impl CredentialFlag {
+    /// Whether it gives what a reference asks for in a namespace.
+    pub(super) fn answers(&self, reference: &CredentialRef, namespace: &str) -> bool {
+        self.name == reference.name()
+            && self.key == reference.key()
+            && self.namespace.as_deref().is_none_or(|named| named == namespace)
+    }
+
+    /// The value. Read when it is asked for, so that a file that is renewed while we run is seen.
+    pub(super) fn value(&self) -> Result<SecretValue> {
+        match &self.source {
+            Source::Variable(name) => {
+                #[expect(clippy::disallowed_methods, reason = "the user named this variable on the command line")]
+                let value = std::env::var_os(name).map(OsString::into_encoded_bytes);
+                value.map(SecretValue::new).ok_or_else(|| {
+                    self.failure(
+                        format!("the variable `{name}` is not set"),
+                        format!("set the environment variable `{name}`"),
+                    )
+                })
+            }
+            Source::File(path) => std::fs::read(path).map(SecretValue::new).map_err(|error| {
+                let shown = path.display();
+                self.failure(
+                    format!("`{shown}` cannot be read"),
+                    format!("correct the path `{shown}`, or give yourself the right to read it"),
+                )
+                .with_source(error)
+            }),
+        }
+    }
+
+    fn failure(&self, why: String, advice: String) -> Error {
+        Error::new(ErrorKind::NotFound, "read the credential")
+            .on(format!("`{}/{}`", self.name, self.key))
+            .because(why)
+            .with_hint(Hint::new(Code::CredentialMissing, advice))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_understood_and_others_are_refused() {
+        let flag: CredentialFlag = "shop/vault/token=env:A=B".parse().unwrap();
+        assert_eq!(flag.source, Source::Variable("A=B".to_owned()));
+        assert!(flag.answers(&CredentialRef::secret("vault", "token"), "shop"));
+        assert!(!flag.answers(&CredentialRef::secret("vault", "token"), "other"));
+        let anywhere: CredentialFlag = "vault/token=file:/run/token".parse().unwrap();
+        assert!(anywhere.answers(&CredentialRef::secret("vault", "token"), "other"));
+        for wrong in [
+            "",
+            "a",
+            "a=env:B",
+            "a/b=B",
+            "a/b=env:",
+            "a/b=file:",
+            "/b=env:C",
+            "a/=env:C",
+            "/a/b=env:C",
+            "a/b/c/d=env:E",
+            "a/b=http:x",
+        ] {
+            assert!(wrong.parse::<CredentialFlag>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let flag: CredentialFlag = "vault/token=file:/nonexistent/token".parse().unwrap();
+        assert!(flag.value().unwrap_err().to_string().contains("`/nonexistent/token` cannot be read"));
+    }
+}

@@ -1,0 +1,190 @@
+//! `-f`: files, folders and standard input become the objects that a run works on.
+
+mod files;
+mod reference;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::yaml;
+use secretsync_k8s::api::ObjectKind;
+use serde_json::Value;
+
+pub(crate) use reference::References;
+
+/// Everything that `-f` gave.
+#[derive(Debug, Default)]
+pub(crate) struct Manifests {
+    /// ExternalSecrets, in the order in which they were read.
+    pub(crate) external_secrets: Vec<Object>,
+    /// SecretStores and ClusterSecretStores.
+    pub(crate) stores: Vec<Object>,
+    /// Labels of the namespaces that were given.
+    pub(crate) namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    /// Secrets and ConfigMaps, which stores may refer to.
+    pub(crate) references: References,
+    /// Documents that are none of ours.
+    pub(crate) skipped: usize,
+}
+
+/// One object, still as data, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// What it is.
+    pub(crate) kind: ObjectKind,
+    /// Its namespace: its own, else that of the command line. `None` for objects of the whole cluster.
+    pub(crate) namespace: Option<String>,
+    /// Its name.
+    pub(crate) name: String,
+    /// The manifest, its namespace filled in.
+    pub(crate) manifest: Value,
+    /// Where it stands.
+    pub(crate) place: Place,
+}
+
+/// A place in a manifest file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    file: PathBuf,
+    line: usize,
+}
+
+impl Place {
+    /// The folder that relative paths in a manifest start from.
+    pub(crate) fn folder(&self) -> PathBuf {
+        match self.file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+impl Manifests {
+    /// Reads everything. Any error means that nothing is tried: a run over half of the manifests could look like success.
+    pub(crate) fn read(paths: &[PathBuf], default_namespace: &str) -> Result<Self> {
+        let mut found = Self::default();
+        let mut seen = BTreeMap::new();
+        for file in files::expand(paths)? {
+            let text = files::read(&file)?;
+            let documents =
+                yaml::parse_documents(&text, &yaml::Limits::default()).map_err(|error| unparsable(&file, error))?;
+            for document in documents {
+                let place = Place { file: file.clone(), line: document.line() };
+                found.add(document.to_json(), &place, default_namespace, &mut seen)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, manifest: Value, place: &Place, namespace: &str, seen: &mut Seen) -> Result<()> {
+        let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        if api_version.is_empty() || kind.is_empty() {
+            // An empty document between two separators is nothing; anything else is counted.
+            self.skipped += usize::from(!manifest.is_null());
+            return Ok(());
+        }
+        if (api_version, kind) == ("v1", "List") {
+            let Value::Object(mut list) = manifest else { return Ok(()) };
+            let Some(Value::Array(items)) = list.remove("items") else { return Ok(()) };
+            return items.into_iter().try_for_each(|item| self.add(item, place, namespace, seen));
+        }
+        let kind = ObjectKind::classify(api_version, kind).map_err(|error| error.within("read", place))?;
+        if kind == ObjectKind::Other {
+            self.skipped += 1;
+            return Ok(());
+        }
+        let object = Object::new(kind, manifest, place.clone(), namespace)?;
+        claim(seen, &object)?;
+        match kind {
+            ObjectKind::ExternalSecret => self.external_secrets.push(object),
+            ObjectKind::Secret | ObjectKind::ConfigMap => self.references.add(&object)?,
+            ObjectKind::Namespace => {
+                let labels =
+                    object.manifest.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+                let labels =
+                    labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+                self.namespaces.insert(object.name, labels);
+            }
+            _ => self.stores.push(object),
+        }
+        Ok(())
+    }
+}
+
+type Seen = BTreeMap<(String, Option<String>, String), Place>;
+
+impl Object {
+    fn new(kind: ObjectKind, mut manifest: Value, place: Place, default_namespace: &str) -> Result<Self> {
+        let invalid = |why: &'static str| {
+            Error::new(ErrorKind::InvalidConfig, "read")
+                .on(format!("the object at {place}"))
+                .because(why)
+                .with_hint(Hint::new(Code::ManifestInvalid, "give the object a `metadata.name`"))
+        };
+        let whole_cluster = matches!(kind, ObjectKind::ClusterSecretStore | ObjectKind::Namespace);
+        let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return Err(invalid("it has no `metadata`"));
+        };
+        let Some(name) =
+            metadata.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).map(ToOwned::to_owned)
+        else {
+            return Err(invalid("it has no `metadata.name`"));
+        };
+        let namespace = (!whole_cluster).then(|| {
+            let own = metadata.get("namespace").and_then(Value::as_str).filter(|namespace| !namespace.is_empty());
+            own.unwrap_or(default_namespace).to_owned()
+        });
+        // A uid is that of another cluster, or of none: ownership is decided by what the target's cluster says.
+        metadata.remove("uid");
+        if let Some(namespace) = &namespace {
+            metadata.insert("namespace".to_owned(), namespace.clone().into());
+        }
+        Ok(Self { kind, namespace, name, manifest, place })
+    }
+
+    fn kind_name(&self) -> &str {
+        self.manifest.get("kind").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Object {
+    /// `ExternalSecret shop/db`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind_name())?;
+        match &self.namespace {
+            Some(namespace) => write!(f, " {namespace}/{}", self.name.escape_debug()),
+            None => write!(f, " {}", self.name.escape_debug()),
+        }
+    }
+}
+
+/// Two objects of one kind and name: which one counts cannot be guessed.
+fn claim(seen: &mut Seen, object: &Object) -> Result<()> {
+    let key = (object.kind_name().to_owned(), object.namespace.clone(), object.name.clone());
+    match seen.insert(key, object.place.clone()) {
+        None => Ok(()),
+        Some(first) => Err(Error::new(ErrorKind::InvalidConfig, "read")
+            .on(object)
+            .because(format!("it is given twice, at {first} and at {}", object.place))
+            .with_hint(Hint::new(Code::ManifestDuplicate, "remove one of the two, or give them different names"))),
+    }
+}
+
+fn unparsable(file: &Path, error: yaml::YamlError) -> Error {
+    Error::new(ErrorKind::InvalidConfig, "parse")
+        .on(format!("`{}`", file.display()))
+        .with_source(error)
+        .with_hint(Hint::new(Code::ManifestUnreadable, "correct the YAML at that line and column"))
+}
+
+#[cfg(test)]
+mod tests;

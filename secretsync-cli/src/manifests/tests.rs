@@ -1,0 +1,62 @@
+//! Which objects a run works on.
+
+use super::*;
+
+fn read(files: &[(&str, &str)], paths: &[&str]) -> Result<Manifests> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let paths: Vec<_> = paths.iter().map(|path| folder.path().join(path)).collect();
+    Manifests::read(&paths, "default")
+}
+
+fn object(kind: &str, name: &str) -> String {
+    let api_version = if kind == "Secret" || kind == "ConfigMap" { "v1" } else { "external-secrets.io/v1" };
+    format!("---\napiVersion: {api_version}\nkind: {kind}\nmetadata:\n  name: {name}\n")
+}
+
+#[test]
+fn a_folder_means_its_own_manifests_in_order() {
+    let files = [
+        ("m/b.yaml", object("ExternalSecret", "two")),
+        ("m/a.yml", object("ExternalSecret", "one") + &object("SecretStore", "s")),
+        ("m/c.json", r#"{"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "three", "namespace": "n"}}"#.to_owned()),
+        ("m/notes.txt", "not: [yaml".to_owned()),
+        ("m/sub/d.yaml", object("ExternalSecret", "hidden")),
+    ];
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let manifests = read(&files, &["m"]).unwrap();
+    let found: Vec<_> = manifests.external_secrets.iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["ExternalSecret default/one", "ExternalSecret default/two", "ExternalSecret n/three"]);
+    assert_eq!(manifests.stores.len(), 1);
+}
+
+#[test]
+fn documents_of_others_are_counted_and_lists_are_opened() {
+    let text = "a: 1\n---\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: \
+                external-secrets.io/v1\n  kind: ExternalSecret\n  metadata: {name: listed}\n";
+    let manifests = read(&[("a.yaml", text)], &["a.yaml"]).unwrap();
+    assert_eq!((manifests.skipped, manifests.external_secrets.len()), (2, 1));
+}
+
+#[test]
+fn secrets_and_config_maps_serve_as_references() {
+    use secretsync_core::provider::CredentialKind;
+    let secret = object("Secret", "s") + "data:\n  a: b25l\nstringData:\n  b: two\n";
+    let map = object("ConfigMap", "c") + "data:\n  ca: cert\n";
+    let manifests = read(&[("a.yaml", &(secret + &map))], &["a.yaml"]).unwrap();
+    let value = |kind, name, key: &str| manifests.references.get(kind, "default", name).unwrap()[key].expose().to_vec();
+    assert_eq!(value(CredentialKind::Secret, "s", "a"), b"one");
+    assert_eq!(value(CredentialKind::Secret, "s", "b"), b"two");
+    assert_eq!(value(CredentialKind::ConfigMap, "c", "ca"), b"cert");
+}
+
+#[test]
+fn values_that_are_no_base64_are_refused_without_being_shown() {
+    let secret = object("Secret", "s") + "data:\n  a: hunter2!\n";
+    let error = read(&[("a.yaml", &secret)], &["a.yaml"]).unwrap_err();
+    let text = secretsync_core::error::chain(&error);
+    assert!(text.contains("`data.a` is not base64") && !text.contains("hunter2"), "{text}");
+}

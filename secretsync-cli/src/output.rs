@@ -1,0 +1,98 @@
+//! The only writer of standard output and standard error.
+
+mod json;
+mod progress;
+mod text;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use secretsync_core::error::{Error, one_line};
+use secretsync_core::sync::SyncReport;
+
+pub(crate) use progress::Progress;
+
+use crate::args::{Format, When};
+use crate::diagnose::{self, Exit};
+
+/// What a run has to tell.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// One report for each sync, in the order of the manifests.
+    pub(crate) reports: Vec<SyncReport>,
+    /// Documents that are none of ours.
+    pub(crate) skipped: usize,
+    /// Whether nothing was written on purpose.
+    pub(crate) planned: bool,
+}
+
+/// Where and how to tell it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    /// Text or JSON.
+    pub(crate) format: Format,
+    /// When to use colours.
+    pub(crate) color: When,
+    /// Whether standard output belongs to the targets.
+    pub(crate) output_taken: bool,
+}
+
+/// Tells what a run did and gives its exit code.
+pub(crate) fn outcome(outcome: &Outcome, style: Style) -> ExitCode {
+    let terminal = if style.output_taken { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    let body = match style.format {
+        Format::Json => json::render(outcome),
+        Format::Text => text::render(outcome, terminal, colours(style.color, terminal)),
+    };
+    if style.output_taken {
+        put(&mut std::io::stderr().lock(), &body);
+    } else {
+        put(&mut std::io::stdout().lock(), &body);
+    }
+    if style.format == Format::Text {
+        put(
+            &mut std::io::stderr().lock(),
+            &text::hints(&outcome.reports, colours(style.color, std::io::stderr().is_terminal())),
+        );
+    }
+    code(diagnose::exit(&outcome.reports, outcome.planned))
+}
+
+/// Tells why nothing was tried.
+pub(crate) fn refusal(error: &Error) -> ExitCode {
+    let mut text = format!("error: {}\n", one_line(error));
+    if let Some(hint) = error.hint() {
+        text.push_str(&format!("hint[{}]: {}\n", hint.code(), hint.advice()));
+    }
+    put(&mut std::io::stderr().lock(), &text);
+    code(Exit::Refused)
+}
+
+/// Prints what the argument parser has to say: help and version on standard output, complaints on standard error.
+pub(crate) fn clap_stop(stop: &clap::Error) -> ExitCode {
+    // Nobody is left to tell when the terminal is gone.
+    drop(stop.print());
+    if stop.use_stderr() { code(Exit::Refused) } else { code(Exit::Done) }
+}
+
+/// Says that a part of the program failed, and where; never with what data.
+pub(crate) fn panicked(place: &str) {
+    put(&mut std::io::stderr().lock(), &format!("secretsync: internal error at {place}\n"));
+}
+
+fn colours(when: When, terminal: bool) -> bool {
+    match when {
+        When::Auto => terminal,
+        When::Always => true,
+        When::Never => false,
+    }
+}
+
+fn put(stream: &mut dyn Write, text: &str) {
+    // A closed pipe (`| head`) is no failure of the run: what was to be done is done.
+    drop(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
+}
+
+fn code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit as u8)
+}

@@ -1,0 +1,89 @@
+//! `--to`: where a run writes.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use secretsync_core::error::Result;
+use secretsync_core::store::{DirectoryStore, EnvFileStore, ManifestStore, Store};
+use secretsync_k8s::KubeStore;
+
+/// What `--to` says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum TargetFlag {
+    /// A folder for each namespace, one for each target in it, one file for each key.
+    Directory(PathBuf),
+    /// One dotenv file.
+    EnvFile(PathBuf),
+    /// Secret manifests in a file, or on standard output.
+    Manifest(Option<PathBuf>),
+    /// Secrets of a cluster, by kubeconfig context.
+    Kubernetes(Option<String>),
+}
+
+impl FromStr for TargetFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, rest) = text.split_once('=').map_or((text, None), |(kind, rest)| (kind, Some(rest)));
+        match (kind, rest) {
+            ("dir", Some(path)) if !path.is_empty() => Ok(Self::Directory(path.into())),
+            ("env", Some(path)) if !path.is_empty() => Ok(Self::EnvFile(path.into())),
+            ("manifest", Some("-")) => Ok(Self::Manifest(None)),
+            ("manifest", Some(path)) if !path.is_empty() => Ok(Self::Manifest(Some(path.into()))),
+            ("kubernetes", None) => Ok(Self::Kubernetes(None)),
+            ("kubernetes", Some(context)) if !context.is_empty() => Ok(Self::Kubernetes(Some(context.to_owned()))),
+            ("dir" | "env" | "manifest", _) => Err(format!("`{kind}` needs a path: {kind}=PATH")),
+            ("kubernetes", _) => Err("write `kubernetes` for the current context, or kubernetes=CONTEXT".to_owned()),
+            _ => {
+                Err("write dir=PATH, env=FILE, manifest=FILE, manifest=-, kubernetes or kubernetes=CONTEXT".to_owned())
+            }
+        }
+    }
+}
+
+impl TargetFlag {
+    /// Whether the targets themselves go to standard output, so that nothing else may.
+    pub(crate) fn is_standard_output(&self) -> bool {
+        *self == Self::Manifest(None)
+    }
+}
+
+/// The store that a run writes to. `cluster` is the client of the cluster that `--to` names, if it names one.
+pub(crate) fn store(to: &TargetFlag, cluster: Option<&kube::Client>) -> Arc<dyn Store> {
+    match (to, cluster) {
+        (TargetFlag::Directory(path), _) => Arc::new(DirectoryStore::new(path)),
+        (TargetFlag::EnvFile(path), _) => Arc::new(EnvFileStore::new(path)),
+        (TargetFlag::Manifest(Some(path)), _) => Arc::new(ManifestStore::file(path)),
+        (TargetFlag::Kubernetes(_), Some(client)) => Arc::new(KubeStore::new(client.clone())),
+        (TargetFlag::Manifest(None) | TargetFlag::Kubernetes(_), _) => {
+            Arc::new(ManifestStore::writer(Box::new(std::io::stdout())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_flag_is_understood_and_others_say_what_to_write() {
+        for (text, expected) in [
+            ("dir=out", Ok(TargetFlag::Directory("out".into()))),
+            ("dir=a=b", Ok(TargetFlag::Directory("a=b".into()))),
+            ("env=.env", Ok(TargetFlag::EnvFile(".env".into()))),
+            ("manifest=-", Ok(TargetFlag::Manifest(None))),
+            ("manifest=s.yaml", Ok(TargetFlag::Manifest(Some("s.yaml".into())))),
+            ("kubernetes", Ok(TargetFlag::Kubernetes(None))),
+            ("kubernetes=prod", Ok(TargetFlag::Kubernetes(Some("prod".to_owned())))),
+            ("dir", Err("`dir` needs a path: dir=PATH".to_owned())),
+            ("kubernetes=", Err("write `kubernetes` for the current context, or kubernetes=CONTEXT".to_owned())),
+            (
+                "s3=x",
+                Err("write dir=PATH, env=FILE, manifest=FILE, manifest=-, kubernetes or kubernetes=CONTEXT".to_owned()),
+            ),
+        ] {
+            assert_eq!(text.parse::<TargetFlag>(), expected, "{text}");
+        }
+    }
+}

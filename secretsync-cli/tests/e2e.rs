@@ -1,0 +1,19 @@
+//! The program on real servers and real documents: all sources, all four targets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "e2e/bad_input.rs"]
+mod bad_input;
+#[path = "e2e/canary.rs"]
+mod canary;
+#[path = "e2e/kubernetes.rs"]
+mod kubernetes;
+#[path = "e2e/quickstart.rs"]
+mod quickstart;
+#[path = "e2e/sandbox.rs"]
+mod sandbox;
+#[path = "e2e/sops.rs"]
+mod sops;
+#[path = "e2e/targets.rs"]
+mod targets;
+#[path = "e2e/vault.rs"]
+mod vault;

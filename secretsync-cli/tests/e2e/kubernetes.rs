@@ -1,0 +1,125 @@
+//! Secrets of a real API server.
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use xtask::rig::cluster::Cluster;
+
+use crate::sandbox::{Sandbox, data, external_secret, store};
+use crate::sops;
+
+/// One cluster for all tests of this file; each test has a namespace of its own.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start().unwrap())
+}
+
+/// A sandbox whose manifests are in `namespace` and whose kubeconfig is the cluster's.
+fn setup(namespace: &str, plain: &str, manifests: &str) -> (Sandbox, String) {
+    let (recipient, secret) = sops::key();
+    let mut sandbox = Sandbox::new();
+    sandbox.set("KUBECONFIG", &cluster().kubeconfig().display().to_string());
+    let all = format!("{}{manifests}", store("docs", sops::STORE))
+        .replace("namespace: shop", &format!("namespace: {namespace}"));
+    sandbox.file("age.key", &secret).file("docs/app.yaml", &sops::encrypt(plain, &recipient)).file("all.yaml", &all);
+    (sandbox, recipient)
+}
+
+fn secret(namespace: &str, name: &str) -> Value {
+    let text =
+        cluster().kubectl(&["get", "secret", name, "-n", namespace, "-o", "json", "--show-managed-fields"]).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+const SYNC: &str = "sync -f all.yaml --credential age/key.txt=file:age.key --to kubernetes";
+const PLAN: &str = "plan -f all.yaml --credential age/key.txt=file:age.key --to kubernetes";
+
+fn entries() -> String {
+    data(&[("a", "app.yaml", "a"), ("b", "app.yaml", "b")])
+}
+
+#[test]
+fn a_secret_is_created_kept_and_changed() {
+    let namespace = cluster().namespace("cli").unwrap();
+    let (sandbox, recipient) = setup(namespace.name(), "a: one\nb: two\n", &external_secret("app", "docs", &entries()));
+    assert_eq!(sandbox.run(PLAN).code, 3);
+    let run = sandbox.run(SYNC);
+    assert_eq!(run.code, 0, "{run:?}");
+    let created = secret(namespace.name(), "app");
+    assert_eq!(created["data"]["a"], "b25l");
+    assert_eq!(created["metadata"]["labels"]["reconcile.external-secrets.io/managed"], "true");
+    assert_eq!(created["metadata"]["managedFields"][0]["manager"], "externalsecrets.external-secrets.io/app");
+    assert_eq!(created["metadata"]["managedFields"][0]["operation"], "Apply");
+
+    let again = sandbox.run(SYNC);
+    assert_eq!(again.rows()[0].0, "unchanged", "{again:?}");
+    assert_eq!(secret(namespace.name(), "app")["metadata"]["resourceVersion"], created["metadata"]["resourceVersion"]);
+    assert_eq!(sandbox.run(PLAN).code, 0);
+
+    sandbox.file("docs/app.yaml", &sops::encrypt("a: one\nb: changed\n", &recipient));
+    let run = sandbox.run(SYNC);
+    assert!(run.rows()[0].0 == "updated" && run.stdout.contains("updated b"), "{run:?}");
+    assert_eq!(secret(namespace.name(), "app")["data"]["b"], "Y2hhbmdlZA==");
+}
+
+#[test]
+fn an_unowned_secret_is_adopted_and_a_foreign_one_is_refused() {
+    let namespace = cluster().namespace("cli").unwrap();
+    let (sandbox, _) = setup(namespace.name(), "a: one\nb: two\n", &external_secret("app", "docs", &entries()));
+    namespace
+        .kubectl(&["create", "secret", "generic", "app", "--from-literal=mine=1", "--from-literal=a=old"])
+        .unwrap();
+    let run = sandbox.run(SYNC);
+    assert_eq!(run.code, 0, "{run:?}");
+    let data = secret(namespace.name(), "app")["data"].clone();
+    assert_eq!(
+        data,
+        serde_json::json!({"a": "b25l", "b": "dHdv"}),
+        "Owner replaces the data, as External Secrets Operator does"
+    );
+
+    namespace.kubectl(&["create", "configmap", "owner"]).unwrap();
+    let uid = namespace.kubectl(&["get", "configmap", "owner", "-o", "jsonpath={.metadata.uid}"]).unwrap();
+    let owner = format!(
+        r#"{{"metadata":{{"ownerReferences":[{{"apiVersion":"v1","kind":"ConfigMap","name":"owner","uid":"{uid}","controller":true}}]}}}}"#
+    );
+    namespace.kubectl(&["patch", "secret", "app", "-p", &owner]).unwrap();
+    let run = sandbox.run(SYNC);
+    assert!(run.code == 1 && run.stderr.contains("hint[not-owned]") && run.stdout.contains("ConfigMap"), "{run:?}");
+    assert_eq!(sandbox.run(PLAN).code, 1);
+}
+
+#[test]
+fn two_syncs_merge_into_one_secret_and_a_removed_key_goes() {
+    let namespace = cluster().namespace("cli").unwrap();
+    let merge = "  target: {name: shared, creationPolicy: CreateOrMerge}\n";
+    let one =
+        external_secret("one", "docs", &format!("{merge}{}", data(&[("a", "app.yaml", "a"), ("c", "app.yaml", "b")])));
+    let two = external_secret("two", "docs", &format!("{merge}{}", data(&[("b", "app.yaml", "b")])));
+    let (sandbox, _) = setup(namespace.name(), "a: one\nb: two\n", &format!("{one}{two}"));
+    assert_eq!(sandbox.run(SYNC).code, 0);
+    assert_eq!(secret(namespace.name(), "shared")["data"].as_object().unwrap().len(), 3);
+    let less = sandbox
+        .text("all.yaml")
+        .replace("    - secretKey: c\n      remoteRef:\n        key: app.yaml\n        property: b\n", "");
+    sandbox.file("all.yaml", &less);
+    let run = sandbox.run(SYNC);
+    assert!(run.stdout.contains("removed c"), "{run:?}");
+    let keys: Vec<_> = secret(namespace.name(), "shared")["data"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["a", "b"]);
+}
+
+#[test]
+fn an_api_server_that_is_not_there_fails_the_syncs_and_an_unknown_context_stops_everything() {
+    let namespace = cluster().namespace("cli").unwrap();
+    let (mut sandbox, _) = setup(namespace.name(), "a: one\nb: two\n", &external_secret("app", "docs", &entries()));
+    let run = sandbox.run(&format!("{SYNC}=nope"));
+    assert!(run.code == 2 && run.stderr.contains("kubeconfig"), "{run:?}");
+    let config = std::fs::read_to_string(cluster().kubeconfig()).unwrap();
+    let nowhere = config.replace(cluster().address(), "https://127.0.0.1:1");
+    sandbox.file("kubeconfig", &nowhere);
+    let path = sandbox.path("kubeconfig").display().to_string();
+    sandbox.set("KUBECONFIG", &path);
+    let run = sandbox.run(SYNC);
+    assert!(run.code == 1 && run.stderr.contains("hint[kubernetes-unavailable]"), "{run:?}");
+}

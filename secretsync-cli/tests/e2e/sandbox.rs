@@ -1,0 +1,145 @@
+//! A folder of its own for a test, and the program in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A throw-away folder.
+pub(crate) struct Sandbox {
+    folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// What the program did.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// The rows of the report as (result, sync) pairs.
+    pub(crate) fn rows(&self) -> Vec<(String, String)> {
+        let words = |line: &str| {
+            let mut words = line.split_whitespace().map(ToOwned::to_owned);
+            Some((words.next()?, words.next()?))
+        };
+        self.stdout.lines().skip(1).take_while(|line| !line.is_empty()).filter_map(words).collect()
+    }
+
+    /// The row of one sync.
+    pub(crate) fn row(&self, sync: &str) -> String {
+        let found = self.stdout.lines().find(|line| line.split_whitespace().nth(1) == Some(sync));
+        found.unwrap_or_else(|| panic!("no row for {sync}: {self:?}")).to_owned()
+    }
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file.
+    pub(crate) fn file(&self, name: &str, text: &str) -> &Self {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Sets a variable for every later run.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> &mut Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs the program in the folder, with nothing of the environment but what a test set.
+    pub(crate) fn run(&self, arguments: &str) -> Run {
+        self.run_with_input(arguments, "")
+    }
+
+    pub(crate) fn run_with_input(&self, arguments: &str, input: &str) -> Run {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_secretsync"))
+            .args(arguments.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Every file below a folder: its text, its mode, and what tells whether it was written again.
+    pub(crate) fn tree(&self, name: &str) -> BTreeMap<String, Entry> {
+        let mut entries = BTreeMap::new();
+        collect(&self.path(name), &self.path(name), &mut entries);
+        entries
+    }
+}
+
+/// One file or folder.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) text: Option<String>,
+    pub(crate) mode: u32,
+    pub(crate) touched: std::time::SystemTime,
+}
+
+fn collect(root: &Path, folder: &Path, entries: &mut BTreeMap<String, Entry>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let text = metadata.is_file().then(|| String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
+        let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let entry = Entry { text, mode: metadata.permissions().mode() & 0o777, touched: metadata.modified().unwrap() };
+        entries.insert(name, entry);
+        if metadata.is_dir() {
+            collect(root, &path, entries);
+        }
+    }
+}
+
+/// A SecretStore of the namespace `shop` with this provider (YAML, indented by four).
+pub(crate) fn store(name: &str, provider: &str) -> String {
+    format!(
+        "apiVersion: external-secrets.io/v1\nkind: SecretStore\nmetadata:\n  name: {name}\n  namespace: shop\nspec:\n  provider:\n{provider}\n"
+    )
+}
+
+/// An ExternalSecret of the namespace `shop` whose spec has these further lines (YAML, indented by two).
+pub(crate) fn external_secret(name: &str, store: &str, spec: &str) -> String {
+    format!(
+        "---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata:\n  name: {name}\n  namespace: shop\nspec:\n  \
+         secretStoreRef:\n    name: {store}\n    kind: SecretStore\n{spec}\n"
+    )
+}
+
+/// `data` of a spec: (secretKey, key, property) triples.
+pub(crate) fn data(entries: &[(&str, &str, &str)]) -> String {
+    let entry = |(secret_key, key, property): &(&str, &str, &str)| {
+        let property = if property.is_empty() { String::new() } else { format!("\n        property: {property}") };
+        format!("\n    - secretKey: {secret_key}\n      remoteRef:\n        key: {key}{property}")
+    };
+    format!("  data:{}", entries.iter().map(entry).collect::<String>())
+}

@@ -1,0 +1,105 @@
+//! Documents that the real sops encrypted.
+
+use age::secrecy::ExposeSecret;
+use age::x25519::Identity;
+use xtask::rig::sops::{Format, Sops};
+
+use crate::sandbox::{Sandbox, data, external_secret, store};
+
+/// A key, and its text as a key file.
+pub(crate) fn key() -> (String, String) {
+    let identity = Identity::generate();
+    (identity.to_public().to_string(), identity.to_string().expose_secret().to_owned())
+}
+
+pub(crate) fn encrypt(plain: &str, recipient: &str) -> String {
+    Sops::new().unwrap().encrypt(plain.as_bytes(), Format::Yaml, &[recipient], &[]).unwrap()
+}
+
+pub(crate) const STORE: &str = "    sops:\n      source:\n        path: docs\n      keys:\n        - age:\n            secretRef: {name: age, key: key.txt}";
+
+/// A sandbox with one document `docs/app.yaml`, and its key in the file `age.key`.
+fn setup(plain: &str) -> (Sandbox, String) {
+    let (recipient, secret) = key();
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("age.key", &secret)
+        .file("docs/app.yaml", &encrypt(plain, &recipient))
+        .file("store.yaml", &store("docs", STORE));
+    (sandbox, recipient)
+}
+
+const SYNC: &str = "sync -f store.yaml -f es.yaml --to dir=out --credential age/key.txt=file:age.key";
+
+#[test]
+fn one_changed_value_changes_one_file() {
+    let (sandbox, recipient) = setup("a: one\nb: two\nn: {x: 1.50, list: [p, q]}\n");
+    let entries = data(&[
+        ("a", "app.yaml", "a"),
+        ("b", "app.yaml", "b"),
+        ("x", "app.yaml", "n.x"),
+        ("q", "app.yaml", "n.list.1"),
+    ]);
+    sandbox.file("es.yaml", &external_secret("app", "docs", &entries));
+    let run = sandbox.run(SYNC);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(sandbox.text("out/shop/app/q"), "q");
+    let before = sandbox.tree("out/shop/app");
+
+    sandbox.file("docs/app.yaml", &encrypt("a: one\nb: changed\nn: {x: 1.50, list: [p, q]}\n", &recipient));
+    let run = sandbox.run(SYNC);
+    assert!(run.row("shop/app").starts_with("updated") && run.row("shop/app").ends_with("updated b"), "{run:?}");
+    let after = sandbox.tree("out/shop/app");
+    let changed: Vec<_> =
+        before.iter().filter(|(name, entry)| after[*name] != **entry).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(changed, ["b"]);
+    assert_eq!(sandbox.text("out/shop/app/b"), "changed");
+}
+
+#[test]
+fn a_removed_key_takes_its_file_along_and_other_files_stay() {
+    let (sandbox, _) = setup("a: one\nb: two\n");
+    sandbox.file("es.yaml", &external_secret("app", "docs", &data(&[("a", "app.yaml", "a"), ("b", "app.yaml", "b")])));
+    sandbox.run(SYNC);
+    sandbox.file("out/shop/app/mine", "by hand");
+    sandbox.file("es.yaml", &external_secret("app", "docs", &data(&[("a", "app.yaml", "a")])));
+    let run = sandbox.run(SYNC);
+    assert!(run.row("shop/app").ends_with("removed b"), "{run:?}");
+    assert!(!sandbox.path("out/shop/app/b").exists());
+    assert_eq!(sandbox.text("out/shop/app/mine"), "by hand");
+}
+
+#[test]
+fn a_wrong_key_a_changed_document_and_a_missing_one_each_say_what_to_do() {
+    let (sandbox, recipient) = setup("a: one\nplain_unencrypted: here\n");
+    sandbox.file("es.yaml", &external_secret("app", "docs", &data(&[("a", "app.yaml", "a")])));
+    assert_eq!(sandbox.run(SYNC).code, 0);
+    let before = sandbox.tree("out");
+
+    let document = sandbox.text("docs/app.yaml");
+    sandbox.file("docs/app.yaml", &document.replace("here", "there"));
+    let run = sandbox.run(SYNC);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("hint[sops-mac-mismatch]"), "{run:?}");
+
+    std::fs::remove_file(sandbox.path("docs/app.yaml")).unwrap();
+    let run = sandbox.run(SYNC);
+    assert!(run.code == 1 && run.stderr.contains("hint[secret-missing]"), "{run:?}");
+
+    sandbox.file("docs/app.yaml", &document).file("age.key", &key().1);
+    let run = sandbox.run(SYNC);
+    assert!(run.code == 1 && run.stderr.contains("hint[sops-key-missing]"), "{run:?}");
+    assert!(run.stdout.contains(&recipient), "the keys of the document are listed: {run:?}");
+    assert_eq!(sandbox.tree("out"), before, "no failure changes a target");
+}
+
+#[test]
+fn the_environment_can_replace_the_stores_keys() {
+    let (mut sandbox, _) = setup("a: one\n");
+    sandbox.file("es.yaml", &external_secret("app", "docs", &data(&[("a", "app.yaml", "a")])));
+    let path = sandbox.path("age.key").display().to_string();
+    sandbox.set("SOPS_AGE_KEY_FILE", &path);
+    let without = sandbox.run("sync -f store.yaml -f es.yaml --to dir=out");
+    assert!(without.code == 1 && without.stderr.contains("hint[credential-missing]"), "{without:?}");
+    assert_eq!(sandbox.run("sync -f store.yaml -f es.yaml --to dir=out --ambient").code, 0);
+}

@@ -1,0 +1,136 @@
+//! What every provider promises.
+
+use super::{Violation, ensure};
+use crate::error::{Result, chain};
+use crate::object::ObjectRef;
+use crate::provider::{FetchOptions, Fetched, Provider, Query, RemoteRef};
+use crate::secret::Payload;
+
+/// What the other side holds, so that the checks know what to expect.
+#[derive(Clone, Debug)]
+pub struct ProviderFixture {
+    key: String,
+    property: String,
+    value: String,
+    aliases: Vec<String>,
+    absent: Vec<String>,
+    refused: Vec<String>,
+}
+
+impl ProviderFixture {
+    /// An object at `key` whose top-level `property` is the text `value`. The value must be unique: it doubles as the canary.
+    pub fn new(key: impl Into<String>, property: impl Into<String>, value: impl Into<String>) -> Self {
+        let (key, property, value) = (key.into(), property.into(), value.into());
+        Self { key, property, value, aliases: Vec::new(), absent: Vec::new(), refused: Vec::new() }
+    }
+
+    /// Another way to write the object's key.
+    #[must_use]
+    pub fn with_alias(mut self, key: impl Into<String>) -> Self {
+        self.aliases.push(key.into());
+        self
+    }
+
+    /// A key without an object.
+    #[must_use]
+    pub fn with_absent(mut self, key: impl Into<String>) -> Self {
+        self.absent.push(key.into());
+        self
+    }
+
+    /// A key that can name no object.
+    #[must_use]
+    pub fn with_refused(mut self, key: impl Into<String>) -> Self {
+        self.refused.push(key.into());
+        self
+    }
+}
+
+/// Checks addressing, answers, order and isolation, what is declared against what works, and that nothing printable shows the value.
+pub async fn check_provider(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
+    check_addresses(provider, fixture)?;
+    check_answers(provider, fixture).await?;
+    check_isolation(provider, fixture).await?;
+    check_declarations(provider, fixture).await?;
+    ensure(provider.check().await.is_ok(), "`check` fails although reads work")?;
+    ensure(!format!("{provider:?}").contains(&fixture.value), "`Debug` of the provider shows a value")
+}
+
+fn address(provider: &dyn Provider, key: &str) -> Result<ObjectRef, Violation> {
+    provider
+        .address(&RemoteRef::new(key))
+        .map_err(|error| Violation(format!("key `{key}` is refused: {}", chain(&error))))
+}
+
+fn check_addresses(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
+    let canonical = address(provider, &fixture.key)?;
+    for alias in &fixture.aliases {
+        let other = address(provider, alias)?;
+        ensure(other == canonical, format!("alias `{alias}` is `{other}`, not `{canonical}`"))?;
+    }
+    for key in &fixture.refused {
+        ensure(
+            provider.address(&RemoteRef::new(key)).is_err(),
+            format!("key `{}` is not refused", key.escape_debug()),
+        )?;
+    }
+    Ok(())
+}
+
+async fn check_answers(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
+    let object = address(provider, &fixture.key)?;
+    let answers = provider.fetch(std::slice::from_ref(&object), &FetchOptions::default()).await;
+    ensure(answers.len() == 1, format!("one question got {} answers", answers.len()))?;
+    match &answers[0] {
+        Ok(Fetched::Found(secret)) => {
+            let right = match secret.payload.as_ref() {
+                Payload::Object(tree) => tree
+                    .expose()
+                    .get(&fixture.property)
+                    .is_some_and(|member| *member.to_bytes() == fixture.value.as_bytes()),
+                Payload::Bytes(bytes) => bytes.expose_str().is_some_and(|text| text.contains(&fixture.value)),
+            };
+            ensure(right, format!("property `{}` of `{object}` has not the expected value", fixture.property))?;
+            ensure(!format!("{secret:?}").contains(&fixture.value), "`Debug` of a secret shows its value")
+        }
+        Ok(Fetched::Absent) => Err(Violation(format!("`{object}` exists, but is said to be absent"))),
+        Err(error) => Err(Violation(format!("`{object}` cannot be read: {}", chain(error)))),
+    }
+}
+
+/// Absent and present objects side by side, in both orders.
+async fn check_isolation(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
+    let present = address(provider, &fixture.key)?;
+    for key in &fixture.absent {
+        let absent = address(provider, key)?;
+        for order in [[&present, &absent], [&absent, &present]] {
+            let objects = order.map(Clone::clone);
+            let answers = provider.fetch(&objects, &FetchOptions::default()).await;
+            ensure(answers.len() == 2, format!("two questions got {} answers", answers.len()))?;
+            for (object, answer) in objects.iter().zip(&answers) {
+                let found = matches!(answer, Ok(Fetched::Found(_)));
+                let gone = matches!(answer, Ok(Fetched::Absent));
+                ensure(
+                    if *object == present { found } else { gone },
+                    format!("`{object}` got the wrong answer beside another object"),
+                )?;
+            }
+        }
+    }
+    let none = provider.fetch(&[], &FetchOptions::default()).await;
+    ensure(none.is_empty(), "no question got an answer")
+}
+
+async fn check_declarations(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
+    let info = provider.info();
+    let pinned = provider.address(&RemoteRef::new(&fixture.key).with_version("1"));
+    ensure(
+        pinned.is_ok() == info.versions,
+        format!("pinning a version works: {}, declared: {}", pinned.is_ok(), info.versions),
+    )?;
+    let found = provider.find(&Query::default()).await;
+    ensure(found.is_ok() == info.find, format!("`find` works: {}, declared: {}", found.is_ok(), info.find))?;
+    let Ok(found) = found else { return Ok(()) };
+    let object = address(provider, &fixture.key)?;
+    ensure(found.iter().any(|one| one.object == object), format!("`find` does not find `{object}`"))
+}

@@ -1,0 +1,213 @@
+//! The engine: runs the steps of a sync in the order of the data flow.
+//!
+//! *reads* names every object once, *fetch* asks the providers through their layers, *assemble* and *render* make the desired target, *decide* compares it
+//! with what the store observed, and *apply* writes what differs. Everything between fetch and apply is pure.
+
+mod assemble;
+mod builder;
+mod decide;
+mod fetch;
+mod observer;
+mod reads;
+mod render;
+mod run;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use assemble::members;
+pub use builder::EngineBuilder;
+pub use observer::{EngineObserver, NoObserver};
+
+use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::layer::{Coalesce, Expectation};
+use crate::provider::Provider;
+use crate::store::{Store, TargetRef};
+use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
+
+use fetch::Providers;
+use reads::Reads;
+use run::{Mode, Run};
+
+/// Brings targets in line with their sources.
+///
+/// Cheap to share behind an [`Arc`]. It reads each object once for all syncs that are due together, runs syncs of different targets at the same time,
+/// and survives a provider or store that panics: the sync fails, the others go on.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use secretsync_core::engine::Engine;
+/// use secretsync_core::memory::{MemoryProvider, MemoryStore};
+/// use secretsync_core::provider::RemoteRef;
+/// use secretsync_core::store::{OwnerId, TargetRef};
+/// use secretsync_core::sync::{DataEntry, Outcome, ProviderKey, Sync as _, SyncSpec};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let provider = MemoryProvider::new("demo").with_json("app/db", r#"{"password": "s3cr3t"}"#);
+/// let store = Arc::new(MemoryStore::new());
+/// let engine = Engine::builder(store.clone()).provider(ProviderKey::new("demo"), Arc::new(provider)).build();
+///
+/// let spec = SyncSpec::new(OwnerId::new("shop", "db"), TargetRef::new("shop", "db"))
+///     .with_data(DataEntry::new("password", ProviderKey::new("demo"), RemoteRef::new("app/db")).with_property("password"));
+/// assert_eq!(engine.sync(&spec).await.outcome, Outcome::Created);
+/// assert_eq!(engine.sync(&spec).await.outcome, Outcome::Unchanged);
+/// assert_eq!(store.value("shop", "db", "password").unwrap().expose(), b"s3cr3t");
+/// # });
+/// ```
+pub struct Engine {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+}
+
+/// What every running sync uses.
+pub(crate) struct Shared {
+    store: Arc<dyn Store>,
+    providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
+    observer: Arc<dyn EngineObserver>,
+    slots: Semaphore,
+}
+
+impl Engine {
+    /// An engine that writes to `store`.
+    pub fn builder(store: Arc<dyn Store>) -> EngineBuilder {
+        EngineBuilder::new(store)
+    }
+
+    /// Syncs many targets at once, each remote object read once. Reports come in the order of the specs. A store that writes one document writes it at the
+    /// end: if that fails, every sync that would have changed it has failed.
+    pub async fn sync_all(&self, specs: Vec<SyncSpec>) -> Vec<SyncReport> {
+        let mut reports = self.run_all(specs, Mode::Sync).await;
+        if let Err(error) = self.shared.store.flush().await {
+            for report in &mut reports {
+                if !matches!(report.outcome, Outcome::Failed | Outcome::Unchanged) {
+                    *report = SyncReport::failed(
+                        report.owner.clone(),
+                        report.target.clone(),
+                        Reason::WriteFailed,
+                        error.clone(),
+                    );
+                }
+            }
+        }
+        reports
+    }
+
+    /// Plans many syncs at once, each remote object read once. Plans come in the order of the specs.
+    pub async fn plan_all(&self, specs: Vec<SyncSpec>) -> Vec<Plan> {
+        self.run_all(specs, Mode::Plan).await.into_iter().map(Plan::new).collect()
+    }
+
+    /// Waits for what is under way, closes every provider, and gives up after `deadline`. Says whether everything ended in time.
+    pub async fn shutdown(&self, deadline: Duration) -> bool {
+        self.tasks.close();
+        let goodbye = async {
+            self.tasks.wait().await;
+            join_all(self.shared.providers.values().flatten().map(Provider::close)).await;
+        };
+        tokio::time::timeout(deadline, goodbye).await.is_ok()
+    }
+
+    async fn run_all(&self, specs: Vec<SyncSpec>, mode: Mode) -> Vec<SyncReport> {
+        // Announced before the first read, so that one answer serves every sync of this pass, whenever its turn comes.
+        let work: Vec<_> = specs.into_iter().map(|spec| (self.shared.announce(&spec), spec)).collect();
+        let mut groups: BTreeMap<TargetRef, Vec<(usize, Vec<Expectation>, SyncSpec)>> = BTreeMap::new();
+        let count = work.len();
+        for (index, (expectations, spec)) in work.into_iter().enumerate() {
+            groups.entry(spec.target.clone()).or_default().push((index, expectations, spec));
+        }
+        // Syncs of one target run one after the other, in their order: the first one to claim a target wins, every time.
+        let mut running: FuturesUnordered<_> = groups.into_values().map(|group| self.run_group(group, mode)).collect();
+        let mut reports: Vec<Option<SyncReport>> = vec![None; count];
+        while let Some(done) = running.next().await {
+            for (index, report) in done {
+                reports[index] = Some(report);
+            }
+        }
+        reports.into_iter().flatten().collect()
+    }
+
+    async fn run_group(&self, group: Vec<(usize, Vec<Expectation>, SyncSpec)>, mode: Mode) -> Vec<(usize, SyncReport)> {
+        let mut reports = Vec::with_capacity(group.len());
+        for (index, expectations, spec) in group {
+            let report = self.run_guarded(spec, mode).await;
+            drop(expectations);
+            self.shared.observer.finished(&report);
+            reports.push((index, report));
+        }
+        reports
+    }
+
+    /// Runs a sync as a task of its own: a panic ends it and nothing else, and a caller that goes away leaves no half of it behind.
+    async fn run_guarded(&self, spec: SyncSpec, mode: Mode) -> SyncReport {
+        let (owner, target) = (spec.owner.clone(), spec.target.clone());
+        let shared = Arc::clone(&self.shared);
+        let task = self.tasks.spawn(async move {
+            let _slot = shared.slots.acquire().await;
+            Run::new(&shared, &spec, mode).report().await
+        });
+        match task.await {
+            Ok(report) => report,
+            Err(_) => SyncReport::failed(owner, target.clone(), Reason::SourceFailed, panicked(&target)),
+        }
+    }
+}
+
+impl Shared {
+    /// Announces the objects that a spec names by itself, without those that a search will find.
+    fn announce(&self, spec: &SyncSpec) -> Vec<Expectation> {
+        let address = |key: &ProviderKey, remote: &crate::provider::RemoteRef| self.provider(key)?.address(remote);
+        // A spec that cannot be addressed fails when its turn comes, with the entry named.
+        let Ok(reads) = Reads::of(spec, &mut std::iter::empty(), address) else { return Vec::new() };
+        let expect = |(key, objects)| self.provider(&key).ok().map(|provider: Arc<Coalesce>| provider.expect(objects));
+        reads.objects.into_iter().filter_map(expect).collect()
+    }
+}
+
+impl Providers for Shared {
+    fn provider(&self, key: &ProviderKey) -> Result<Arc<Coalesce>> {
+        self.providers.get(key).cloned().unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::InvalidConfig, "find the store")
+                .on(format!("`{key}`"))
+                .because("no such store was configured")
+                .with_hint(Hint::new(Code::StoreMissing, "add the store, or correct `secretStoreRef`")))
+        })
+    }
+}
+
+#[async_trait]
+impl sync::Sync for Engine {
+    async fn plan(&self, spec: &SyncSpec) -> Plan {
+        let report = self.run_all(vec![spec.clone()], Mode::Plan).await.pop();
+        Plan::new(report.expect("one spec gives one report"))
+    }
+
+    async fn sync(&self, spec: &SyncSpec) -> SyncReport {
+        self.sync_all(vec![spec.clone()]).await.pop().expect("one spec gives one report")
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("store", &self.shared.store)
+            .field("providers", &self.shared.providers.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+fn panicked(target: &TargetRef) -> Error {
+    Error::new(ErrorKind::Internal, "sync")
+        .on(format!("target `{target}`"))
+        .because("secretsync itself failed")
+        .with_hint(Hint::new(Code::InternalDefect, "report it with the version and the manifest, without values"))
+}

@@ -1,0 +1,82 @@
+//! How an engine is put together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::{Engine, EngineObserver, NoObserver, Shared};
+use crate::error::{Error, Result};
+use crate::layer::{Coalesce, LayerSettings, stack};
+use crate::provider::Provider;
+use crate::store::Store;
+use crate::sync::ProviderKey;
+
+/// Builds an [`Engine`].
+#[derive(Debug)]
+pub struct EngineBuilder {
+    store: Arc<dyn Store>,
+    providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
+    observer: Arc<dyn EngineObserver>,
+    layers: LayerSettings,
+    concurrency: usize,
+}
+
+impl EngineBuilder {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            providers: HashMap::new(),
+            observer: Arc::new(NoObserver),
+            layers: LayerSettings::default(),
+            concurrency: 64,
+        }
+    }
+
+    /// Adds a provider under the name that specs use, with every layer around it. Set [`layers`](Self::layers) first.
+    #[must_use]
+    pub fn provider(mut self, key: ProviderKey, provider: Arc<dyn Provider>) -> Self {
+        self.providers.insert(key, Ok(Arc::new(stack(provider, &self.layers))));
+        self
+    }
+
+    /// Adds a provider that could not be built: each sync that needs it fails with this error, the others run.
+    #[must_use]
+    pub fn broken_provider(mut self, key: ProviderKey, error: Error) -> Self {
+        self.providers.insert(key, Err(error));
+        self
+    }
+
+    /// Sets the layers of the providers that are added afterwards.
+    #[must_use]
+    pub fn layers(mut self, layers: LayerSettings) -> Self {
+        self.layers = layers;
+        self
+    }
+
+    /// Sets who watches.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn EngineObserver>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Sets how many syncs run at once, at least one. The default is 64.
+    #[must_use]
+    pub fn concurrency(mut self, syncs: usize) -> Self {
+        self.concurrency = syncs.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// The engine.
+    pub fn build(self) -> Engine {
+        let shared = Shared {
+            store: self.store,
+            providers: self.providers,
+            observer: self.observer,
+            slots: Semaphore::new(self.concurrency),
+        };
+        Engine { shared: Arc::new(shared), tasks: TaskTracker::new() }
+    }
+}

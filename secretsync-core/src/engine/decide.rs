@@ -1,0 +1,144 @@
+//! What to do, as a pure function of what is wanted and what is there.
+
+use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::secret::{Fingerprint, SecretKey, SecretMap};
+use crate::store::{Desired, Holder, KeyState, Observed, Present, not_owned};
+use crate::sync::{Change, Changes, CreationPolicy, DeletionPolicy, Outcome, Reason, RefreshPolicy, SyncSpec};
+
+/// What to do with a target.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Decision {
+    /// Write it: the changes, and the keys that go.
+    Apply { outcome: Outcome, changes: Changes, remove: Vec<SecretKey> },
+    /// Leave it as it is, for this reason.
+    Leave { reason: Reason, changes: Changes },
+    /// Remove it.
+    Remove { changes: Changes },
+}
+
+/// What can be decided before anything is read: `None` when the sources are needed.
+pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
+    if spec.creation == CreationPolicy::None {
+        return Ok(Some(leave(Reason::CreationPolicyNone)));
+    }
+    let Observed::Present(present) = observed else { return Ok(None) };
+    if spec.refresh == RefreshPolicy::CreatedOnce {
+        return Ok(Some(leave(Reason::KeptOnce)));
+    }
+    match &present.holder {
+        Holder::Other(holder) => Err(foreign(spec, holder)),
+        Holder::Nobody | Holder::Ours => Ok(None),
+    }
+}
+
+/// What to do when the sources gave nothing at all.
+pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
+    match spec.deletion {
+        DeletionPolicy::Merge => Ok(None),
+        DeletionPolicy::Retain => Ok(Some(leave(Reason::Retained))),
+        DeletionPolicy::Delete => match observed {
+            Observed::Absent => Ok(Some(leave(Reason::Deleted))),
+            Observed::Present(present) if present.holder == Holder::Ours => {
+                let keys = present.keys.iter().filter(|(_, state)| state.owned);
+                let keys = keys.map(|(key, _)| (key.clone(), Change::Removed)).collect();
+                Ok(Some(Decision::Remove { changes: Changes { keys, metadata: false } }))
+            }
+            Observed::Present(_) => Err(not_owned(
+                format!("target `{}`", spec.target),
+                "nobody that this sync knows of",
+                "remove the target yourself: this sync never wrote it, so it does not delete it",
+            )),
+        },
+    }
+}
+
+/// What to do with a desired target.
+pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) -> Result<Decision> {
+    let Observed::Present(present) = observed else {
+        return Ok(if spec.creation.creates() { create(&desired.data) } else { leave(Reason::TargetMissing) });
+    };
+    let (changes, remove) = compare(spec, present, desired);
+    if !changes.any() {
+        return Ok(Decision::Leave { reason: Reason::Synced, changes });
+    }
+    if present.immutable {
+        let data_changes = changes.keys.iter().any(|(_, change)| *change != Change::Unchanged);
+        if spec.meta.immutable {
+            return Ok(leave(Reason::Immutable));
+        }
+        if data_changes {
+            return Err(immutable(spec));
+        }
+    }
+    Ok(Decision::Apply { outcome: Outcome::Updated, changes, remove })
+}
+
+fn leave(reason: Reason) -> Decision {
+    Decision::Leave { reason, changes: Changes::default() }
+}
+
+fn create(data: &SecretMap) -> Decision {
+    let keys = data.keys().map(|key| (key.clone(), Change::Created)).collect();
+    Decision::Apply { outcome: Outcome::Created, changes: Changes { keys, metadata: false }, remove: Vec::new() }
+}
+
+fn compare(spec: &SyncSpec, present: &Present, desired: &Desired) -> (Changes, Vec<SecretKey>) {
+    let goes = |state: &KeyState| state.owned || spec.creation.replaces_foreign_keys();
+    let remove: Vec<_> = present
+        .keys
+        .iter()
+        .filter(|(key, state)| desired.data.get(key.as_str()).is_none() && goes(state))
+        .map(|(key, _)| key.clone())
+        .collect();
+    let mut keys: Vec<_> = desired
+        .data
+        .iter()
+        .map(|(key, value)| {
+            let change = match present.keys.get(key) {
+                None => Change::Created,
+                Some(state) if state.fingerprint == Some(Fingerprint::of(value)) => Change::Unchanged,
+                Some(_) => Change::Updated,
+            };
+            (key.clone(), change)
+        })
+        .chain(remove.iter().map(|key| (key.clone(), Change::Removed)))
+        .collect();
+    keys.sort_by(|(one, _), (other, _)| one.cmp(other));
+    (Changes { keys, metadata: metadata_differs(present, desired) }, remove)
+}
+
+/// Whether anything but the values differs: type, labels, annotations, immutability, or the marks that make it ours.
+fn metadata_differs(present: &Present, desired: &Desired) -> bool {
+    let adopted = present.holder != Holder::Ours
+        || desired.data.keys().any(|key| present.keys.get(key).is_some_and(|state| !state.owned));
+    let Some(meta) = &present.meta else { return adopted || !present.intact };
+    let wanted = &desired.meta;
+    adopted
+        || !present.intact
+        || wanted.secret_type.is_some() && wanted.secret_type != meta.secret_type
+        || wanted.immutable && !meta.immutable
+        || wanted.labels != meta.labels
+        || wanted.annotations != meta.annotations
+        || wanted.finalizers.iter().any(|finalizer| !meta.finalizers.contains(finalizer))
+}
+
+fn foreign(spec: &SyncSpec, holder: &str) -> Error {
+    not_owned(
+        format!("target `{}`", spec.target),
+        holder,
+        "choose another `target.name`, or remove the target from its owner first; `creationPolicy: Merge` adds keys to a Secret that nobody controls",
+    )
+}
+
+fn immutable(spec: &SyncSpec) -> Error {
+    Error::new(ErrorKind::InvalidConfig, "update")
+        .on(format!("target `{}`", spec.target))
+        .because("it is immutable and its data would change")
+        .with_hint(Hint::new(
+            Code::TargetImmutable,
+            "delete the target so that it is made anew, or set `target.immutable: true` to keep it as it is",
+        ))
+}
+
+#[cfg(test)]
+mod tests;

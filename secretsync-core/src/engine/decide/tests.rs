@@ -1,0 +1,134 @@
+//! The decision table.
+
+use super::*;
+use crate::secret::SecretValue;
+use crate::store::{OwnerId, TargetMeta, TargetRef};
+
+fn spec(creation: CreationPolicy, deletion: DeletionPolicy) -> SyncSpec {
+    SyncSpec::new(OwnerId::new("n", "s"), TargetRef::new("n", "t")).with_policies(
+        creation,
+        deletion,
+        RefreshPolicy::Periodic,
+    )
+}
+
+fn key(text: &str) -> SecretKey {
+    SecretKey::new(text).unwrap()
+}
+
+fn desired(pairs: &[(&str, &str)]) -> Desired {
+    let data = pairs.iter().map(|(name, value)| (key(name), SecretValue::from(*value))).collect();
+    Desired::new(data, TargetMeta::default())
+}
+
+fn present(holder: Holder, ours: &[(&str, &str)], foreign: &[(&str, &str)]) -> Observed {
+    let mut present = Present::new(holder);
+    let print = |value: &str| Some(Fingerprint::of_bytes(value.as_bytes()));
+    present.keys.extend(ours.iter().map(|(name, value)| (key(name), KeyState::owned(print(value)))));
+    present.keys.extend(foreign.iter().map(|(name, value)| (key(name), KeyState::foreign(print(value)))));
+    Observed::Present(present)
+}
+
+/// Outcome and changes as text: `updated a~ b- c= +meta`.
+fn shown(decision: &Decision) -> String {
+    let (head, changes) = match decision {
+        Decision::Apply { outcome, changes, .. } => (outcome.as_str(), changes),
+        Decision::Leave { reason, changes } => (reason.as_str(), changes),
+        Decision::Remove { changes } => ("remove", changes),
+    };
+    let sign = |change: Change| match change {
+        Change::Created => '+',
+        Change::Removed => '-',
+        Change::Unchanged => '=',
+        Change::Updated => '~',
+    };
+    let mut text = head.to_owned();
+    for (key, change) in &changes.keys {
+        text.extend([" ", key.as_str()]);
+        text.push(sign(*change));
+    }
+    text + if changes.metadata { " +meta" } else { "" }
+}
+
+#[test]
+fn each_state_of_the_target_has_its_decision() {
+    use CreationPolicy::{CreateOrMerge, Merge, Orphan, Owner};
+    let ab: &[(&str, &str)] = &[("a", "1"), ("b", "2")];
+    let nothing: &[(&str, &str)] = &[];
+    for (creation, observed, expected) in [
+        (Owner, Observed::Absent, "created a+ b+"),
+        (Merge, Observed::Absent, "target_missing"),
+        (CreateOrMerge, Observed::Absent, "created a+ b+"),
+        (Owner, present(Holder::Ours, ab, nothing), "synced a= b="),
+        (Owner, present(Holder::Ours, &[("a", "1"), ("b", "x")], nothing), "updated a= b~"),
+        (Owner, present(Holder::Ours, &[("a", "1"), ("b", "2"), ("c", "3")], nothing), "updated a= b= c-"),
+        (Owner, present(Holder::Ours, ab, &[("z", "9")]), "updated a= b= z-"),
+        (Orphan, present(Holder::Ours, ab, &[("z", "9")]), "updated a= b= z-"),
+        (Merge, present(Holder::Ours, ab, &[("z", "9")]), "synced a= b="),
+        (CreateOrMerge, present(Holder::Ours, ab, &[("z", "9")]), "synced a= b="),
+        (Owner, present(Holder::Nobody, nothing, ab), "updated a= b= +meta"),
+        (Merge, present(Holder::Nobody, nothing, &[("z", "9")]), "updated a+ b+ +meta"),
+    ] {
+        let decision = decide(&spec(creation, DeletionPolicy::Retain), &observed, &desired(ab)).unwrap();
+        assert_eq!(shown(&decision), expected, "{creation:?} {observed:?}");
+    }
+}
+
+#[test]
+fn foreign_targets_are_refused_before_anything_is_read() {
+    let observed = present(Holder::Other("Deployment `web`".to_owned()), &[], &[("a", "1")]);
+    let error = before_reading(&spec(CreationPolicy::Owner, DeletionPolicy::Retain), &observed).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotOwned);
+    assert!(error.to_string().contains("Deployment `web`"));
+}
+
+#[test]
+fn created_once_leaves_an_existing_target_alone() {
+    let spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain).with_policies(
+        CreationPolicy::Owner,
+        DeletionPolicy::Retain,
+        RefreshPolicy::CreatedOnce,
+    );
+    let observed = present(Holder::Ours, &[("a", "old")], &[]);
+    assert_eq!(before_reading(&spec, &observed).unwrap(), Some(leave(Reason::KeptOnce)));
+    assert_eq!(before_reading(&spec, &Observed::Absent).unwrap(), None);
+}
+
+#[test]
+fn empty_sources_follow_the_deletion_policy() {
+    let ours = present(Holder::Ours, &[("a", "1")], &[]);
+    let nobodys = present(Holder::Nobody, &[], &[("a", "1")]);
+    let decide = |deletion, observed: &Observed| {
+        when_empty(&spec(CreationPolicy::Owner, deletion), observed)
+            .map(|decision| decision.map(|decision| shown(&decision)))
+    };
+    assert_eq!(decide(DeletionPolicy::Retain, &ours).unwrap().unwrap(), "retained");
+    assert_eq!(decide(DeletionPolicy::Delete, &ours).unwrap().unwrap(), "remove a-");
+    assert_eq!(decide(DeletionPolicy::Delete, &Observed::Absent).unwrap().unwrap(), "deleted");
+    assert_eq!(decide(DeletionPolicy::Merge, &ours).unwrap(), None);
+    assert_eq!(decide(DeletionPolicy::Delete, &nobodys).unwrap_err().kind(), ErrorKind::NotOwned);
+}
+
+#[test]
+fn an_immutable_target_keeps_its_data() {
+    let Observed::Present(mut present) = present(Holder::Ours, &[("a", "old")], &[]) else { return };
+    present.immutable = true;
+    let observed = Observed::Present(present);
+    let mut spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain);
+    let error = decide(&spec, &observed, &desired(&[("a", "new")])).unwrap_err();
+    assert_eq!(error.hint().unwrap().code(), Code::TargetImmutable);
+    spec.meta.immutable = true;
+    assert_eq!(shown(&decide(&spec, &observed, &desired(&[("a", "new")])).unwrap()), "immutable");
+}
+
+#[test]
+fn keys_that_a_store_does_not_look_into_count_as_updated() {
+    let Observed::Present(mut present) = present(Holder::Ours, &[], &[]) else { return };
+    present.keys.insert(key("a"), KeyState::owned(None));
+    let decision = decide(
+        &spec(CreationPolicy::Owner, DeletionPolicy::Retain),
+        &Observed::Present(present),
+        &desired(&[("a", "1")]),
+    );
+    assert_eq!(shown(&decision.unwrap()), "updated a~");
+}

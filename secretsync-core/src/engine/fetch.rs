@@ -1,0 +1,89 @@
+//! Asks the providers: finds first, then every object once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::reads::{Reads, at};
+use crate::error::{Error, Result};
+use crate::layer::Coalesce;
+use crate::object::ObjectRef;
+use crate::provider::{FetchOptions, Fetched, Found, Provider};
+use crate::sync::{Origin, ProviderKey, Selection, SyncSpec};
+
+/// The answers to [`Reads`].
+#[derive(Debug, Default)]
+pub(crate) struct Answers(HashMap<(ProviderKey, ObjectRef), Result<Fetched>>);
+
+/// Whether an answer that another sync got may serve this one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sharing {
+    /// It may.
+    Shared,
+    /// A new read, past the coalescing layer: before something is deleted.
+    Fresh,
+}
+
+/// Looks up a provider by its key.
+pub(crate) trait Providers: Sync {
+    /// The provider with its layers, or why there is none.
+    fn provider(&self, key: &ProviderKey) -> Result<Arc<Coalesce>>;
+}
+
+impl Answers {
+    /// The answer for an object that was asked for.
+    pub(crate) fn get(&self, provider: &ProviderKey, object: &ObjectRef) -> Option<&Result<Fetched>> {
+        self.0.get(&(provider.clone(), object.clone()))
+    }
+}
+
+/// Runs the `find` entries of a spec, in order.
+pub(crate) async fn find(spec: &SyncSpec, providers: &impl Providers) -> Result<Vec<Vec<Found>>> {
+    let mut found = Vec::new();
+    for (index, entry) in spec.data_from.iter().enumerate() {
+        if let Selection::Find(query) = &entry.selection {
+            let origin = Origin::data_from(index, entry);
+            let provider = providers.provider(&entry.provider).map_err(|error| at(&origin, error))?;
+            found.push(provider.find(query).await.map_err(|error| at(&origin, error))?);
+        }
+    }
+    Ok(found)
+}
+
+/// Fetches every object once, all providers at the same time, in pieces of the size that each provider takes best.
+pub(crate) async fn fetch(reads: &Reads, providers: &impl Providers, sharing: Sharing) -> Answers {
+    let mut calls = Vec::new();
+    let mut answers = Answers::default();
+    for (key, objects) in &reads.objects {
+        let provider = match providers.provider(key) {
+            Ok(provider) => provider,
+            Err(error) => {
+                answers.0.extend(
+                    objects.iter().map(|object| ((key.clone(), object.clone()), Err::<Fetched, Error>(error.clone()))),
+                );
+                continue;
+            }
+        };
+        let objects: Vec<_> = objects.iter().cloned().collect();
+        for piece in objects.chunks(provider.info().batch.get()) {
+            calls.push(ask(key.clone(), Arc::clone(&provider), piece.to_vec(), sharing));
+        }
+    }
+    answers.0.extend(join_all(calls).await.into_iter().flatten());
+    answers
+}
+
+async fn ask(
+    key: ProviderKey,
+    provider: Arc<Coalesce>,
+    objects: Vec<ObjectRef>,
+    sharing: Sharing,
+) -> Vec<((ProviderKey, ObjectRef), Result<Fetched>)> {
+    let options = FetchOptions::default();
+    let answers = match sharing {
+        Sharing::Shared => provider.fetch(&objects, &options).await,
+        Sharing::Fresh => provider.inner().fetch(&objects, &options).await,
+    };
+    objects.into_iter().map(|object| (key.clone(), object)).zip(answers).collect()
+}

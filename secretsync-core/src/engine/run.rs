@@ -1,0 +1,171 @@
+//! One sync, step by step.
+
+use super::Shared;
+use super::assemble::{Assembled, assemble};
+use super::decide::{Decision, before_reading, decide, when_empty};
+use super::fetch::{Providers, Sharing, fetch, find};
+use super::reads::Reads;
+use super::render::render;
+use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
+use crate::provider::{Provider, RemoteRef};
+use crate::store::{Applied, Desired, Observed, Write};
+use crate::sync::{Changes, Outcome, ProviderKey, Reason, SyncReport, SyncSpec};
+
+/// Whether the target may be touched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Mode {
+    Plan,
+    Sync,
+}
+
+/// One sync under way.
+pub(crate) struct Run<'a> {
+    shared: &'a Shared,
+    spec: &'a SyncSpec,
+    mode: Mode,
+}
+
+/// A failure with the step it belongs to.
+struct Failure(Reason, Error);
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(shared: &'a Shared, spec: &'a SyncSpec, mode: Mode) -> Self {
+        Self { shared, spec, mode }
+    }
+
+    /// Runs every step. A failure is a report too.
+    pub(crate) async fn report(self) -> SyncReport {
+        let (owner, target) = (self.spec.owner.clone(), self.spec.target.clone());
+        match self.steps().await {
+            Ok(report) => report,
+            Err(Failure(reason, error)) => {
+                let reason = if error.kind() == ErrorKind::NotOwned { Reason::NotOwned } else { reason };
+                SyncReport::failed(owner, target, reason, error)
+            }
+        }
+    }
+
+    async fn steps(&self) -> Result<SyncReport, Failure> {
+        let observed = self.shared.store.observe(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
+        if let Some(decision) = before_reading(self.spec, &observed).map_err(writing)? {
+            return self.settle(decision, &Desired::default(), Assembled::default()).await;
+        }
+        let reads = self.reads().await.map_err(sourcing)?;
+        if self.mode == Mode::Plan && reads.issue() {
+            return Ok(self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default()));
+        }
+        let mut assembled = self.assemble(&reads, Sharing::Shared).await.map_err(sourcing)?;
+        if assembled.data.is_empty()
+            && let Some(decision) = when_empty(self.spec, &observed).map_err(writing)?
+        {
+            if matches!(decision, Decision::Remove { .. }) {
+                self.confirm_absence(&reads).await.map_err(sourcing)?;
+            }
+            return self.settle(decision, &Desired::default(), assembled).await;
+        }
+        let data = std::mem::take(&mut assembled.data);
+        let desired = self.render(data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
+        self.compare(&observed, &desired, assembled).await
+    }
+
+    async fn compare(
+        &self,
+        observed: &Observed,
+        desired: &Desired,
+        assembled: Assembled,
+    ) -> Result<SyncReport, Failure> {
+        let decision = decide(self.spec, observed, desired).map_err(writing)?;
+        self.settle(decision, desired, assembled).await
+    }
+
+    async fn reads(&self) -> Result<Reads> {
+        let found = find(self.spec, self.shared).await?;
+        let address = |key: &ProviderKey, remote: &RemoteRef| self.shared.provider(key)?.address(remote);
+        Reads::of(self.spec, &mut found.into_iter(), address)
+    }
+
+    async fn assemble(&self, reads: &Reads, sharing: Sharing) -> Result<Assembled> {
+        let answers = fetch(reads, self.shared, sharing).await;
+        assemble(self.spec, reads, &answers)
+    }
+
+    /// Reads everything once more, past the coalescing layer: a target is removed only on two independent answers.
+    async fn confirm_absence(&self, reads: &Reads) -> Result<()> {
+        if self.assemble(reads, Sharing::Fresh).await?.data.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unavailable, "confirm that the sources are gone")
+            .on(format!("for target `{}`", self.spec.target))
+            .because("a second read found them again")
+            .with_retry(Retry::Backoff)
+            .with_hint(Hint::new(Code::DeletionUnconfirmed, "run again; nothing was deleted")))
+    }
+
+    /// Renders off the async threads: a template may compute for a while.
+    async fn render(&self, data: crate::secret::SecretMap) -> Result<Desired> {
+        let (template, meta) = (self.spec.template.clone(), self.spec.meta.clone());
+        if template.is_none() {
+            return render(None, data, meta);
+        }
+        match tokio::task::spawn_blocking(move || render(template.as_ref(), data, meta)).await {
+            Ok(desired) => desired,
+            Err(_) => Err(super::panicked(&self.spec.target)),
+        }
+    }
+
+    /// Does what was decided, or only says it.
+    async fn settle(&self, decision: Decision, desired: &Desired, assembled: Assembled) -> Result<SyncReport, Failure> {
+        match decision {
+            Decision::Leave { reason, changes } => {
+                if reason == Reason::Synced {
+                    self.admit(&self.write(desired, &[])).await?;
+                }
+                Ok(self.done(Outcome::Unchanged, reason, changes, &assembled))
+            }
+            Decision::Remove { changes } => {
+                if self.mode == Mode::Sync {
+                    self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
+                }
+                Ok(self.done(Outcome::Removed, Reason::Deleted, changes, &assembled))
+            }
+            Decision::Apply { outcome, changes, remove } => {
+                let write = self.write(desired, &remove);
+                self.admit(&write).await?;
+                if self.mode == Mode::Plan {
+                    return Ok(self.done(outcome, Reason::Synced, changes, &assembled));
+                }
+                let applied = self.shared.store.apply(&write).await.map_err(writing)?;
+                let outcome = match applied {
+                    Applied::Created => Outcome::Created,
+                    Applied::Unchanged => Outcome::Unchanged,
+                    Applied::Updated => Outcome::Updated,
+                };
+                Ok(self.done(outcome, Reason::Synced, changes, &assembled))
+            }
+        }
+    }
+
+    fn write<'w>(&'w self, desired: &'w Desired, remove: &'w [crate::secret::SecretKey]) -> Write<'w> {
+        Write::new(&self.spec.target, &self.spec.owner, desired).removing(remove).under(self.spec.creation)
+    }
+
+    async fn admit(&self, write: &Write<'_>) -> Result<(), Failure> {
+        self.shared.store.admit(write).await.map_err(writing)
+    }
+
+    fn done(&self, outcome: Outcome, reason: Reason, changes: Changes, assembled: &Assembled) -> SyncReport {
+        let mut report = SyncReport::new(self.spec.owner.clone(), self.spec.target.clone(), outcome, reason);
+        report.changes = changes;
+        report.missing = assembled.missing.iter().map(ToString::to_string).collect();
+        report.expires_at = assembled.expires_at;
+        report
+    }
+}
+
+fn writing(error: Error) -> Failure {
+    Failure(Reason::WriteFailed, error)
+}
+
+fn sourcing(error: Error) -> Failure {
+    Failure(Reason::SourceFailed, error)
+}

@@ -1,0 +1,223 @@
+//! Secrets as files: `PATH/<namespace>/<name>/<key>`.
+
+mod read;
+mod record;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use async_trait::async_trait;
+
+use self::record::{RECORD, Record};
+use super::file::{Folder, Stamp, blocking, leftovers, replace};
+use super::share::Shares;
+use super::{Applied, Observed, OwnerId, Removed, Store, TargetRef, Write};
+use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::sync::CreationPolicy;
+
+/// A folder that holds each target as a folder and each key as a file: `PATH/<namespace>/<name>/<key>`.
+///
+/// Files get mode 0600 and folders that it creates 0700, whatever the umask. `PATH` may be a symbolic link; nothing below it may, and a folder,
+/// pipe or device in the place of a key is an error and stays. Type, labels and annotations of a target have no place here and are dropped.
+///
+/// # Ownership
+///
+/// `PATH/.secretsync` names the keys that were written, with target and owner: no values, digests or lengths. Only files that it names are ever
+/// removed. A file that it does not name is left alone, except that one with the name of a wanted key is overwritten, as a Secret that
+/// nobody owns is adopted in a cluster. As there, `creationPolicy: Owner` holds a target alone and other policies share it; a key
+/// that another owner wrote is never overwritten. What was deleted from the folder gives nobody a claim.
+///
+/// # Guarantees
+///
+/// - A file is never seen half-written: all files of a target are first written and synced under names that no key can have, then renamed.
+/// - The record names a file before the file exists, so a killed run forgets nothing. What it left is finished, and tidied up, by the next.
+/// - Where nothing changed, nothing is written, not even the record.
+/// - From the first write until [`flush`](Store::flush) other processes are kept out, by a lock on `PATH`.
+///
+/// # Cancellation
+///
+/// File work runs on blocking threads and is not cut short when its future is dropped. It gets copies of the values, wiped when it ends.
+#[derive(Clone)]
+pub struct DirectoryStore(Arc<Inner>);
+
+struct Inner {
+    root: PathBuf,
+    state: Mutex<State>,
+    /// Writers share it and a removal takes it alone, so that no folder vanishes under a writer.
+    gate: RwLock<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The record as it was read, and during a session as it should be.
+    record: Record,
+    /// Which file it was read from.
+    read_from: Option<Stamp>,
+    session: Option<Session>,
+    /// What was admitted, beside what is recorded.
+    claims: BTreeMap<TargetRef, Shares>,
+}
+
+/// From the first write until the flush.
+#[derive(Debug)]
+struct Session {
+    root: Arc<Folder>,
+    /// Whether the record's file is other than [`Record::text`].
+    changed: bool,
+    /// Whether lines can be added to the file: it exists and its last line is whole.
+    appendable: bool,
+}
+
+impl DirectoryStore {
+    /// A store below `path`. Nothing is read or created yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(Arc::new(Inner { root: path.into(), state: Mutex::default(), gate: RwLock::default() }))
+    }
+}
+
+impl fmt::Debug for DirectoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectoryStore").field("path", &self.0.root).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for DirectoryStore {
+    fn kind(&self) -> &'static str {
+        "directory"
+    }
+
+    async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
+        let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
+        blocking(move || inner.observe(&target, &owner)).await
+    }
+
+    async fn admit(&self, write: &Write<'_>) -> Result<()> {
+        let (inner, work) = (Arc::clone(&self.0), write::Work::names_of(write));
+        blocking(move || inner.admit(&work)).await
+    }
+
+    async fn apply(&self, write: &Write<'_>) -> Result<Applied> {
+        let (inner, work) = (Arc::clone(&self.0), write::Work::of(write));
+        blocking(move || inner.apply(&work)).await
+    }
+
+    async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {
+        let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
+        blocking(move || inner.remove(&target, &owner)).await
+    }
+
+    async fn flush(&self) -> Result<()> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || inner.flush()).await
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flush(&self) -> Result<()> {
+        let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        let State { record, read_from, session, .. } = &mut *state;
+        if let Some(Session { root, changed: true, .. }) = session {
+            replace(root, RECORD, record.text().as_bytes())?;
+            *read_from = root.stamp(RECORD)?;
+        }
+        *session = None;
+        Ok(())
+    }
+
+    /// What messages call a target.
+    fn place(&self, target: &TargetRef) -> String {
+        format!("folder `{}`", self.root.join(target.namespace()).join(target.name()).display())
+    }
+}
+
+impl State {
+    /// Reads the record again if another run wrote it, except during a session: then nobody else writes.
+    fn refresh(&mut self, root: Option<&Folder>) -> Result<()> {
+        if self.session.is_some() {
+            return Ok(());
+        }
+        let stamp = root.map(|root| root.stamp(RECORD)).transpose()?.flatten();
+        if stamp != self.read_from {
+            self.load(root)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the folder for this run, creates it if need be, and reads what is true now.
+    fn begin(&mut self, path: &std::path::Path) -> Result<Arc<Folder>> {
+        if let Some(session) = &self.session {
+            return Ok(Arc::clone(&session.root));
+        }
+        let root = Arc::new(Folder::create(path)?);
+        if !root.lock()? {
+            return Err(Error::new(ErrorKind::Unavailable, "write")
+                .on(format!("`{}`", path.display()))
+                .because("another run is writing there")
+                .with_hint(Hint::new(Code::TargetUnwritable, "wait until it has ended, and run again")));
+        }
+        for leftover in leftovers(&root)? {
+            root.remove_file(&leftover)?;
+        }
+        let appendable = self.load(Some(&root))?;
+        self.session = Some(Session { root: Arc::clone(&root), changed: false, appendable });
+        Ok(root)
+    }
+
+    /// Returns whether lines can be added to the file.
+    fn load(&mut self, root: Option<&Folder>) -> Result<bool> {
+        let content = root.map(|root| root.read(RECORD)).transpose()?.flatten();
+        self.record = match (root, &content) {
+            (Some(root), Some(content)) => Record::parse(root.path(), &content.bytes)?,
+            _ => Record::default(),
+        };
+        self.read_from = content.as_ref().map(|content| content.stamp);
+        Ok(content.is_some_and(|content| content.bytes.ends_with(b"\n")))
+    }
+
+    /// Writes down what is about to be written, before the first file is.
+    fn note(&mut self, target: &TargetRef, owners: &[String]) -> Result<()> {
+        let Self { record, session: Some(session), .. } = self else { return Ok(()) };
+        let lines: String = owners.iter().map(|owner| record.line(target, owner)).collect();
+        session.changed = true;
+        if std::mem::take(&mut session.appendable) {
+            session.root.append(RECORD, lines.as_bytes())?;
+        } else {
+            replace(&session.root, RECORD, record.text().as_bytes())?;
+        }
+        session.appendable = true;
+        Ok(())
+    }
+}
+
+/// The folders of a target, if its names can be those of folders: no name that leaves its folder, hides in it, or is the record's.
+fn folders_of(target: &TargetRef) -> Result<(&str, &str)> {
+    let (namespace, name) = (target.namespace(), target.name());
+    let good = |text: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        !text.is_empty() && text.len() <= 253 && text.chars().all(allowed) && !text.starts_with('.')
+    };
+    if good(namespace) && good(name) {
+        return Ok((namespace, name));
+    }
+    let shown: String = target.to_string().chars().take(160).flat_map(char::escape_debug).collect();
+    Err(Error::new(ErrorKind::InvalidConfig, "write")
+        .on(format!("target `{shown}`"))
+        .because(if good(namespace) {
+            "its name cannot be that of a folder"
+        } else {
+            "its namespace cannot be the name of a folder"
+        })
+        .with_hint(Hint::new(
+            Code::TargetUnwritable,
+            "use 1 to 253 of the characters A-Z a-z 0-9 - . _, not beginning with a dot",
+        )))
+}

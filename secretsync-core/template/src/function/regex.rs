@@ -1,0 +1,186 @@
+//! Regular expressions in Go's syntax, run by a linear-time engine.
+
+use regex::Regex;
+
+use super::{Args, Function, Type};
+use crate::budget::Budget;
+use crate::error::Failure;
+use crate::value::{Buffer, ElementType, List, Value};
+
+mod subject;
+mod translate;
+
+use subject::Subject;
+
+use Type::{Int, Text};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("mustRegexFind", &[Text, Text], find),
+    Function::new("mustRegexFindAll", &[Text, Text, Int], find_all),
+    Function::new("mustRegexMatch", &[Text, Text], |args, budget| {
+        Ok(Value::Bool(compile(args.text(0), budget)?.is_match(Subject::new(args.text(1)).text())))
+    }),
+    Function::new("mustRegexReplaceAll", &[Text, Text, Text], |args, budget| replace_all(args, true, budget)),
+    Function::new("mustRegexReplaceAllLiteral", &[Text, Text, Text], |args, budget| replace_all(args, false, budget)),
+    Function::new("mustRegexSplit", &[Text, Text, Int], split),
+    Function::new("regexFind", &[Text, Text], find),
+    Function::new("regexFindAll", &[Text, Text, Int], find_all),
+    Function::new("regexMatch", &[Text, Text], is_match),
+    Function::new("regexQuoteMeta", &[Text], quote_meta),
+    Function::new("regexReplaceAll", &[Text, Text, Text], |args, budget| replace_all(args, true, budget)),
+    Function::new("regexReplaceAllLiteral", &[Text, Text, Text], |args, budget| replace_all(args, false, budget)),
+    Function::new("regexSplit", &[Text, Text, Int], split),
+];
+
+/// A pattern of this rendering, compiled once.
+fn compile(pattern: &[u8], budget: &mut Budget) -> Result<Regex, Failure> {
+    if let Some(known) = budget.pattern(pattern) {
+        return Ok(known);
+    }
+    budget.step(COMPILE_STEPS + pattern.len().saturating_mul(16))?;
+    let translated = translate::translate(pattern).map_err(invalid)?;
+    let compiled = regex::RegexBuilder::new(&translated).size_limit(budget.regex_bytes()).build();
+    let compiled = compiled.map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => Failure::limit("regex_bytes", budget.regex_bytes()),
+        _ => invalid("it does not parse"),
+    })?;
+    budget.keep_pattern(pattern, compiled.clone());
+    Ok(compiled)
+}
+
+/// A bad pattern matches nothing; `mustRegexMatch` fails on it.
+fn is_match(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
+    match compile(args.text(0), budget) {
+        Ok(pattern) => Ok(Value::Bool(pattern.is_match(Subject::new(args.text(1)).text()))),
+        Err(failure) if failure.is_limit() => Err(failure),
+        Err(_) => Ok(Value::Bool(false)),
+    }
+}
+
+fn invalid(reason: &str) -> Failure {
+    Failure::execute(format!("invalid regular expression: {reason}"))
+        .with_hint("Go's RE2 syntax is accepted: no look-around, no back references, repetitions up to 1000")
+}
+
+fn find(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
+    let pattern = compile(args.text(0), budget)?;
+    let subject = Subject::new(args.text(1));
+    match pattern.find(subject.text()) {
+        Some(found) => budget.text(subject.slice(found.start(), found.end())),
+        None => Ok(Value::text("")),
+    }
+}
+
+fn find_all(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
+    let pattern = compile(args.text(0), budget)?;
+    let subject = Subject::new(args.text(1));
+    let most = usize::try_from(args.int(2)).unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    for hit in pattern.find_iter(subject.text()).take(most) {
+        budget.step(1)?;
+        found.push(budget.text(subject.slice(hit.start(), hit.end()))?);
+    }
+    if found.is_empty() {
+        return Ok(Value::List(List::absent(ElementType::Text)));
+    }
+    budget.list(ElementType::Text, found)
+}
+
+/// Replaces every match; in the replacement `$1` and `${name}` stand for groups, unless it is literal.
+fn replace_all(args: Args<'_>, expand: bool, budget: &mut Budget) -> Result<Value, Failure> {
+    let pattern = compile(args.text(0), budget)?;
+    let subject = Subject::new(args.text(1));
+    let replacement = args.text(2);
+    let mut out = Buffer::default();
+    let mut end = 0;
+    for groups in pattern.captures_iter(subject.text()) {
+        budget.step(1)?;
+        let Some(whole) = groups.get(0) else { continue };
+        out.extend(subject.slice(end, whole.start()));
+        let before = out.len();
+        if expand {
+            append_expanded(&mut out, replacement, |name| {
+                let group = match name.parse::<usize>() {
+                    Ok(index) => groups.get(index),
+                    Err(_) => groups.name(name),
+                };
+                group.map_or(&[][..], |group| subject.slice(group.start(), group.end()))
+            });
+        } else {
+            out.extend(replacement);
+        }
+        budget.allocate(out.len() - before)?;
+        end = whole.end();
+    }
+    let rest = subject.slice(end, subject.text().len());
+    budget.allocate(rest.len())?;
+    out.extend(rest);
+    Ok(out.into())
+}
+
+/// Go's templates for replacements: the longest name after `$` counts, a `$` that begins none stands for itself.
+fn append_expanded<'s>(out: &mut Buffer, template: &[u8], group: impl Fn(&str) -> &'s [u8]) {
+    let mut rest = template;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
+        out.extend(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix(b"$") {
+            out.push(b'$');
+            rest = after;
+            continue;
+        }
+        let braced = rest.strip_prefix(b"{");
+        let name_from = braced.unwrap_or(rest);
+        let length = name_from.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let closed = braced.is_none() || name_from.get(length) == Some(&b'}');
+        match std::str::from_utf8(&name_from[..length]) {
+            Ok(name) if length > 0 && closed => {
+                out.extend(group(name));
+                rest = &name_from[length + usize::from(braced.is_some())..];
+            }
+            _ => out.push(b'$'),
+        }
+    }
+    out.extend(rest);
+}
+
+fn split(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
+    let pattern = compile(args.text(0), budget)?;
+    let (subject, limit) = (Subject::new(args.text(1)), args.int(2));
+    if limit == 0 {
+        return Ok(Value::List(List::absent(ElementType::Text)));
+    }
+    if args.text(1).is_empty() && !args.text(0).is_empty() {
+        return budget.texts([""]);
+    }
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut pieces = Vec::new();
+    let (mut begin, mut end) = (0, 0);
+    for hit in pattern.find_iter(subject.text()).take(most) {
+        if pieces.len() + 1 == most {
+            break;
+        }
+        end = hit.start();
+        if hit.end() != 0 {
+            pieces.push(subject.slice(begin, end));
+        }
+        begin = hit.end();
+    }
+    if end != subject.text().len() {
+        pieces.push(subject.slice(begin, subject.text().len()));
+    }
+    budget.texts(pieces)
+}
+
+fn quote_meta(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
+    let mut out = Buffer::with_capacity(args.text(0).len());
+    for byte in args.text(0) {
+        if b"\\.+*?()|[]{}^$".contains(byte) {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    budget.text(out)
+}
+
+const COMPILE_STEPS: usize = 5_000;

@@ -1,0 +1,83 @@
+//! Values with methods: moments in time and versions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::function::Function;
+use crate::time::Time;
+use crate::version::Version;
+
+/// A Go struct that templates can print, compare and call methods of. `Debug` shows its type only.
+#[derive(Clone)]
+pub struct Object(Arc<Kind>);
+
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Time(Time),
+    Version(Version),
+}
+
+impl Object {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self(Arc::new(kind))
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
+    }
+
+    /// Go's name of the type.
+    pub fn type_name(&self) -> &'static str {
+        match self.kind() {
+            Kind::Time(_) => "time.Time",
+            Kind::Version(_) => "*semver.Version",
+        }
+    }
+
+    /// Go's name of the kind of type.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match self.kind() {
+            Kind::Time(_) => "struct",
+            Kind::Version(_) => "ptr",
+        }
+    }
+
+    /// Go's `==`: versions are pointers, so only the same one is equal.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        match self.kind() {
+            Kind::Time(_) => self.kind() == other.kind(),
+            Kind::Version(_) => Arc::ptr_eq(&self.0, &other.0),
+        }
+    }
+
+    /// Its `String` method.
+    pub(crate) fn text(&self) -> String {
+        match self.kind() {
+            Kind::Time(time) => time.to_string(),
+            Kind::Version(version) => version.to_string(),
+        }
+    }
+
+    /// What its JSON text says.
+    pub(crate) fn json_text(&self) -> String {
+        match self.kind() {
+            Kind::Time(time) => time.to_rfc3339(),
+            Kind::Version(version) => version.to_string(),
+        }
+    }
+
+    /// A method; its first argument is the object.
+    pub(crate) fn method(&self, name: &[u8]) -> Option<&'static Function> {
+        let methods = match self.kind() {
+            Kind::Time(_) => crate::function::TIME_METHODS,
+            Kind::Version(_) => crate::function::VERSION_METHODS,
+        };
+        methods.iter().find(|method| method.name.as_bytes() == name)
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.type_name())
+    }
+}

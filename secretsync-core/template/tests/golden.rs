@@ -1,0 +1,85 @@
+//! Every golden vector, answered by the real Go engine, against ours.
+//!
+//! `pending.txt` lists the ids that do not pass yet, one a line. The test fails when one of them passes or any other does not, so the list
+//! is always the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use regex::bytes::Regex;
+use secretsync_template::{ErrorClass, Template, Value};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Vector {
+    id: String,
+    template: String,
+    data: BTreeMap<String, Text>,
+    output: Option<Text>,
+    error: Option<String>,
+    shape: Option<Shape>,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    regex: String,
+}
+
+#[derive(Deserialize)]
+enum Text {
+    #[serde(rename = "base64")]
+    Base64(String),
+    #[serde(rename = "utf8")]
+    Utf8(String),
+}
+
+impl Text {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Base64(text) => STANDARD.decode(text).expect("the goldens hold valid base64"),
+            Self::Utf8(text) => text.clone().into_bytes(),
+        }
+    }
+}
+
+impl Vector {
+    fn passes(&self) -> bool {
+        let data = Value::string_map(self.data.iter().map(|(key, text)| (key.clone(), text.bytes())));
+        let result = Template::parse("key", &self.template).and_then(|template| template.render(&data));
+        match (result, &self.output, &self.error, &self.shape) {
+            (Ok(bytes), Some(output), None, None) => bytes == output.bytes(),
+            (Ok(bytes), None, None, Some(shape)) => {
+                Regex::new(&shape.regex).expect("the goldens hold valid patterns").is_match(&bytes)
+            }
+            (Err(error), None, Some(class), None) => class_of(error.class()) == class,
+            _ => false,
+        }
+    }
+}
+
+/// A limit is a failure of the rendering; the goldens know no class of its own for it.
+fn class_of(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::Execute | ErrorClass::Limit => "exec",
+        ErrorClass::Function => "function",
+        ErrorClass::MissingKey => "missing-key",
+        ErrorClass::Parse => "parse",
+        _ => "unknown",
+    }
+}
+
+#[test]
+fn every_golden_vector_passes_unless_it_is_listed_as_pending() {
+    let vectors: Vec<Vector> =
+        include_str!("template.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(vectors.len() >= 1387, "vectors are missing");
+    let pending: BTreeSet<&str> = include_str!("pending.txt").lines().filter(|line| !line.is_empty()).collect();
+    let failed: BTreeSet<&str> =
+        vectors.iter().filter(|vector| !vector.passes()).map(|vector| vector.id.as_str()).collect();
+
+    let broken: Vec<_> = failed.difference(&pending).collect();
+    let stale: Vec<_> = pending.difference(&failed).collect();
+    assert!(broken.is_empty(), "these vectors fail: {broken:?}");
+    assert!(stale.is_empty(), "these vectors pass or do not exist: take them off pending.txt: {stale:?}");
+}

@@ -1,0 +1,189 @@
+//! Which namespaces may use a cluster store.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::provider::StoreOrigin;
+
+use crate::api::{Condition, LabelSelector, SelectorOperator, SelectorRequirement};
+use crate::problems::{Problems, plain};
+
+/// Which namespaces may use a store. By default all.
+#[derive(Clone, Debug, Default)]
+pub struct Access(Vec<Rule>);
+
+/// One condition: it holds where one of its parts does.
+#[derive(Clone, Debug)]
+struct Rule {
+    namespaces: Vec<String>,
+    expressions: Vec<Regex>,
+    selector: Option<LabelSelector>,
+}
+
+impl Access {
+    pub(crate) fn new(conditions: &[Condition], problems: &mut Problems) -> Self {
+        Self(conditions.iter().enumerate().map(|(index, condition)| rule(index, condition, problems)).collect())
+    }
+
+    /// Whether [`Access::check`] looks at the namespace's labels at all.
+    pub fn needs_labels(&self) -> bool {
+        self.0.iter().any(|rule| rule.selector.is_some())
+    }
+
+    /// Fails when objects of `namespace`, which has these labels, may not use the store.
+    pub fn check(&self, store: &StoreOrigin, namespace: &str, labels: &BTreeMap<String, String>) -> Result<()> {
+        if self.0.is_empty() || self.0.iter().any(|rule| rule.holds(namespace, labels)) {
+            return Ok(());
+        }
+        let denied = format!(
+            "using cluster store \"{}\" is not allowed from namespace \"{}\": denied by spec.condition",
+            plain(store.name()),
+            plain(namespace)
+        );
+        let advice = "add the namespace to `spec.conditions` of the store, or use another store";
+        Err(Error::new(ErrorKind::PermissionDenied, "use")
+            .on(store)
+            .because(denied)
+            .with_hint(Hint::new(Code::StoreInvalid, advice)))
+    }
+}
+
+impl Rule {
+    fn holds(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.namespaces.iter().any(|name| name == namespace)
+            || self.expressions.iter().any(|expression| expression.is_match(namespace))
+            || self.selector.as_ref().is_some_and(|selector| selects(selector, namespace, labels))
+    }
+}
+
+fn rule(index: usize, condition: &Condition, problems: &mut Problems) -> Rule {
+    let mut expressions = Vec::new();
+    for (place, text) in condition.namespace_regexes.iter().enumerate() {
+        match Regex::new(text) {
+            Ok(expression) => expressions.push(expression),
+            Err(_) => problems.add(format_args!(
+                "failed to compile {place}th namespace regex in {index}th condition: it is no regular expression of RE2's syntax"
+            )),
+        }
+    }
+    for (place, requirement) in
+        condition.namespace_selector.iter().flat_map(|selector| selector.match_expressions.iter().enumerate())
+    {
+        let compares = matches!(requirement.operator, SelectorOperator::In | SelectorOperator::NotIn);
+        if compares == requirement.values.is_empty() {
+            let rule =
+                if compares { "must not be empty with this operator" } else { "must be empty with this operator" };
+            problems
+                .at(format_args!("spec.conditions[{index}].namespaceSelector.matchExpressions[{place}].values"), rule);
+        }
+    }
+    if condition.keys.is_some() {
+        problems.unsupported(format_args!("spec.conditions[{index}].keys"));
+    }
+    Rule { namespaces: condition.namespaces.clone(), expressions, selector: condition.namespace_selector.clone() }
+}
+
+fn selects(selector: &LabelSelector, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+    // The API server puts this label on every namespace, so it counts where only a manifest without it is known.
+    let value = |key: &str| if key == NAME_LABEL { Some(namespace) } else { labels.get(key).map(String::as_str) };
+    selector.match_labels.iter().all(|(key, wanted)| value(key) == Some(wanted))
+        && selector.match_expressions.iter().all(|requirement| meets(requirement, value(&requirement.key)))
+}
+
+fn meets(requirement: &SelectorRequirement, value: Option<&str>) -> bool {
+    let listed = value.is_some_and(|value| requirement.values.iter().any(|wanted| wanted == value));
+    match requirement.operator {
+        SelectorOperator::DoesNotExist => value.is_none(),
+        SelectorOperator::Exists => value.is_some(),
+        SelectorOperator::In => listed,
+        SelectorOperator::NotIn => !listed,
+    }
+}
+
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+#[cfg(test)]
+mod tests {
+    use secretsync_core::error::chain;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::read::read;
+
+    fn access(conditions: Value) -> Access {
+        let conditions: Vec<Condition> = read(conditions).unwrap();
+        let mut problems = Problems::default();
+        let access = Access::new(&conditions, &mut problems);
+        problems.into_result("ClusterSecretStore `main`", Code::StoreInvalid).unwrap();
+        access
+    }
+
+    fn allowed(conditions: &Value, namespace: &str, labels: &[(&str, &str)]) -> bool {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        access(conditions.clone()).check(&StoreOrigin::cluster("main"), namespace, &labels).is_ok()
+    }
+
+    #[test]
+    fn one_condition_and_one_part_of_it_is_enough() {
+        let conditions = json!([
+            {"namespaces": ["shop"], "namespaceRegexes": ["test-*"]},
+            {"namespaceSelector": {"matchLabels": {"team": "red"}}},
+        ]);
+        for (namespace, labels, expected) in [
+            ("shop", &[][..], true),
+            ("shops", &[], false),
+            ("my-test-ns", &[], true),
+            ("other", &[("team", "red")], true),
+            ("other", &[("team", "blue")], false),
+        ] {
+            assert_eq!(allowed(&conditions, namespace, labels), expected, "{namespace} {labels:?}");
+        }
+        assert!(allowed(&json!([]), "any", &[]), "no conditions allow every namespace");
+        assert!(!allowed(&json!([{}]), "any", &[]), "an empty condition holds for none");
+        assert!(allowed(&json!([{"namespaceSelector": {}}]), "any", &[]), "an empty selector selects every namespace");
+    }
+
+    #[test]
+    fn selectors_compare_labels_as_kubernetes_does() {
+        for (requirement, labels, expected) in [
+            (json!({"key": "a", "operator": "In", "values": ["1", "2"]}), &[("a", "2")][..], true),
+            (json!({"key": "a", "operator": "In", "values": ["1"]}), &[], false),
+            (json!({"key": "a", "operator": "NotIn", "values": ["1"]}), &[("a", "1")], false),
+            (json!({"key": "a", "operator": "NotIn", "values": ["1"]}), &[], true),
+            (json!({"key": "a", "operator": "Exists"}), &[("a", "")], true),
+            (json!({"key": "a", "operator": "DoesNotExist"}), &[("a", "")], false),
+            (json!({"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["ns"]}), &[], true),
+        ] {
+            let conditions = json!([{"namespaceSelector": {"matchExpressions": [requirement]}}]);
+            assert_eq!(allowed(&conditions, "ns", labels), expected, "{requirement} {labels:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_store_and_namespace() {
+        let error = access(json!([{"namespaces": ["a"]}]))
+            .check(&StoreOrigin::cluster("main"), "b", &BTreeMap::new())
+            .unwrap_err();
+        assert_eq!(
+            chain(&error),
+            "failed to use ClusterSecretStore main: using cluster store \"main\" is not allowed from namespace \"b\": denied by spec.condition"
+        );
+    }
+
+    #[test]
+    fn conditions_that_cannot_work_are_all_reported() {
+        let conditions: Vec<Condition> = read(json!([
+            {"namespaces": ["a"]},
+            {"namespaceRegexes": ["ok", "("], "namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
+        ]))
+        .unwrap();
+        let mut problems = Problems::default();
+        let _access = Access::new(&conditions, &mut problems);
+        assert_eq!(
+            problems.into_result("ClusterSecretStore `main`", Code::StoreInvalid).unwrap_err().to_string(),
+            "failed to read ClusterSecretStore `main`: failed to compile 1th namespace regex in 1th condition: it is no regular expression of \
+             RE2's syntax; `spec.conditions[1].namespaceSelector.matchExpressions[0].values`: must not be empty with this operator"
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! From manifests to what the engine takes: parsed, not validated, so that nothing downstream checks again.
+
+mod check;
+mod source;
+mod store;
+mod target;
+
+use secretsync_core::error::{Code, Result};
+use secretsync_core::provider::StoreOrigin;
+use secretsync_core::store::{OwnerId, TargetRef};
+use secretsync_core::sync::{self, ProviderKey, SyncSpec};
+
+pub(crate) use check::is_dns_subdomain;
+pub use store::{StoreSpec, cluster_store, store};
+
+use crate::api::external_secret::{ExternalSecret, ExternalSecretSpec, RefreshPolicy};
+use crate::api::{Manifest, Metadata};
+use crate::problems::{Problems, subject};
+
+/// Turns an ExternalSecret into a sync.
+///
+/// Every rule of the schema and of External Secrets Operator's admission is checked, and all violations are reported together. What is known but
+/// not supported yet is refused by name, never ignored; `syncWindows` and `refreshInterval` are checked and left to a scheduler.
+///
+/// `provider` gives the engine's name for each store that the object refers to; [`provider_key`] is the usual one. An error of its own ends the
+/// conversion: a store that is not there, for example.
+pub fn sync_spec(
+    object: &ExternalSecret,
+    provider: impl FnMut(&StoreOrigin) -> Result<ProviderKey>,
+) -> Result<SyncSpec> {
+    let ExternalSecret { metadata, spec, .. } = object;
+    let mut problems = Problems::default();
+    check_object(metadata, &mut problems);
+    check_spec(spec, &mut problems);
+    source::check(spec, &mut problems);
+    target::check(&spec.target, &mut problems);
+    problems.into_result(&describe(object), Code::ManifestInvalid)?;
+
+    let mut owner = OwnerId::new(metadata.namespace(), &metadata.name);
+    if let Some(uid) = &metadata.uid {
+        owner = owner.with_uid(uid);
+    }
+    let target = TargetRef::new(metadata.namespace(), spec.target.name.as_deref().unwrap_or(&metadata.name));
+    let mut sync = SyncSpec::new(owner, target);
+    source::fill(&mut sync, metadata.namespace(), spec, provider)?;
+    let (creation, deletion) = target::policies(&spec.target);
+    Ok(sync
+        .with_meta(target::meta(&spec.target, metadata))
+        .with_template(spec.target.template.as_ref().map(target::template))
+        .with_policies(creation, deletion, refresh(spec)))
+}
+
+/// The usual name of a store in the engine: `SecretStore/shop/vault`, `ClusterSecretStore/vault`.
+pub fn provider_key(store: &StoreOrigin) -> ProviderKey {
+    ProviderKey::new(match store.namespace() {
+        Some(namespace) => format!("SecretStore/{namespace}/{}", store.name()),
+        None => format!("ClusterSecretStore/{}", store.name()),
+    })
+}
+
+/// The name of a cluster store whose configuration refers to objects without naming their namespace: it is another provider for each namespace that
+/// uses it, `ClusterSecretStore/vault@shop`.
+pub fn provider_key_in(store: &StoreOrigin, namespace: &str) -> ProviderKey {
+    ProviderKey::new(format!("{}@{namespace}", provider_key(store)))
+}
+
+/// How an object is called in messages.
+fn describe<T: Manifest>(object: &T) -> String {
+    let metadata = object.metadata();
+    subject(T::KIND, Some(metadata.namespace()), &metadata.name)
+}
+
+fn check_object(metadata: &Metadata, problems: &mut Problems) {
+    check::dns_subdomain("metadata.name", &metadata.name, problems);
+    check::dns_label("metadata.namespace", metadata.namespace(), problems);
+}
+
+fn check_spec(spec: &ExternalSecretSpec, problems: &mut Problems) {
+    if spec.suspend == Some(true) {
+        problems.unsupported("spec.suspend");
+    }
+    let Some(windows) = &spec.sync_windows else { return };
+    if windows.windows.is_empty() {
+        problems.at("spec.syncWindows.windows", "must have at least one item");
+    }
+    for (index, window) in windows.windows.iter().enumerate() {
+        if !check::is_schedule(&window.schedule) {
+            let form = "must be five cron fields, `@every` with a duration, or one of @yearly, @monthly, @weekly, @daily, @hourly";
+            problems.at(format_args!("spec.syncWindows.windows[{index}].schedule"), form);
+        }
+    }
+}
+
+fn refresh(spec: &ExternalSecretSpec) -> sync::RefreshPolicy {
+    match spec.refresh_policy {
+        Some(RefreshPolicy::CreatedOnce) => sync::RefreshPolicy::CreatedOnce,
+        Some(RefreshPolicy::OnChange) => sync::RefreshPolicy::OnChange,
+        Some(RefreshPolicy::Periodic) | None => sync::RefreshPolicy::Periodic,
+    }
+}
+
+#[cfg(test)]
+mod tests;

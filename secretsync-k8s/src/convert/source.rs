@@ -1,0 +1,190 @@
+//! `data`, `dataFrom` and the stores they refer to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use secretsync_core::error::Result;
+use secretsync_core::provider::{self, Query, StoreOrigin};
+use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selection, SyncSpec, ValueRules};
+
+use super::check;
+use crate::api::external_secret::{
+    ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, MetadataPolicy,
+    NullBytePolicy, RemoteRef, SourceRef, StoreKind, StoreRef,
+};
+use crate::problems::{Problems, plain};
+
+pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
+    if spec.data.is_empty() && spec.data_from.is_empty() {
+        problems.add("either data or dataFrom should be specified");
+    }
+    if let Some(store) = &spec.secret_store_ref {
+        check_store("spec.secretStoreRef", store, problems);
+    }
+    check_data(spec, problems);
+    for (index, entry) in spec.data_from.iter().enumerate() {
+        check_data_from(&format!("spec.dataFrom[{index}]"), entry, spec, problems);
+    }
+}
+
+/// Adds the sources to a sync. `spec` has passed [`check`].
+pub(super) fn fill(
+    sync: &mut SyncSpec,
+    namespace: &str,
+    spec: &ExternalSecretSpec,
+    mut provider: impl FnMut(&StoreOrigin) -> Result<ProviderKey>,
+) -> Result<()> {
+    for entry in &spec.data_from {
+        let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
+        let provider = provider(&origin(store, namespace))?;
+        sync.data_from.extend(data_from(entry, provider));
+    }
+    for entry in &spec.data {
+        let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
+        let provider = provider(&origin(store, namespace))?;
+        let reference = &entry.remote_ref;
+        let mut data = DataEntry::new(&entry.secret_key, provider, remote(reference))
+            .with_rules(rules(reference.decoding_strategy, reference.null_byte_policy));
+        data.property = given(reference.property.as_ref());
+        sync.data.push(data);
+    }
+    Ok(())
+}
+
+fn check_data(spec: &ExternalSecretSpec, problems: &mut Problems) {
+    let (mut seen, mut doubled) = (BTreeSet::new(), BTreeSet::new());
+    for (index, entry) in spec.data.iter().enumerate() {
+        let path = format!("spec.data[{index}]");
+        check::secret_key(format_args!("{path}.secretKey"), &entry.secret_key, problems);
+        check_source(&path, entry.source_ref.as_ref(), spec, problems);
+        if let Some(source) = &entry.source_ref
+            && source.store_ref.is_some() == source.generator_ref.is_some()
+        {
+            problems.at(format_args!("{path}.sourceRef"), "must have exactly one member, `storeRef`");
+        }
+        if entry.on_missing.is_some() {
+            problems.unsupported(format_args!("{path}.onMissing"));
+        }
+        if spec.target.deletion_policy == DeletionPolicy::Retain && !seen.insert(&entry.secret_key) {
+            doubled.insert(&entry.secret_key);
+        }
+    }
+    for key in doubled {
+        problems.add(format_args!("duplicate secretKey found: {}", plain(key)));
+    }
+}
+
+fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, problems: &mut Problems) {
+    let generator = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref());
+    let sources =
+        usize::from(entry.extract.is_some()) + usize::from(entry.find.is_some()) + usize::from(generator.is_some());
+    match (sources, &entry.source_ref) {
+        (0, None) => problems.at(path, "either extract, find, or sourceRef must be set to dataFrom"),
+        (0, Some(SourceRef { store_ref: None, .. })) => {
+            problems.at(path, "generatorRef or storeRef must be set when using sourceRef in dataFrom");
+        }
+        (0, Some(_)) => problems.at(path, "must have `extract` or `find` beside `sourceRef.storeRef`"),
+        (1, _) => {}
+        _ => problems.at(path, "extract, find, or generatorRef cannot be set at the same time"),
+    }
+    if let Some(SourceRef { store_ref: Some(_), generator_ref: Some(_) }) = &entry.source_ref {
+        problems.at(format_args!("{path}.sourceRef"), "must have exactly one member");
+    }
+    check_source(path, entry.source_ref.as_ref(), spec, problems);
+    if !entry.rewrite.is_empty() {
+        problems.unsupported(format_args!("{path}.rewrite"));
+    }
+    if entry.on_missing.is_some() {
+        problems.unsupported(format_args!("{path}.onMissing"));
+    }
+}
+
+/// An entry's own store or, without one, that there is a store for the whole object.
+fn check_source(path: &str, source: Option<&SourceRef>, spec: &ExternalSecretSpec, problems: &mut Problems) {
+    if source.is_some_and(|source| source.generator_ref.is_some()) {
+        return problems.unsupported(format_args!("{path}.sourceRef.generatorRef"));
+    }
+    match source.and_then(|source| source.store_ref.as_ref()) {
+        Some(store) => check_store(format_args!("{path}.sourceRef.storeRef"), store, problems),
+        None if spec.secret_store_ref.is_none() => {
+            problems.at(path, "has no store: set `spec.secretStoreRef`, or `sourceRef.storeRef` in the entry");
+        }
+        None => {}
+    }
+}
+
+fn check_store(path: impl fmt::Display, store: &StoreRef, problems: &mut Problems) {
+    match &store.name {
+        Some(name) => check::dns_subdomain(format_args!("{path}.name"), name, problems),
+        None => problems.at(path, "missing field `name`"),
+    }
+}
+
+fn store_of<'a>(source: Option<&'a SourceRef>, spec: &'a ExternalSecretSpec) -> Option<&'a StoreRef> {
+    source.and_then(|source| source.store_ref.as_ref()).or(spec.secret_store_ref.as_ref())
+}
+
+fn origin(store: &StoreRef, namespace: &str) -> StoreOrigin {
+    let name = store.name.clone().unwrap_or_default();
+    match store.kind {
+        StoreKind::ClusterSecretStore => StoreOrigin::cluster(name),
+        StoreKind::SecretStore => StoreOrigin::namespaced(namespace, name),
+    }
+}
+
+fn data_from(entry: &DataFrom, provider: ProviderKey) -> Option<sync::DataFrom> {
+    if let Some(reference) = &entry.extract {
+        let selection = Selection::Extract { remote: remote(reference), property: given(reference.property.as_ref()) };
+        let conversion = conversion(reference.conversion_strategy);
+        let rules = rules(reference.decoding_strategy, reference.null_byte_policy);
+        return Some(sync::DataFrom::new(provider, selection).with_conversion(conversion).with_rules(rules));
+    }
+    let find = entry.find.as_ref()?;
+    let rules = rules(find.decoding_strategy, find.null_byte_policy);
+    Some(
+        sync::DataFrom::find(provider, query(find))
+            .with_conversion(conversion(find.conversion_strategy))
+            .with_rules(rules),
+    )
+}
+
+fn remote(reference: &RemoteRef) -> provider::RemoteRef {
+    let mut remote = provider::RemoteRef::new(&reference.key);
+    remote.version = given(reference.version.as_ref());
+    remote.metadata = reference.metadata_policy == Some(MetadataPolicy::Fetch);
+    remote
+}
+
+fn query(find: &Find) -> Query {
+    let mut query = Query::default();
+    query.path = given(find.path.as_ref());
+    query.name = given(find.name.as_ref().and_then(|name| name.regexp.as_ref()));
+    query.tags.clone_from(&find.tags);
+    query
+}
+
+/// A text that is there and not empty: Go, where the manifests come from, does not tell the two apart.
+fn given(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).cloned()
+}
+
+fn conversion(strategy: Option<ConversionStrategy>) -> KeyConversion {
+    match strategy.unwrap_or_default() {
+        ConversionStrategy::Default => KeyConversion::Default,
+        ConversionStrategy::Unicode => KeyConversion::Unicode,
+    }
+}
+
+fn rules(decoding: Option<DecodingStrategy>, null_bytes: Option<NullBytePolicy>) -> ValueRules {
+    let decoding = match decoding.unwrap_or_default() {
+        DecodingStrategy::Auto => sync::DecodingStrategy::Auto,
+        DecodingStrategy::Base64 => sync::DecodingStrategy::Base64,
+        DecodingStrategy::Base64Url => sync::DecodingStrategy::Base64Url,
+        DecodingStrategy::None => sync::DecodingStrategy::None,
+    };
+    let null_bytes = match null_bytes.unwrap_or_default() {
+        NullBytePolicy::Fail => sync::NullBytePolicy::Fail,
+        NullBytePolicy::Ignore => sync::NullBytePolicy::Ignore,
+    };
+    ValueRules::new(decoding, null_bytes)
+}

@@ -1,0 +1,146 @@
+//! SecretStore and ClusterSecretStore: the one provider that they configure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::provider::{ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
+
+use super::check;
+use crate::access::Access;
+use crate::api::{ClusterSecretStore, RetrySettings, SecretStore, SecretStoreSpec, StoreInterval, closest};
+use crate::problems::{Problems, plain, quote, subject};
+
+/// A store, checked: which provider it configures, and who may use it.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct StoreSpec {
+    /// Which store it is.
+    pub origin: StoreOrigin,
+    /// The provider's kind: `vault`.
+    pub kind: String,
+    /// The provider's configuration.
+    pub config: RawConfig,
+    /// The class of the controller that handles it; `None` for any.
+    pub controller: Option<String>,
+    /// How failed calls are tried again, where the store says so.
+    pub retry: Option<RetrySettings>,
+    /// How often it is validated again, where the store says so.
+    pub refresh_interval: Option<Duration>,
+    /// Which namespaces may use it.
+    pub access: Access,
+}
+
+impl StoreSpec {
+    /// The factory of its provider. Kinds that exist elsewhere are told apart from those that do not exist.
+    pub fn factory<'r>(&self, registry: &'r ProviderRegistry) -> Result<&'r Arc<dyn ProviderFactory>> {
+        registry.factory(&self.kind).ok_or_else(|| {
+            let known: Vec<_> = registry.kinds().collect();
+            let error =
+                |kind| Error::new(kind, "read").on(format!("`spec.provider.{}` of {}", plain(&self.kind), self.origin));
+            if PROVIDERS.contains(&self.kind.as_str()) {
+                let advice =
+                    format!("use one of {}, or leave the store to External Secrets Operator", known.join(", "));
+                return error(ErrorKind::Unsupported)
+                    .because("this provider is not supported here")
+                    .with_hint(Hint::new(Code::Unsupported, advice));
+            }
+            let advice = match closest(&self.kind, known.iter().copied().chain(PROVIDERS.iter().copied())) {
+                Some(near) => format!("write `{near}` if that is what you meant"),
+                None => format!("use one of {}", known.join(", ")),
+            };
+            error(ErrorKind::InvalidConfig)
+                .because("there is no such provider")
+                .with_hint(Hint::new(Code::StoreInvalid, advice))
+        })
+    }
+}
+
+/// Turns a SecretStore into the provider that it configures.
+pub fn store(object: &SecretStore) -> Result<StoreSpec> {
+    let metadata = &object.metadata;
+    let mut problems = Problems::default();
+    super::check_object(metadata, &mut problems);
+    let origin = StoreOrigin::namespaced(metadata.namespace(), &metadata.name);
+    build(origin, &super::describe(object), &object.spec, problems)
+}
+
+/// Turns a ClusterSecretStore into the provider that it configures.
+pub fn cluster_store(object: &ClusterSecretStore) -> Result<StoreSpec> {
+    let name = &object.metadata.name;
+    let mut problems = Problems::default();
+    check::dns_subdomain("metadata.name", name, &mut problems);
+    build(StoreOrigin::cluster(name), &subject("ClusterSecretStore", None, name), &object.spec, problems)
+}
+
+fn build(origin: StoreOrigin, subject: &str, spec: &SecretStoreSpec, mut problems: Problems) -> Result<StoreSpec> {
+    let access = Access::new(&spec.conditions, &mut problems);
+    let providers = spec.provider.iter();
+    if providers.len() != 1 {
+        problems.add(format_args!(
+            "store error for {}: secret stores must only have exactly one backend specified, found {}",
+            plain(origin.name()),
+            providers.len()
+        ));
+    }
+    problems.into_result(subject, Code::StoreInvalid)?;
+    let (kind, config) =
+        spec.provider.iter().next().ok_or_else(|| Error::new(ErrorKind::Internal, "read").on(quote(origin.name())))?;
+    Ok(StoreSpec {
+        kind: kind.to_owned(),
+        config: config.clone(),
+        controller: spec.controller.clone().filter(|class| !class.is_empty()),
+        retry: spec.retry_settings,
+        refresh_interval: spec.refresh_interval.and_then(StoreInterval::positive),
+        // The schema has conditions on both kinds, but they mean something on a cluster store only.
+        access: if origin.namespace().is_some() { Access::default() } else { access },
+        origin,
+    })
+}
+
+/// The providers of External Secrets Operator 2.9.
+const PROVIDERS: &[&str] = &[
+    "akeyless",
+    "aws",
+    "azurekv",
+    "barbican",
+    "beyondtrust",
+    "beyondtrustworkloadcredentials",
+    "bitwardensecretsmanager",
+    "chef",
+    "cloudrusm",
+    "conjur",
+    "crd",
+    "delinea",
+    "doppler",
+    "dvls",
+    "fake",
+    "fortanix",
+    "gcpsm",
+    "github",
+    "gitlab",
+    "ibm",
+    "infisical",
+    "keepersecurity",
+    "kubernetes",
+    "nebiusmysterybox",
+    "ngrok",
+    "onboardbase",
+    "onepassword",
+    "onepasswordSDK",
+    "openBao",
+    "oracle",
+    "ovh",
+    "passbolt",
+    "passworddepot",
+    "previder",
+    "pulumi",
+    "scaleway",
+    "secretserver",
+    "senhasegura",
+    "vault",
+    "volcengine",
+    "webhook",
+    "yandexcertificatemanager",
+    "yandexlockbox",
+];

@@ -1,0 +1,133 @@
+//! Objects of Vault as secrets.
+
+mod payload;
+
+use std::num::NonZeroUsize;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use secretsync_core::Result;
+use secretsync_core::object::{ObjectRef, Part};
+use secretsync_core::provider::{
+    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
+};
+use tokio::time::timeout;
+
+use crate::client::{Answer, Cause, Transport};
+use crate::config::{KvVersion, Settings, VaultConfig};
+use crate::error::Failure;
+use crate::find::{Finder, Search};
+use crate::mounts::{Mounts, plain, question};
+use crate::session::Session;
+use crate::{KIND, address};
+
+/// A Vault or OpenBao server, seen through one store.
+///
+/// # Secrets
+///
+/// The token and the values are wiped when they are dropped, as far as they are in our hands: the HTTP and TLS libraries make copies of their own.
+#[derive(Debug)]
+pub struct VaultProvider {
+    info: ProviderInfo,
+    session: Session,
+    mounts: Mounts,
+}
+
+impl VaultProvider {
+    /// Checks a configuration. Nothing is sent and no credential is resolved before the first use.
+    pub fn new(config: &VaultConfig, context: BuildContext) -> Result<Self> {
+        let settings = Settings::new(config, &context)?;
+        let info = ProviderInfo::new(KIND, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
+        let info = match settings.version {
+            KvVersion::V1 => info,
+            KvVersion::V2 => info.with_versions(),
+        };
+        Ok(Self { info, session: Session::new(settings, context.credentials), mounts: Mounts::default() })
+    }
+
+    async fn fetch_within(&self, object: &ObjectRef, options: &FetchOptions) -> Result<Fetched> {
+        let read = self.read(object);
+        let answer = match options.timeout {
+            Some(bound) => {
+                timeout(bound, read).await.unwrap_or_else(|_| Err(Failure::Transport(Transport::of(Cause::TimedOut))))
+            }
+            None => read.await,
+        };
+        answer.map_err(|failure| failure.into_error("read", format!("`{object}` from {}", self.info.name)))
+    }
+
+    async fn read(&self, object: &ObjectRef) -> Result<Fetched, Failure> {
+        let settings = self.session.settings();
+        let path = address::request_path(object, settings.version);
+        let query = object.version().map(|version| ("version", version));
+        let answer = match self.session.get(&path, query, &question(&plain(object))).await {
+            Err(Failure::Forbidden) => return Err(self.mounts.blame(&self.session, object, path, "read").await),
+            answer => answer?,
+        };
+        let payload = match answer {
+            Answer::Found(body) => payload::found(object, settings.version, body),
+            Answer::Missing(Some(body)) if settings.version == KvVersion::V2 && object.part() == Part::Value => {
+                payload::found(object, settings.version, body)
+            }
+            Answer::Missing(_) => {
+                self.mounts.confirm(&self.session, object, &path).await?;
+                return Ok(Fetched::Absent);
+            }
+            Answer::Empty => Err(payload::Odd::Malformed("it is empty")),
+        };
+        match payload {
+            Ok(fetched) => Ok(fetched),
+            Err(payload::Odd::Leased(lease)) => {
+                self.session.revoke(&lease).await;
+                Err(Failure::Leased)
+            }
+            Err(payload::Odd::Malformed(found)) => {
+                // A mount of the other KV version answers like this; that is the better thing to say.
+                self.mounts.confirm(&self.session, object, &path).await?;
+                Err(Failure::Malformed { version: settings.version, found })
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for VaultProvider {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
+        let settings = self.session.settings();
+        address::object(settings.mount.as_deref(), settings.version, reference)
+    }
+
+    async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
+        let reads: Vec<_> = objects.iter().map(|object| self.fetch_within(object, options)).collect();
+        stream::iter(reads).buffered(CONCURRENT.get()).collect().await
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Found>> {
+        let search = Search::new(self.session.settings(), query)?;
+        let finder = Finder { session: &self.session, mounts: &self.mounts, concurrent: CONCURRENT.get() };
+        let found = finder.run(&search).await;
+        found.map_err(|failure| failure.into_error("find objects", format!("in {}", self.info.name)))
+    }
+
+    async fn check(&self) -> Result<()> {
+        let witness = self.session.settings().mount.as_deref().map(question);
+        let checked = self.session.check(witness.as_deref()).await;
+        checked.map_err(|failure| failure.into_error("check", format!("the token of {}", self.info.name)))
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        None
+    }
+
+    async fn close(&self) {
+        self.session.close().await;
+    }
+}
+
+/// How many requests of one fetch are under way at once. Vault has no request for many objects, so a fetch of this many keeps the connection
+/// full, and a bigger one would only queue here.
+const CONCURRENT: NonZeroUsize = NonZeroUsize::new(16).expect("sixteen is not zero");
