@@ -114,16 +114,7 @@ impl Error {
             ),
             Self::Identity { advice, .. } => (InvalidConfig, Code::SopsKeyMissing, *advice),
             Self::Interrupted => (ErrorKind::Internal, Code::InternalDefect, "report this as a defect of secretsync"),
-            Self::Io { kind: io::ErrorKind::PermissionDenied, .. } => {
-                (PermissionDenied, Code::ProviderUnavailable, "let secretsync read the file")
-            }
-            Self::Io { kind: io::ErrorKind::NotFound, .. } => {
-                (NotFound, Code::CredentialMissing, "correct the path in SOPS_AGE_KEY_FILE")
-            }
-            Self::Io { kind: io::ErrorKind::NotADirectory, .. } => {
-                (InvalidConfig, Code::StoreInvalid, "correct `source.path`, which starts at the folder of the manifest")
-            }
-            Self::Io { .. } => (Unavailable, Code::ProviderUnavailable, "make the file readable and try again"),
+            Self::Io { kind, .. } => io_advice(*kind),
             Self::Malformed { .. } | Self::Syntax { .. } => (
                 InvalidData,
                 Code::SopsDocumentInvalid,
@@ -165,6 +156,23 @@ impl Error {
             ),
         };
         (kind, code, advice.into())
+    }
+}
+
+fn io_advice(kind: io::ErrorKind) -> (ErrorKind, Code, &'static str) {
+    match kind {
+        io::ErrorKind::NotADirectory => (
+            ErrorKind::InvalidConfig,
+            Code::StoreInvalid,
+            "correct `source.path`, which starts at the folder of the manifest",
+        ),
+        io::ErrorKind::NotFound => {
+            (ErrorKind::NotFound, Code::CredentialMissing, "correct the path in SOPS_AGE_KEY_FILE")
+        }
+        io::ErrorKind::PermissionDenied => {
+            (ErrorKind::PermissionDenied, Code::ProviderUnavailable, "let secretsync read the file")
+        }
+        _ => (ErrorKind::Unavailable, Code::ProviderUnavailable, "make the file readable and try again"),
     }
 }
 
