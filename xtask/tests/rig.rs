@@ -60,7 +60,7 @@ fn a_sealed_server_refuses_until_it_is_unsealed() -> Result<()> {
 
 #[test]
 fn a_restarted_server_has_its_address_token_and_data() -> Result<()> {
-    let mut bao = OpenBao::start()?;
+    let mut bao = OpenBao::start_persistent()?;
     bao.write("secret/data/app", &json!({ "data": { "user": "ada" } }))?;
     bao.stop();
     assert!(!answers(bao.address()));

@@ -202,7 +202,7 @@ async fn a_missing_mount_and_one_of_the_other_version_are_no_absent_objects() {
 
 #[tokio::test]
 async fn a_sealed_server_and_a_stopped_one_are_unavailable() {
-    let mut bao = OpenBao::start().unwrap();
+    let mut bao = OpenBao::start_persistent().unwrap();
     put(&bao, "app", &json!({"a": "b"}));
     let provider = versioned(&bao).await;
     bao.seal().unwrap();

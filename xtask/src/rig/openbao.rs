@@ -7,6 +7,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
@@ -33,15 +34,25 @@ pub struct OpenBao {
 }
 
 impl OpenBao {
-    /// Starts a server on a free loopback port, about two seconds. Installs `OpenBao` first if need be.
+    /// Starts a server on a free loopback port, about two seconds. Installs `OpenBao` first if need be. Its data lives in memory: no election and no
+    /// disk can get in the way of a test.
     pub fn start() -> Result<Self> {
+        Self::start_on(Storage::Memory)
+    }
+
+    /// As [`start`](Self::start), with data that survives [`restart`](Self::restart).
+    pub fn start_persistent() -> Result<Self> {
+        Self::start_on(Storage::Disk)
+    }
+
+    fn start_on(storage: Storage) -> Result<Self> {
         let program = Tool::OpenBao.path()?;
         let mut group = Group::new(NAME)?;
         let data = group.data();
         fs::create_dir(data.join("raft")).context("failed to create the folder of OpenBao's storage")?;
         let configuration = data.join("openbao.hcl");
         let port = group.start_on_free_port(NAME, |port| {
-            fs::write(&configuration, configuration_of(&data, port)).context("failed to configure OpenBao")?;
+            fs::write(&configuration, configuration_of(storage, &data, port)).context("failed to configure OpenBao")?;
             Ok(server(program.clone(), &configuration))
         })?;
         let address = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
@@ -65,9 +76,17 @@ impl OpenBao {
         self.request("GET", path, None)?.into_success()
     }
 
-    /// Writes `body` to an API path. Fails when the answer is no success.
+    /// Writes `body` to an API path. Fails when the answer is no success. A mount that is still making itself ready is waited for.
     pub fn write(&self, path: &str, body: &Value) -> Result<Value> {
-        self.request("POST", path, Some(body))?.into_success()
+        const TRIES: usize = 100;
+        for _ in 0..TRIES {
+            let answer = self.request("POST", path, Some(body))?;
+            if !answer.is_upgrading() {
+                return answer.into_success();
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        bail!("{path} is still being upgraded")
     }
 
     /// Deletes an API path. Fails when the answer is no success.
@@ -162,17 +181,32 @@ fn server(program: PathBuf, configuration: &Path) -> Command {
     command
 }
 
-/// Raft on one node keeps data over a restart; the multiplier makes the first election quick. Its own port stays unused.
-fn configuration_of(data: &Path, port: u16) -> String {
+/// Where a server keeps its data.
+#[derive(Clone, Copy, Debug)]
+enum Storage {
+    /// Raft on one node: the multiplier makes the first election quick, and its own port stays unused.
+    Disk,
+    /// Gone with the server.
+    Memory,
+}
+
+fn configuration_of(storage: Storage, data: &Path, port: u16) -> String {
     let raft = data.join("raft");
     let audit = data.with_file_name("logs").join("audit.jsonl");
-    format!(
-        r#"
-storage "raft" {{
-  path                   = "{raft}"
+    let storage = match storage {
+        Storage::Disk => format!(
+            r#"storage "raft" {{
+  path                   = "{}"
   node_id                = "rig"
   performance_multiplier = "1"
-}}
+}}"#,
+            raft.display()
+        ),
+        Storage::Memory => r#"storage "inmem" {}"#.to_owned(),
+    };
+    format!(
+        r#"
+{storage}
 listener "tcp" {{
   address         = "127.0.0.1:{port}"
   cluster_address = "127.0.0.1:0"
@@ -186,7 +220,6 @@ audit "file" "file" {{
   }}
 }}
 "#,
-        raft = raft.display(),
         audit = audit.display(),
     )
 }

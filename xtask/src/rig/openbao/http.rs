@@ -26,6 +26,12 @@ impl Answer {
         &self.body
     }
 
+    /// Whether a KV v2 mount answers that it is not ready yet, as it does for a moment after it was made.
+    pub(super) fn is_upgrading(&self) -> bool {
+        let told = |text: &str| text.starts_with("Upgrading from non-versioned");
+        self.status == 400 && self.body.pointer("/errors/0").and_then(Value::as_str).is_some_and(told)
+    }
+
     /// The body of a 2xx answer. Fails on any other, with the server's own words.
     pub fn into_success(self) -> Result<Value> {
         if (200..300).contains(&self.status) {
