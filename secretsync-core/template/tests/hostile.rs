@@ -131,6 +131,39 @@ fn a_value_nested_too_deeply_is_never_walked() {
 }
 
 #[test]
+fn the_deepest_value_inside_the_deepest_expression_fits_the_stack() {
+    let value = "{{$x := dict}}{{range 98}}{{$x = dict \"k\" $x}}{{end}}";
+    let json = nested(99, "[", "", "]");
+    for inner in [
+        "print $x".to_owned(),
+        "printf \"%#v\" $x".to_owned(),
+        "toPrettyJson $x".to_owned(),
+        "toYaml $x".to_owned(),
+        "deepEqual $x (deepCopy $x)".to_owned(),
+        "merge (deepCopy $x) $x".to_owned(),
+        format!("fromJson `{json}`"),
+        format!("fromYaml `{{a: {json}}}`"),
+    ] {
+        let text = format!("{value}{{{{{}}}}}", nested(195, "(print ", &format!("({inner})"), ")"));
+        let output = render(text).expect(&inner);
+        assert!(!output.is_empty(), "{inner}");
+    }
+}
+
+#[test]
+fn deep_yaml_is_refused() {
+    for text in [nested(100_000, "[", "", "]"), nested(100_000, "{a: ", "", "}"), "- ".repeat(100_000)] {
+        let rendered = render(format!("{{{{fromYaml `{text}`}}}}"));
+        assert!(rendered.is_err() || rendered.is_ok_and(|output| output.starts_with(b"map[Error:")));
+    }
+    let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for (before, key) in "abcdefghi".chars().zip("bcdefghij".chars()) {
+        bomb += &[&format!("{key}: &{key} ["), vec![format!("*{before}"); 9].join(",").as_str(), "]\n"].concat();
+    }
+    assert_limit(format!("{{{{fromYaml `{bomb}`}}}}"), "allocated_bytes");
+}
+
+#[test]
 fn a_dict_cannot_contain_itself() {
     assert_execute(r#"{{$d := dict}}{{set $d "self" $d}}"#);
     assert_execute(r#"{{$d := dict}}{{set $d "self" (list (dict "x" $d))}}"#);

@@ -1,6 +1,5 @@
 //! List functions of sprig. Lists are never changed in place; the `must` forms fail alike.
 
-use super::string::count;
 use super::{Args, Function, Type, reflect};
 use crate::budget::Budget;
 use crate::error::Failure;
@@ -73,11 +72,12 @@ fn prepend(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
 
 /// Lists of `size` elements, the last one maybe shorter.
 fn chunk(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
-    let size = count(args.int(0))?;
     let items = items(args.value(1))?;
-    if size == 0 {
-        return Err(Failure::execute("a chunk must have at least one element"));
-    }
+    let size = match usize::try_from(args.int(0)) {
+        Ok(0) => return Err(Failure::execute("a chunk must have at least one element")),
+        Ok(size) => size,
+        Err(_) => return Err(Failure::execute("negative count")),
+    };
     let mut chunks = Vec::new();
     for chunk in items.chunks(size) {
         chunks.push(budget.list(ElementType::Any, chunk.to_vec())?);

@@ -102,9 +102,6 @@ fn indent(args: Args<'_>, first: &[u8], budget: &mut Budget) -> Result<Value, Fa
         out.extend(&padding);
         out.extend(line);
     }
-    if text.is_empty() {
-        out.extend(&padding);
-    }
     Ok(out.into())
 }
 
@@ -154,4 +151,22 @@ fn trim_all(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
 /// A count that must not be negative.
 pub(super) fn count(number: i64) -> Result<usize, Failure> {
     usize::try_from(number).map_err(|_| Failure::execute("negative count"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Template, Value};
+
+    #[test]
+    fn texts_print_as_the_reference_prints_them() {
+        for (template, output) in [
+            (r#"{{indent 2 ""}}|{{nindent 2 "a\n"}}"#, "  |\n  a\n  "),
+            (r#"{{kebabcase "é日x"}}"#, "é-日-x"),
+            (r"{{chunk 2 (list 1 2 3)}}", "[[1 2] [3]]"),
+        ] {
+            let template = Template::parse("key", template).unwrap();
+            let rendered = template.render(&Value::string_map([])).unwrap();
+            assert_eq!(String::from_utf8(rendered).unwrap(), output);
+        }
+    }
 }

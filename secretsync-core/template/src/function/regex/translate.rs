@@ -60,7 +60,8 @@ impl Translator<'_> {
         let ahead: String = self.rest.clone().take_while(|c| c.is_ascii_digit() || *c == ',').collect();
         let (least, most) = ahead.split_once(',').map_or((ahead.as_str(), None), |(least, most)| (least, Some(most)));
         let closed = self.rest.clone().nth(ahead.len()) == Some('}');
-        if !closed || least.is_empty() || most.is_some_and(|most| most.contains(',')) {
+        let padded = |number: &str| number.len() > 1 && number.starts_with('0');
+        if !closed || least.is_empty() || padded(least) || most.is_some_and(|most| most.contains(',') || padded(most)) {
             return Ok(None);
         }
         let least: u32 = least.parse().map_err(|_| "invalid repeat count")?;
@@ -314,6 +315,7 @@ mod tests {
     #[test]
     fn go_syntax_becomes_the_engines_syntax() {
         for (go, ours) in [
+            ("a{01}", "a\\{01\\x7d"),
             ("a{,2}", "a\\{\\x2c2\\x7d"),
             ("\\d+?", "[0-9]+?"),
             ("[a-c&&b]", "[a-c\\x26\\x26b]"),

@@ -143,7 +143,7 @@ impl<'c> Words<'c> {
 /// Length of a word that begins with a capital: `Server`, or `HTTP` in `HTTPServer`.
 fn capitals(characters: &[Character<'_>]) -> usize {
     let run = characters.iter().take_while(|(c, _)| c.is_uppercase()).count();
-    let letter_follows = characters.get(run).is_some_and(|(c, _)| c.is_alphabetic());
+    let letter_follows = characters.get(run).is_some_and(|(c, _)| is_letter(*c));
     match run {
         1 => 1 + small_letters(&characters[1..]),
         run if letter_follows => run - 1,
@@ -152,14 +152,20 @@ fn capitals(characters: &[Character<'_>]) -> usize {
 }
 
 fn small_letters(characters: &[Character<'_>]) -> usize {
-    characters.iter().take_while(|(c, _)| c.is_alphabetic() && !c.is_uppercase()).count()
+    characters.iter().take_while(|(c, _)| is_letter(*c) && !c.is_uppercase()).count()
+}
+
+/// A letter of an alphabet; Han characters are none.
+fn is_letter(character: char) -> bool {
+    let han = matches!(character, '\u{3400}'..='\u{4d85}' | '\u{4e00}'..='\u{9fcc}' | '\u{20000}'..='\u{2b81d}');
+    character.is_alphabetic() && !han
 }
 
 fn kind_of(character: char) -> Kind {
     match character {
         c if is_connector(c) => Kind::Connector,
         c if c.is_uppercase() => Kind::Capitals,
-        c if c.is_alphabetic() => Kind::Letters,
+        c if is_letter(c) => Kind::Letters,
         c if c.is_numeric() => Kind::Digits,
         c if is_punctuation(c) => Kind::Punctuation,
         _ => Kind::Other,
