@@ -45,6 +45,7 @@ use crate::request::{Answer, Call, Conflict, Failure, Target, Verb, View};
 /// # Caveats
 ///
 /// - Between the look at an absent Secret and its creation somebody else may create it. Then the two are merged, and the next run sees whose is whose.
+/// - In a cluster where our ExternalSecret exists, a sync without one counts as gone, also where a pipeline runs it: its keys can be taken.
 /// - An earlier policy of the same ExternalSecret leaves its marks (owner, label) until the next write for another reason.
 pub struct KubeStore {
     client: Client,
@@ -118,6 +119,8 @@ impl Store for KubeStore {
     }
 
     async fn apply(&self, write: &Write<'_>) -> Result<Applied> {
+        // The owner's name is part of the field manager, and so of the URL.
+        Target::external_secret(write.owner.namespace(), write.owner.name()).path()?;
         let mut seen = self.seen().remove(write.target);
         for _ in 0..ATTEMPTS {
             let present = match seen.take() {

@@ -1,7 +1,5 @@
 //! Manifests that are wrong in every place: nothing panics, nothing is quoted.
 
-#![expect(clippy::unwrap_used, reason = "a failure of the test's own steps ends the test")]
-
 use secretsync_core::error::chain;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::sync::ProviderKey;

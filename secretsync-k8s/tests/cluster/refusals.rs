@@ -5,7 +5,7 @@ use secretsync_core::error::{Code, ErrorKind, chain};
 use secretsync_core::provider::{CredentialRef, CredentialSource as _, StoreOrigin};
 use secretsync_core::secret::{SecretKey, SecretMap};
 use secretsync_core::store::{Desired, OwnerId, Store as _, TargetMeta, TargetRef, Write};
-use secretsync_k8s::{KubeCredentials, KubeStore};
+use secretsync_k8s::{CredentialScope, KubeCredentials, KubeStore};
 use serde_json::json;
 
 use crate::support::{World, client, line};
@@ -98,7 +98,10 @@ async fn credentials_come_from_secrets_and_config_maps() {
     let namespace = world.namespace.name();
     world.namespace.kubectl(&["create", "secret", "generic", "token", "--from-literal=t= s3cr3t"]).unwrap();
     world.namespace.kubectl(&["create", "configmap", "ca", "--from-literal=ca.crt=PEM"]).unwrap();
-    let own = KubeCredentials::new(world.client.clone(), &StoreOrigin::namespaced(namespace, "vault"), "ignored");
+    let own = KubeCredentials::new(
+        world.client.clone(),
+        CredentialScope::new(&StoreOrigin::namespaced(namespace, "vault"), "ignored"),
+    );
     assert_eq!(own.resolve(&CredentialRef::secret("token", "t")).await.unwrap().expose(), b" s3cr3t");
     assert_eq!(own.resolve(&CredentialRef::config_map("ca", "ca.crt")).await.unwrap().expose(), b"PEM");
     for (reference, expected) in [
@@ -115,7 +118,8 @@ async fn credentials_come_from_secrets_and_config_maps() {
     let foreign = CredentialRef::secret("token", "t").in_namespace(Some("kube-system"));
     assert_eq!(own.resolve(&foreign).await.unwrap_err().kind(), ErrorKind::InvalidConfig);
 
-    let cluster = KubeCredentials::new(world.client.clone(), &StoreOrigin::cluster("vault"), "default");
+    let cluster =
+        KubeCredentials::new(world.client.clone(), CredentialScope::new(&StoreOrigin::cluster("vault"), "default"));
     let named = CredentialRef::secret("token", "t").in_namespace(Some(namespace));
     assert_eq!(cluster.resolve(&named).await.unwrap().expose(), b" s3cr3t");
     assert_eq!(cluster.resolve(&CredentialRef::secret("token", "t")).await.unwrap_err().kind(), ErrorKind::NotFound);
