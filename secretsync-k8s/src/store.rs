@@ -98,7 +98,12 @@ impl Store for KubeStore {
             Claim::Sync(manager) => Holder::Other(marks.describe(manager.as_deref())),
         };
         let living = self.owners.living(&marks, &secret).await?;
-        Ok(Observed::Present(present(holder, &secret, &marks, &living)))
+        let mut present = present(holder, &secret, &marks, &living);
+        if present.intact && marks.lack_owner(&secret) {
+            // It was written before the ExternalSecret came to this cluster, by a bootstrap for example.
+            present.intact = self.owners.uid(owner).await?.is_none();
+        }
+        Ok(Observed::Present(present))
     }
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
@@ -282,11 +287,9 @@ impl KubeStore {
 
     fn check_removal(&self, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) -> Result<()> {
         let marks = Marks::new(owner);
-        let controlled =
-            secret.metadata.owner_references.iter().any(|reference| reference.controller && marks.is_ours(reference));
         let labelled = secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|label| label == marks.created_by());
         match marks.claim(secret, self.owners.trusted(owner)) {
-            Claim::Ours if controlled || labelled => Ok(()),
+            Claim::Ours if labelled || marks.control(secret) => Ok(()),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
             Claim::Nobody | Claim::Ours => {
