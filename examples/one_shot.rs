@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
         .with_ambient(Some(Ambient::new(move |name| (name == "SOPS_AGE_KEY").then(|| key.into()))))
         .with_base(Some(concat!(env!("CARGO_MANIFEST_DIR"), "/quickstart").into()));
     let config = RawConfig::from_json(r#"{"source": {"path": "secrets.enc.yaml"}}"#);
-    let provider = SopsFactory::default().build(&config, context).await?;
+    let provider = SopsFactory::new().build(&config, context).await?;
 
     let map = provider
         .fetch_members("secrets.enc.yaml")

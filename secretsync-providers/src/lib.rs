@@ -19,7 +19,7 @@ use secretsync_core::provider::ProviderRegistry;
 #[cfg_attr(not(any(feature = "sops", feature = "vault")), expect(unused_variables, reason = "there is nothing to add"))]
 pub fn register_all(registry: &mut ProviderRegistry) {
     #[cfg(feature = "sops")]
-    registry.register(sops::SopsFactory::default());
+    registry.register(sops::SopsFactory::new());
     #[cfg(feature = "vault")]
     registry.register(vault::VaultFactory::new());
 }

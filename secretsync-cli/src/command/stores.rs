@@ -47,7 +47,7 @@ impl Stores {
         let Some(known) = self.known.get(origin) else { return Err(self.missing(origin)) };
         let spec = known.spec.clone()?;
         self.check_access(&spec, namespace)?;
-        let references = spec.factory(&self.registry)?.references(&spec.config)?;
+        let references = spec.factory(&self.registry)?.references(&spec.config, origin)?;
         // A reference without a namespace means the ExternalSecret's, so such a cluster store is another provider in each namespace.
         let referent =
             origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none());

@@ -70,7 +70,12 @@ fn standard_output_gets_the_manifests_and_nothing_else() {
     assert!(run.stderr.contains("1 sync: 1 created"), "the report goes to standard error: {run:?}");
 
     assert_eq!(sync(&sandbox, "manifest=secrets.yaml").code, 0);
-    let written: Vec<_> = sandbox.text("secrets.yaml").lines().filter(|line| !line.starts_with('#')).map(|line| line.to_owned() + "\n").collect();
+    let written: Vec<_> = sandbox
+        .text("secrets.yaml")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
     assert_eq!(written.concat(), run.stdout, "a file also says whose each document is");
     let before = sandbox.tree("");
     assert_eq!(sync(&sandbox, "manifest=secrets.yaml").rows()[0].0, "unchanged");

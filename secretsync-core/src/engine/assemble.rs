@@ -12,7 +12,7 @@ pub(crate) use property::members;
 use super::fetch::Answers;
 use super::reads::{Members, Reads, at};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Part};
 use crate::provider::Fetched;
 use crate::secret::{Secret, SecretKey, SecretMap, SecretValue};
 use crate::sync::{DataFrom, DeletionPolicy, NullBytePolicy, Origin, ProviderKey, SyncSpec, ValueRules};
@@ -87,7 +87,8 @@ impl Assembly<'_> {
         if let Some(secret) = self.answer(provider, object)? {
             return Ok(Some(secret));
         }
-        if self.spec.deletion == DeletionPolicy::Retain {
+        // Metadata of an object that is not there is a mistake in the manifest, whatever may be deleted (`eso-compat.md` 4.6).
+        if self.spec.deletion == DeletionPolicy::Retain || object.part() == Part::Metadata {
             return Err(absent(provider, object));
         }
         self.result.missing.push(origin.clone());

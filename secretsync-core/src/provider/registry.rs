@@ -18,7 +18,7 @@ pub trait ProviderFactory: fmt::Debug + Send + Sync + 'static {
     fn kind(&self) -> &'static str;
 
     /// What the configuration reads from outside, so that callers can tell whose namespace decides and what to watch. Pure.
-    fn references(&self, config: &RawConfig) -> Result<Vec<CredentialRef>>;
+    fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>>;
 
     /// Builds a provider. Checks the whole configuration; whether the other side answers is [`Provider::check`]'s to tell.
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>>;

@@ -21,9 +21,9 @@ pub struct Limits {
     pub call_depth: usize,
     /// Nodes executed, functions called, and elements visited. Default 5,000,000.
     pub steps: usize,
-    /// Bytes of the result. Default 16 MiB.
+    /// Bytes of the result. Default 8 MiB.
     pub output_bytes: usize,
-    /// Bytes of all values made while rendering, counted when made. Default 128 MiB.
+    /// Bytes of all values made while rendering, counted when made. Default 32 MiB.
     pub allocated_bytes: usize,
     /// Bytes of one compiled regular expression. Default 1 MiB.
     pub regex_bytes: usize,
@@ -38,8 +38,8 @@ impl Default for Limits {
             nesting: 200,
             call_depth: 1_000,
             steps: 5_000_000,
-            output_bytes: 16 << 20,
-            allocated_bytes: 128 << 20,
+            output_bytes: 8 << 20,
+            allocated_bytes: 32 << 20,
             regex_bytes: 1 << 20,
             value_depth: 100,
         }
@@ -120,7 +120,7 @@ impl Budget {
     /// A text value, counted.
     pub(crate) fn text(&mut self, text: impl Into<Buffer>) -> Result<Value, Failure> {
         let text = text.into();
-        self.allocate(text.len())?;
+        self.allocate(text.len() + TEXT_BYTES)?;
         Ok(Value::Bytes(Bytes::from(text)))
     }
 
@@ -140,5 +140,8 @@ impl Budget {
         self.list(ElementType::Text, list)
     }
 }
+
+/// What a text value takes beside its bytes.
+const TEXT_BYTES: usize = 48;
 
 const KEPT_PATTERNS: usize = 64;

@@ -11,19 +11,24 @@ mod builtin;
 mod compare;
 mod date;
 mod dict;
+mod digest;
 mod encode;
 mod json;
 mod list;
 mod logic;
 mod number;
 mod path;
+mod pem;
+mod random;
 mod reflect;
 mod regex;
 mod semver;
 mod string;
 mod url;
+mod yaml;
 
 pub(crate) use date::METHODS as TIME_METHODS;
+pub(crate) use encode::{decode_64, encode_64};
 pub(crate) use semver::METHODS as VERSION_METHODS;
 
 /// A function as templates see it.
@@ -188,12 +193,15 @@ static GROUPS: &[&[Function]] = &[
     compare::FUNCTIONS,
     date::FUNCTIONS,
     dict::FUNCTIONS,
+    digest::FUNCTIONS,
     encode::FUNCTIONS,
     json::FUNCTIONS,
     list::FUNCTIONS,
     logic::FUNCTIONS,
     number::FUNCTIONS,
     path::FUNCTIONS,
+    pem::FUNCTIONS,
+    random::FUNCTIONS,
     reflect::FUNCTIONS,
     regex::FUNCTIONS,
     semver::FUNCTIONS,
@@ -202,4 +210,5 @@ static GROUPS: &[&[Function]] = &[
     string::LIST,
     string::SHORTEN,
     url::FUNCTIONS,
+    yaml::FUNCTIONS,
 ];

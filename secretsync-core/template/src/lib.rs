@@ -10,6 +10,7 @@ mod function;
 mod lex;
 mod literal;
 mod parse;
+mod pem;
 mod print;
 mod rune;
 mod time;

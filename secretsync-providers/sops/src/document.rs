@@ -68,7 +68,7 @@ impl<'a> Document<'a> {
         if bytes.len() > MAX_BYTES {
             return Err(Error::TooLarge { what: format!("it has more than {MAX_BYTES} bytes") });
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| Error::metadata_free("it is no UTF-8 text"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| Error::malformed("it is no UTF-8 text"))?;
         let items = match format {
             Format::Json => json::parse(text)?,
             Format::Yaml => yaml::parse(text)?,
@@ -78,7 +78,7 @@ impl<'a> Document<'a> {
         let metadata = match block.as_slice() {
             [] => return Err(Error::NotEncrypted),
             [Item::Entry { value, .. }] => Metadata::read(value)?,
-            _ => return Err(Error::metadata_free("it has more than one `sops` block")),
+            _ => return Err(Error::malformed("it has more than one `sops` block")),
         };
         Ok(Self { format, items, metadata })
     }

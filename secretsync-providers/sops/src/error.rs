@@ -17,6 +17,9 @@ pub(crate) enum Error {
     /// The text behind a key reference cannot be used.
     #[error("{from} {what}")]
     Identity { from: String, what: Cow<'static, str>, advice: &'static str },
+    /// A task of ours ended early.
+    #[error("decrypting stopped unexpectedly")]
+    Interrupted,
     #[error("failed to read `{path}`: {}", words(*.kind))]
     Io { path: String, kind: io::ErrorKind },
     #[error("its MAC does not fit its values: it was changed after it was encrypted")]
@@ -26,15 +29,18 @@ pub(crate) enum Error {
     /// The `sops` block, or the document as a whole, cannot be read.
     #[error("{what}")]
     Malformed { what: String },
-    #[error("it has no `sops` block")]
-    NotEncrypted,
     #[error("none of the configured keys opens it: {}", .tried.join("; "))]
     NoKey { tried: Vec<String> },
+    #[error("it has no `sops` block")]
+    NotEncrypted,
     /// A source with one document was asked for another.
     #[error("the store has one document, `{only}`")]
     OtherName { only: String },
     #[error("{what}")]
     PathRefused { what: String },
+    /// What a manifest asks to find cannot be searched for.
+    #[error("{what}")]
+    Query { what: String, advice: &'static str },
     #[error("the configuration {what}")]
     Settings { what: String, advice: Cow<'static, str> },
     /// The `ConfigMap` or Secret with the documents could not be read.
@@ -52,9 +58,6 @@ pub(crate) enum Error {
     Unsupported { what: String, advice: &'static str },
     #[error("the value at `{path}` {what}")]
     Value { path: String, what: &'static str },
-    /// A task of ours ended early.
-    #[error("decrypting stopped unexpectedly")]
-    Interrupted,
 }
 
 impl Error {
@@ -62,7 +65,7 @@ impl Error {
         Self::Malformed { what: format!("its `sops` block {what}") }
     }
 
-    pub(crate) fn metadata_free(what: impl Into<String>) -> Self {
+    pub(crate) fn malformed(what: impl Into<String>) -> Self {
         Self::Malformed { what: what.into() }
     }
 
@@ -111,10 +114,7 @@ impl Error {
             ),
             Self::Identity { advice, .. } => (InvalidConfig, Code::SopsKeyMissing, *advice),
             Self::Interrupted => (ErrorKind::Internal, Code::InternalDefect, "report this as a defect of secretsync"),
-            Self::Io { kind: io::ErrorKind::PermissionDenied, .. } => {
-                (PermissionDenied, Code::ProviderUnavailable, "let secretsync read the file")
-            }
-            Self::Io { .. } => (Unavailable, Code::ProviderUnavailable, "make the file readable and try again"),
+            Self::Io { kind, .. } => io_advice(*kind),
             Self::Malformed { .. } | Self::Syntax { .. } => (
                 InvalidData,
                 Code::SopsDocumentInvalid,
@@ -139,6 +139,7 @@ impl Error {
                 Code::SopsPathRefused,
                 "name a file below the store's folder, without `..` and without links that leave it",
             ),
+            Self::Query { advice, .. } => (InvalidConfig, Code::ManifestInvalid, *advice),
             Self::Settings { advice, .. } => return (InvalidConfig, Code::StoreInvalid, advice.clone()),
             Self::SourceMissing { .. } => {
                 (NotFound, Code::StoreInvalid, "correct `source.path`, which starts at the folder of the manifest")
@@ -155,6 +156,23 @@ impl Error {
             ),
         };
         (kind, code, advice.into())
+    }
+}
+
+fn io_advice(kind: io::ErrorKind) -> (ErrorKind, Code, &'static str) {
+    match kind {
+        io::ErrorKind::NotADirectory => (
+            ErrorKind::InvalidConfig,
+            Code::StoreInvalid,
+            "correct `source.path`, which starts at the folder of the manifest",
+        ),
+        io::ErrorKind::NotFound => {
+            (ErrorKind::NotFound, Code::CredentialMissing, "correct the path in SOPS_AGE_KEY_FILE")
+        }
+        io::ErrorKind::PermissionDenied => {
+            (ErrorKind::PermissionDenied, Code::ProviderUnavailable, "let secretsync read the file")
+        }
+        _ => (ErrorKind::Unavailable, Code::ProviderUnavailable, "make the file readable and try again"),
     }
 }
 

@@ -14,9 +14,16 @@ use crate::config::{Settings, SopsConfig, Source};
 use crate::provider::SopsProvider;
 
 /// Reads `spec.provider.sops`.
-#[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct SopsFactory;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SopsFactory {}
+
+impl SopsFactory {
+    /// A factory that reads files below the folder of [`BuildContext::base`] only.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
 
 #[async_trait]
 impl ProviderFactory for SopsFactory {
@@ -25,10 +32,9 @@ impl ProviderFactory for SopsFactory {
     }
 
     /// The keys' Secrets, and the source where it is a `ConfigMap` or Secret: its key is `*` then, for all of them.
-    fn references(&self, config: &RawConfig) -> Result<Vec<CredentialRef>> {
-        let config: SopsConfig = config.read(&StoreOrigin::cluster("unnamed"), KIND)?;
-        let settings = Settings::try_from(config)
-            .map_err(|error| error.into_core("configure", format!("the provider `{KIND}`")))?;
+    fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {
+        let config: SopsConfig = config.read(origin, KIND)?;
+        let settings = Settings::try_from(config).map_err(|error| error.into_core("configure", origin))?;
         let mut references = settings.keys;
         match settings.source {
             Source::ConfigMap(object) => references.push(key(CredentialKind::ConfigMap, &object, "*")),

@@ -1,8 +1,8 @@
 //! Which documents a query finds.
 
-use regex::RegexBuilder;
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{Found, Query};
+use secretsync_core::regex::GoRegex;
 
 use crate::address;
 use crate::error::Error;
@@ -15,8 +15,9 @@ pub(crate) fn matching(names: Vec<String>, query: &Query) -> Result<Vec<Found>, 
     let folder =
         query.path.as_deref().filter(|path| !path.trim_matches('/').is_empty()).map(address::name).transpose()?;
     let pattern = query.name.as_deref().unwrap_or_default();
-    let pattern = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().map_err(|_| {
-        Error::settings("of `find` has a regular expression that cannot be used", "correct `find.name.regexp`")
+    let pattern = GoRegex::new(pattern).map_err(|_| Error::Query {
+        what: "the regular expression cannot be used".to_owned(),
+        advice: "correct `find.name.regexp`",
     })?;
     let inside = |name: &str| {
         folder.as_deref().is_none_or(|folder| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
@@ -27,9 +28,6 @@ pub(crate) fn matching(names: Vec<String>, query: &Query) -> Result<Vec<Found>, 
         .map(|name| Found::new(ObjectRef::new(name.as_str()), name))
         .collect())
 }
-
-/// Bounds the memory of a regular expression.
-const PATTERN_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -79,7 +79,8 @@ fn open(format: Format, content: &[u8], ring: &KeyRing, kept: &Mutex<Kept>) -> R
     let kept = || kept.lock().unwrap_or_else(PoisonError::into_inner);
     let digest = Sha256::digest(content);
     let name = (digest.into(), format);
-    if let Some(secret) = kept().documents.take(&name) {
+    let known = kept().documents.take(&name);
+    if let Some(secret) = known {
         kept().documents.put(name, content.len(), secret.clone());
         return Ok(secret);
     }

@@ -27,10 +27,8 @@ impl ProviderFactory for VaultFactory {
         KIND
     }
 
-    fn references(&self, config: &RawConfig) -> Result<Vec<CredentialRef>> {
-        // Which store asks is not known here; only the words of an error depend on it.
-        let origin = StoreOrigin::cluster("?");
-        Ok(references(&config.read(&origin, KIND)?))
+    fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {
+        Ok(references(&config.read(origin, KIND)?))
     }
 
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>> {

@@ -88,6 +88,7 @@ impl Finder<'_> {
         let mut names = Vec::new();
         let mut folders = vec![search.folder.clone()];
         let mut listings = FuturesUnordered::new();
+        let mut met = 0;
         loop {
             while listings.len() < self.concurrent
                 && let Some(folder) = folders.pop()
@@ -95,14 +96,16 @@ impl Finder<'_> {
                 listings.push(self.list(&search.mount, folder));
             }
             let Some(listing) = listings.next().await else { return Ok(names) };
-            for name in listing? {
+            let listing = listing?;
+            met += listing.len();
+            if met > LIMIT {
+                return Err(Failure::TooMany);
+            }
+            for name in listing {
                 match name.strip_suffix('/') {
                     Some(folder) => folders.push(folder.to_owned()),
                     None => names.push(name),
                 }
-            }
-            if names.len() + folders.len() > LIMIT {
-                return Err(Failure::TooMany);
             }
         }
     }
@@ -133,11 +136,15 @@ impl Finder<'_> {
         let Some(Json::Array(keys)) = body.get("data").and_then(|data| data.get("keys")) else {
             return Err(malformed());
         };
-        let below = |key: &Json| match key {
-            Json::String(key) => Some(join(object.name(), key.expose())),
-            _ => None,
-        };
-        keys.iter().map(|key| below(key).ok_or_else(malformed)).collect()
+        let mut names = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Json::String(key) = key else { return Err(malformed()) };
+            // A name that no key can mean cannot be read either.
+            if address::segments(key.expose()).is_ok_and(|segments| segments.len() == 1) {
+                names.push(join(object.name(), key.expose()));
+            }
+        }
+        Ok(names)
     }
 
     /// The names whose custom metadata have all tags.
@@ -177,5 +184,5 @@ fn invalid(reason: &'static str, advice: &'static str) -> Error {
         .with_hint(Hint::new(Code::ManifestInvalid, advice))
 }
 
-/// How many names one query may meet; more is a mistake, and memory stays bounded.
+/// How many names, those of folders too, one query may meet; more is a mistake, and memory and time stay bounded.
 const LIMIT: usize = 100_000;

@@ -1,5 +1,5 @@
 //! What every provider promises, on a real OpenBao.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use secretsync_core::conformance::{ProviderFixture, check_provider};
 use serde_json::json;

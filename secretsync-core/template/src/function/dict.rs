@@ -114,7 +114,8 @@ fn deep_copy(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
     }
 }
 
-fn copy(value: &Value, budget: &mut Budget, depth: usize) -> Result<Value, Failure> {
+/// A copy that shares no map or list with the original.
+pub(super) fn copy(value: &Value, budget: &mut Budget, depth: usize) -> Result<Value, Failure> {
     budget.descend(depth)?;
     match value {
         Value::Map(map) => {

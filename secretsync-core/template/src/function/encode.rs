@@ -8,13 +8,15 @@ use crate::value::{Buffer, Value};
 
 mod radix;
 
+pub(crate) use radix::{decode_64, encode_64};
+
 use Type::Text;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("b32dec", &[Text], |args, budget| decoded("base32", radix::decode_32(args.text(0)), budget)),
     Function::new("b32enc", &[Text], |args, budget| budget.text(radix::encode_32(args.text(0)))),
-    Function::new("b64dec", &[Text], |args, budget| decoded("base64", radix::decode_64(args.text(0)), budget)),
-    Function::new("b64enc", &[Text], |args, budget| budget.text(radix::encode_64(args.text(0)))),
+    Function::new("b64dec", &[Text], |args, budget| decoded("base64", decode_64(args.text(0)), budget)),
+    Function::new("b64enc", &[Text], |args, budget| budget.text(encode_64(args.text(0)))),
     Function::new("hexdec", &[Text], hexadecimal),
 ];
 

@@ -8,7 +8,9 @@ use crate::value::Value;
 mod read;
 mod write;
 
-pub(super) use write::{Failed, encode};
+pub(super) use write::Failed;
+
+use write::encode;
 
 use Type::{Any, Text};
 

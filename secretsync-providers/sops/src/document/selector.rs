@@ -1,25 +1,22 @@
 //! Which values of a document are encrypted.
 
-use regex::{Regex, RegexBuilder};
+use secretsync_core::regex::GoRegex;
 
 use crate::error::Error;
 
 /// The one rule of a document (section 5 of the format). What matches on the way to a value counts for the whole subtree.
 #[derive(Debug)]
 pub(crate) enum Selector {
-    EncryptedComment(Regex),
-    EncryptedRegex(Regex),
+    EncryptedComment(GoRegex),
+    EncryptedRegex(GoRegex),
     EncryptedSuffix(String),
-    UnencryptedComment(Regex),
-    UnencryptedRegex(Regex),
+    UnencryptedComment(GoRegex),
+    UnencryptedRegex(GoRegex),
     UnencryptedSuffix(String),
 }
 
 /// What sops assumes when a document names no rule.
 const DEFAULT_SUFFIX: &str = "_unencrypted";
-
-/// Bounds the memory of a rule that comes from a document.
-const REGEX_BYTES: usize = 1 << 20;
 
 impl Selector {
     /// The names of the rules in a document's metadata.
@@ -40,9 +37,7 @@ impl Selector {
             [(one, _), (other, _), ..] => return Err(Error::metadata(format!("sets both `{one}` and `{other}`"))),
         };
         let regex = || {
-            RegexBuilder::new(text)
-                .size_limit(REGEX_BYTES)
-                .build()
+            GoRegex::new(text)
                 .map_err(|_| Error::metadata(format!("has a regular expression in `{name}` that cannot be used")))
         };
         Ok(match *name {
@@ -108,6 +103,8 @@ mod tests {
         assert!(rule.encrypts(rule.matches_comment(" sops:enc")) && !rule.matches_key("sops:enc"));
         let rule = selector("unencrypted_comment_regex", "sops:plain");
         assert!(!rule.encrypts(rule.matches_comment(" sops:plain")) && rule.encrypts(false));
+        let rule = selector("encrypted_regex", r"^\d+$");
+        assert!(rule.matches_key("12") && !rule.matches_key("١٢"), "digits are ASCII, as in Go");
     }
 
     #[test]

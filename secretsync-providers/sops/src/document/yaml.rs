@@ -5,7 +5,7 @@ mod scalar;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{Event, Options, Parser, Placement, ScalarStyle, ScanError, Span, Tag};
 
 use super::limits::{MAX_BYTES, MAX_DEPTH};
 use super::tree::{Budget, Item, Leaf, Node, repeated};
@@ -30,9 +30,12 @@ fn options(text: &str) -> Options {
     let mut options = Options::default();
     // Comments decide something only where a rule looks at them, and cost time.
     options.emit_comments = text.contains("comment_regex");
-    options.max_buffered_comment_events = usize::MAX;
+    options.max_buffered_comment_events = MOST_COMMENTS_IN_A_ROW;
     options
 }
+
+/// The parser holds them all at once.
+const MOST_COMMENTS_IN_A_ROW: usize = 10_000;
 
 /// The parser's own text may quote the document, so only the place is taken.
 fn syntax(error: &ScanError) -> Error {
@@ -81,7 +84,8 @@ impl<'a> Builder<'a> {
         match event {
             Event::DocumentStart(..) => self.document(),
             Event::Comment(text, placement) => {
-                self.comment(text, placement == granit_parser::Placement::Right, span);
+                self.budget.take(1)?;
+                self.comment(text, placement == Placement::Right, span);
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -354,6 +358,10 @@ mod tests {
         ] {
             assert!(parse(&nested).is_err());
         }
+        let comments = "# c\n".repeat(400_000);
+        assert!(parse(&format!("comment_regex: x\n{comments}")).is_err());
+        let spread = "a:\n# c\n- b\n".repeat(300_000);
+        assert!(parse(&format!("comment_regex: x\n{spread}")).is_err());
         let chain: Vec<_> = (1..100).map(|level| format!("a{level}: &a{level} [*a{}]", level - 1)).collect();
         assert!(complaint(&format!("a0: &a0 [x]\n{}", chain.join("\n"))).contains("deeper than 64"));
     }

@@ -87,7 +87,8 @@ async fn body(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
 /// The pause that the server asks for, at most an hour. (A date is left to the caller's own pauses: Vault sends seconds.)
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse::<u64>().ok()?;
-    Some(Duration::from_secs(seconds.min(3600)))
+    // Zero would be an invitation to hammer.
+    (seconds > 0).then(|| Duration::from_secs(seconds.min(3600)))
 }
 
 /// The size of the biggest request that Vault takes.

@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 /// The PEM text of a bundle that may be wrapped in base64, as Kubernetes wraps fields of bytes.
 pub(crate) fn pem(bundle: &[u8]) -> Vec<u8> {
+    if bundle.windows(BEGIN.len()).any(|window| window == BEGIN) {
+        return bundle.to_vec();
+    }
     let packed: Vec<_> = bundle.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let decoded =
         [STANDARD, URL_SAFE, STANDARD_NO_PAD, URL_SAFE_NO_PAD].iter().find_map(|form| form.decode(&packed).ok());

@@ -13,7 +13,7 @@ use crate::error::Failure;
 #[derive(Debug)]
 pub(crate) struct Transport {
     pub(crate) cause: Cause,
-    /// The words of the part that failed. It never saw a token or a body.
+    /// The words of the part that failed, where it is one of ours.
     words: String,
 }
 
@@ -69,26 +69,33 @@ impl fmt::Display for Transport {
 
 /// The failure behind an error of the HTTP stack.
 pub(super) fn failure(error: &reqwest::Error) -> Failure {
-    let mut cause = if error.is_dns() { Cause::Dns } else { Cause::Other };
-    let mut words = String::new();
+    if error.is_timeout() {
+        return Failure::Transport(Transport::of(Cause::TimedOut));
+    }
+    let mut found = Transport::of(if error.is_dns() { Cause::Dns } else { Cause::Other });
     let mut next: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(error) = next {
-        if let Some(found) = recognise(error) {
-            // The name resolver reports its failures as I/O errors of any kind.
-            if cause != Cause::Dns || found == Cause::RefusedAddress {
-                cause = found;
-            }
+        // The name resolver reports its failures as I/O errors of any kind.
+        if let Some(cause) =
+            recognise(error).filter(|cause| found.cause != Cause::Dns || *cause == Cause::RefusedAddress)
+        {
+            found.cause = cause;
         }
-        words = error.to_string();
+        if speaks_for_us(error) {
+            found.words = error.to_string();
+        }
         next = inner(error);
     }
-    if error.is_timeout() {
-        (cause, words) = (Cause::TimedOut, String::new());
+    if found.cause == Cause::Other && (error.is_body() || error.is_decode()) {
+        found.cause = Cause::Closed;
     }
-    if cause == Cause::Other && (error.is_body() || error.is_decode()) {
-        cause = Cause::Closed;
-    }
-    Failure::Transport(Transport { cause, words })
+    Failure::Transport(found)
+}
+
+/// Whether the words of an error are those of this machine. HTTP/2 lets the other side put text of its own into an error.
+fn speaks_for_us(error: &(dyn StdError + 'static)) -> bool {
+    let system = error.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some());
+    system || error.is::<rustls::Error>() || error.is::<Refused>()
 }
 
 /// The next cause. An I/O error names what it wraps only to those who ask for it.
@@ -104,8 +111,11 @@ fn recognise(error: &(dyn StdError + 'static)) -> Option<Cause> {
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(tls(error));
     }
-    let kind = error.downcast_ref::<io::Error>()?.kind();
-    match kind {
+    let Some(error) = error.downcast_ref::<io::Error>() else {
+        // hyper does not let others name this error by its type without depending on it.
+        return (error.to_string() == "connection closed before message completed").then_some(Cause::Closed);
+    };
+    match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Cause::Refused),
         io::ErrorKind::BrokenPipe
         | io::ErrorKind::ConnectionAborted

@@ -1,0 +1,173 @@
+//! YAML text to values: the first document only, numbers as floats, the last of two equal keys wins.
+
+use std::collections::{BTreeMap, HashMap};
+
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
+
+use super::resolve::{Resolved, resolve};
+use crate::budget::Budget;
+use crate::error::Failure;
+use crate::function::dict;
+use crate::function::encode::decode_64;
+use crate::print;
+use crate::value::{Bytes, ElementType, Map, Value};
+
+/// Why there is no value.
+pub(super) enum Refused {
+    Limit(Failure),
+    /// What `fromYaml` says under the key `Error`.
+    Text(String),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Limit(failure)
+    }
+}
+
+/// Nil for an empty document.
+pub(super) fn read(text: &[u8], budget: &mut Budget) -> Result<Value, Refused> {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return Err(Refused::Text(format!("{YAML}: invalid UTF-8")));
+    };
+    let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), budget };
+    loop {
+        match reader.next()? {
+            Event::StreamStart | Event::DocumentStart(..) => {}
+            Event::StreamEnd | Event::DocumentEnd => return Ok(Value::Nil),
+            event => {
+                let value = reader.node(event, 0)?;
+                // The document must be complete, whatever comes after it.
+                reader.next()?;
+                return Ok(value);
+            }
+        }
+    }
+}
+
+struct Reader<'t, 'b> {
+    events: Parser<'t, StrInput<'t>>,
+    anchors: HashMap<usize, Value>,
+    budget: &'b mut Budget,
+}
+
+impl<'t> Reader<'t, '_> {
+    fn next(&mut self) -> Result<Event<'t>, Refused> {
+        loop {
+            self.budget.step(1)?;
+            match self.events.next() {
+                Some(Ok((Event::Comment(..), _))) => {}
+                Some(Ok((event, _))) => return Ok(event),
+                Some(Err(error)) => return Err(refused(&error)),
+                None => return Ok(Event::StreamEnd),
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'t>, depth: usize) -> Result<Value, Refused> {
+        self.budget.descend(depth)?;
+        let (anchor, value) = match event {
+            Event::Alias(anchor) => {
+                let value = self.anchors.get(&anchor).cloned().unwrap_or_default();
+                return Ok(dict::copy(&value, self.budget, depth)?);
+            }
+            Event::Scalar(text, style, anchor, tag) => (anchor, self.scalar(&text, style, tag.as_deref())?),
+            Event::SequenceStart(_, anchor, _) => (anchor, self.sequence(depth)?),
+            Event::MappingStart(_, anchor, _) => (anchor, self.mapping(depth)?),
+            _ => return Err(Refused::Text(format!("{YAML}: unexpected end"))),
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, value.clone());
+        }
+        Ok(value)
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<Value, Refused> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                Event::SequenceEnd => return Ok(self.budget.list(ElementType::Any, items)?),
+                event => items.push(self.node(event, depth + 1)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Value, Refused> {
+        let mut entries = BTreeMap::new();
+        loop {
+            let event = match self.next()? {
+                Event::MappingEnd => return Ok(Value::Map(Map::new(entries))),
+                event => event,
+            };
+            let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
+            let key = self.node(event, depth + 1)?;
+            let event = self.next()?;
+            let value = self.node(event, depth + 1)?;
+            if merges {
+                merge(&mut entries, &value)?;
+                continue;
+            }
+            let key = self.key_text(&key, &value)?;
+            self.budget.allocate(key.len() + 64)?;
+            entries.insert(key, value);
+        }
+    }
+
+    /// Keys become texts as JSON wants them.
+    fn key_text(&mut self, key: &Value, value: &Value) -> Result<Bytes, Refused> {
+        match key {
+            Value::Bytes(text) => Ok(text.clone()),
+            Value::Bool(flag) => Ok(Bytes::from(if *flag { "true" } else { "false" })),
+            Value::Float(number) => Ok(Bytes::from(number.to_string())),
+            key => {
+                let format = b"unsupported map key of type: %s, key: %#v, value: %#v";
+                let kind = if matches!(key, Value::Nil) { Value::Nil } else { Value::text(key.type_name()) };
+                let text = print::printf(format, &[kind, key.clone(), value.clone()], self.budget)?;
+                Err(Refused::Text(format!("{CONVERT}: {}", String::from_utf8_lossy(&text))))
+            }
+        }
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, Refused> {
+        let tagged = |name: &str| tag.is_some_and(|tag| tag.suffix_in_namespace(TAGS).is_some_and(|tag| tag == name));
+        if tagged("binary") {
+            let bytes =
+                decode_64(text.as_bytes()).map_err(|_| Refused::Text(format!("{YAML}: invalid !!binary value")))?;
+            return Ok(self.budget.text(bytes)?);
+        }
+        if style != ScalarStyle::Plain
+            || tag.is_some() && !tagged("int") && !tagged("float") && !tagged("bool") && !tagged("null")
+        {
+            return Ok(self.budget.text(text)?);
+        }
+        match resolve(text) {
+            Resolved::Null => Ok(Value::Nil),
+            Resolved::Bool(flag) => Ok(Value::Bool(flag)),
+            #[expect(clippy::cast_precision_loss, reason = "numbers pass through JSON, which has floats only")]
+            Resolved::Integer(number) => Ok(Value::Float(number as f64)),
+            Resolved::Float(number) if number.is_finite() => Ok(Value::Float(number)),
+            Resolved::Float(_) => Err(Refused::Text(format!("{CONVERT}: json: unsupported value"))),
+            Resolved::Text | Resolved::Timestamp => Ok(self.budget.text(text)?),
+        }
+    }
+}
+
+/// `<<`: the entries of a mapping, or of several of which the first wins.
+fn merge(entries: &mut BTreeMap<Bytes, Value>, value: &Value) -> Result<(), Refused> {
+    match value {
+        Value::Map(map) => {
+            entries.extend(map.entries());
+            Ok(())
+        }
+        Value::List(list) => list.items().iter().rev().try_for_each(|item| merge(entries, item)),
+        _ => Err(Refused::Text(format!("{YAML}: map merge requires map or sequence of maps as the value"))),
+    }
+}
+
+fn refused(error: &ScanError) -> Refused {
+    Refused::Text(format!("{YAML}: line {}: {}", error.marker().line(), error.info()))
+}
+
+const CONVERT: &str = "error converting YAML to JSON";
+const YAML: &str = "error converting YAML to JSON: yaml";
+const TAGS: &str = "tag:yaml.org,2002:";

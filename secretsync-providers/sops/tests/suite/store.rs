@@ -1,0 +1,328 @@
+//! Where documents come from, what opens them, and what is refused.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::sync::LazyLock;
+
+use age::secrecy::ExposeSecret as _;
+use secretsync_core::error::{Code, ErrorKind, chain};
+use secretsync_core::provider::{
+    FetchOptions, Fetched, ProviderExt as _, ProviderFactory as _, Query, RawConfig, RemoteRef,
+};
+use secretsync_provider_sops::SopsFactory;
+use serde_json::json;
+use tempfile::TempDir;
+use xtask::rig::sops::{Format, Sops};
+
+use crate::support::{Given, KEY, RECIPIENT, Store, shape};
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| encrypt("user: ada\n", &[RECIPIENT.to_owned()]));
+
+fn encrypt(plain: &str, recipients: &[String]) -> String {
+    Sops::new().unwrap().encrypt(plain, Format::Yaml, recipients, &[]).unwrap()
+}
+
+fn put(folder: &Path, name: &str) {
+    let file = folder.join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, &*DOCUMENT).unwrap();
+}
+
+/// A folder `secrets` with documents, beside a document that is not the store's.
+fn tree() -> TempDir {
+    let base = tempfile::tempdir().unwrap();
+    for name in ["secrets/app.yaml", "secrets/team/db.yml", "outside.yaml"] {
+        put(base.path(), name);
+    }
+    base
+}
+
+#[tokio::test]
+async fn a_folder_has_a_document_for_each_file() {
+    let base = tree();
+    for path in ["secrets", "./secrets/", base.path().join("secrets").to_str().unwrap()] {
+        let store = Store::path(base.path(), path);
+        for key in ["app.yaml", "/app.yaml", "team/db.yml", "team//db.yml/"] {
+            assert_eq!(store.read(key).await.unwrap(), json!({ "user": "ada" }), "{path} {key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_version_is_the_digest_of_the_encrypted_document() {
+    let base = tree();
+    let store = Store::path(base.path(), "secrets");
+    let provider = store.build().await.unwrap();
+    let version = || async { provider.fetch_key("app.yaml").await.unwrap().unwrap().version.unwrap().to_string() };
+    let before = version().await;
+    assert_eq!((before.len(), version().await), (64, before.clone()));
+    fs::write(base.path().join("secrets/app.yaml"), encrypt("user: bob\n", &[RECIPIENT.to_owned()])).unwrap();
+    assert_ne!(version().await, before);
+    assert_eq!(
+        shape(&provider.fetch_key("app.yaml").await.unwrap().unwrap()),
+        json!({ "user": "bob" }),
+        "nothing old is kept"
+    );
+}
+
+#[tokio::test]
+async fn only_an_entry_missing_in_a_readable_folder_is_absent() {
+    let base = tree();
+    let store = Store::path(base.path(), "secrets");
+    for key in ["none.yaml", "team/none.yaml", "none/none.yaml", "app.yaml/none.yaml"] {
+        assert!(matches!(store.fetch(key).await, Ok(Fetched::Absent)), "{key}");
+    }
+    let missing = Store::path(base.path(), "none").fetch("app.yaml").await.unwrap_err();
+    assert_eq!((missing.kind(), missing.hint().unwrap().code()), (ErrorKind::NotFound, Code::StoreInvalid));
+    assert!(chain(&missing).contains("`none`, the source of the store, does not exist"), "{}", chain(&missing));
+    symlink("nowhere.yaml", base.path().join("secrets/dangling.yaml")).unwrap();
+    assert!(store.complaint("dangling.yaml").await.contains("a link that leads to nothing"));
+}
+
+#[tokio::test]
+async fn a_file_is_the_only_document_of_its_store() {
+    let base = tree();
+    let store = Store::path(base.path(), "secrets/team/db.yml");
+    assert_eq!(store.read("db.yml").await.unwrap(), json!({ "user": "ada" }));
+    for key in ["secrets/team/db.yml", "app.yaml"] {
+        let error = store.fetch(key).await.unwrap_err();
+        assert!(chain(&error).contains("the store has one document, `db.yml`"), "{}", chain(&error));
+        assert_eq!(error.hint().unwrap().advice(), "use `db.yml` as the key");
+    }
+}
+
+#[tokio::test]
+async fn links_may_point_around_in_the_folder_and_never_out_of_it() {
+    let base = tree();
+    let secrets = base.path().join("secrets");
+    let link = |target: &str, name: &str| symlink(target, secrets.join(name)).unwrap();
+    link("app.yaml", "again.yaml");
+    link("team", "group");
+    link("team/../app.yaml", "around.yaml");
+    // As the kubelet mounts ConfigMaps and Secrets.
+    put(&secrets, "..2024_01/mounted.yaml");
+    link("..2024_01", "..data");
+    link("..data/mounted.yaml", "mounted.yaml");
+    let store = Store::path(base.path(), "secrets");
+    for key in ["again.yaml", "group/db.yml", "around.yaml", "mounted.yaml"] {
+        assert!(store.read(key).await.is_ok(), "{key}");
+    }
+    link("../outside.yaml", "out.yaml");
+    link("..", "up");
+    link(base.path().join("outside.yaml").to_str().unwrap(), "absolute.yaml");
+    link("team/../../outside.yaml", "sneaky.yaml");
+    link("loop.yaml", "loop.yaml");
+    for key in ["out.yaml", "up/outside.yaml", "absolute.yaml", "sneaky.yaml", "loop.yaml"] {
+        let error = store.fetch(key).await.unwrap_err();
+        assert_eq!(error.hint().unwrap().code(), Code::SopsPathRefused, "{key}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_leaves_the_manifests_folder_is_refused() {
+    let base = tree();
+    let inner = base.path().join("secrets");
+    for path in ["..", "../outside.yaml", "team/../../outside.yaml", base.path().to_str().unwrap()] {
+        let error = Store::path(&inner, path).build().await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.hint().unwrap().code()),
+            (ErrorKind::InvalidConfig, Code::SopsPathRefused),
+            "{path}"
+        );
+    }
+    symlink("..", inner.join("up")).unwrap();
+    let error = Store::path(&inner, "up").fetch("outside.yaml").await.unwrap_err();
+    assert_eq!(error.hint().unwrap().code(), Code::SopsPathRefused);
+    let error = Store::new(&json!({ "path": "secrets" })).build().await.unwrap_err();
+    assert!(chain(&error).contains("this program reads no files"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn keys_that_lead_elsewhere_are_refused_before_anything_is_read() {
+    let base = tree();
+    let provider = Store::path(base.path(), "secrets").build().await.unwrap();
+    for key in ["../outside.yaml", "team/../app.yaml", "./app.yaml", "", "/", "a\0.yaml"] {
+        let error = provider.address(&RemoteRef::new(key)).unwrap_err();
+        assert_eq!(error.hint().unwrap().code(), Code::SopsPathRefused, "{key:?}");
+    }
+    let forged = secretsync_core::object::ObjectRef::new("../outside.yaml");
+    assert!(provider.fetch_one(&forged).await.is_err(), "a reference made by hand is checked too");
+    let error = provider.address(&RemoteRef::new("app.yaml").with_version("1")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn what_is_no_regular_readable_file_is_refused_without_waiting() {
+    let base = tree();
+    let secrets = base.path().join("secrets");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        secrets.join("pipe.yaml"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    fs::create_dir(secrets.join("folder.yaml")).unwrap();
+    symlink("/dev/zero", secrets.join("device.yaml")).unwrap();
+    fs::write(secrets.join("huge.yaml"), vec![b' '; (16 << 20) + 1]).unwrap();
+    fs::write(secrets.join("latin.yaml"), b"a: \xff\n").unwrap();
+    let store = Store::path(base.path(), "secrets");
+    for (key, expected) in [
+        ("pipe.yaml", "is no regular file"),
+        ("folder.yaml", "is a folder, not a document"),
+        ("device.yaml", "a link that leaves the folder"),
+        ("huge.yaml", "more than 16777216 bytes"),
+        ("latin.yaml", "no UTF-8 text"),
+        ("app.env", "dotenv format"),
+        ("app.ini", "INI format"),
+        ("app.txt", "binary format"),
+    ] {
+        let text = store.complaint(key).await;
+        assert!(text.contains(expected), "{key}: {text}");
+    }
+    fs::set_permissions(secrets.join("app.yaml"), fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::read(secrets.join("app.yaml")).is_err() {
+        assert_eq!(store.fetch("app.yaml").await.unwrap_err().kind(), ErrorKind::PermissionDenied);
+    }
+}
+
+#[tokio::test]
+async fn documents_come_from_config_maps_and_secrets() {
+    let given = || Given::key(KEY).and("docs/app.yaml", &DOCUMENT);
+    for member in ["configMapRef", "secretRef"] {
+        let store = Store::new(&json!({ member: { "name": "docs" } })).with_credentials(given());
+        assert_eq!(store.read("app.yaml").await.unwrap(), json!({ "user": "ada" }));
+        let error = store.fetch("none.yaml").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "a missing key proves nothing: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_store_reads_from_outside_is_told() {
+    let config = json!({ "source": { "configMapRef": { "name": "docs", "namespace": "team" } }, "keys": [{ "age": { "secretRef": { "name": "sops-age", "key": "key.txt" } } }] });
+    let references = SopsFactory::new()
+        .references(&RawConfig::from_json(config.to_string()), &secretsync_core::provider::StoreOrigin::cluster("docs"))
+        .unwrap();
+    let texts: Vec<String> = references.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["key `key.txt` of Secret `sops-age`", "key `*` of ConfigMap `team/docs`"]);
+}
+
+#[tokio::test]
+async fn when_no_key_fits_each_key_of_the_document_is_listed() {
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    let document = encrypt("a: b\n", std::slice::from_ref(&other));
+    let error = Store::inline(&document).fetch("inline").await.unwrap_err();
+    assert_eq!((error.kind(), error.hint().unwrap().code()), (ErrorKind::PermissionDenied, Code::SopsKeyMissing));
+    assert_eq!(
+        chain(&error),
+        format!(
+            "failed to decrypt document `inline` of SecretStore shop/sops: none of the configured keys opens it: \
+             age recipient `{other}`: no identity for it is configured"
+        )
+    );
+    let more = document.replace("    age:", "    pgp:\n        - fp: ABCD\n          enc: x\n    hc_vault:\n        - key_name: k\n          vault_address: https://elsewhere\n    age:");
+    let text = Store::inline(&more).complaint("inline").await;
+    assert!(text.contains("Vault transit key `k`: keys of this kind are not supported; PGP key `ABCD`"), "{text}");
+}
+
+#[tokio::test]
+async fn one_fitting_key_among_others_is_enough() {
+    let other = || age::x25519::Identity::generate();
+    let document = encrypt("a: b\n", &[other().to_public().to_string(), RECIPIENT.to_owned()]);
+    let secret = |name: &str| json!({ "age": { "secretRef": { "name": name, "key": "k" } } });
+    let given = Given::default()
+        .and("one/k", other().to_string().expose_secret())
+        .and("two/k", &format!("# mine\r\n\r\n{KEY}\r\n"));
+    let store = Store::inline(&document).with_keys(json!([secret("one"), secret("two")])).with_credentials(given);
+    assert_eq!(store.read("inline").await.unwrap(), json!({ "a": "b" }));
+}
+
+#[tokio::test]
+async fn a_missing_credential_keeps_its_own_kind_and_advice() {
+    let error = Store::inline(&DOCUMENT).with_credentials(Given::default()).fetch("inline").await.unwrap_err();
+    assert_eq!((error.kind(), error.hint().unwrap().code()), (ErrorKind::NotFound, Code::CredentialMissing));
+    assert!(chain(&error).contains("key `key.txt` of Secret `sops-age`"), "{}", chain(&error));
+    let error = Store::inline(&DOCUMENT).with_keys(json!([])).build().await.unwrap_err();
+    assert!(chain(&error).contains("has no `keys`"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn the_environment_replaces_the_configured_keys() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("key.txt");
+    fs::write(&file, KEY).unwrap();
+    let keys = home.path().join(".config/sops/age/keys.txt");
+    fs::create_dir_all(keys.parent().unwrap()).unwrap();
+    let home_text = home.path().to_str().unwrap();
+    let opens = |variables: &[(&'static str, &str)]| {
+        let store =
+            Store::inline(&DOCUMENT).with_credentials(Given::default()).with_keys(json!([])).with_ambient(variables);
+        async move { store.read("inline").await.map_err(|error| chain(&error)) }
+    };
+    assert!(opens(&[("SOPS_AGE_KEY", KEY)]).await.is_ok());
+    assert!(opens(&[("SOPS_AGE_KEY_FILE", file.to_str().unwrap())]).await.is_ok());
+    assert!(opens(&[]).await.unwrap_err().contains("the environment offers no age key"));
+    assert!(
+        opens(&[("SOPS_AGE_KEY_FILE", "/nowhere/key.txt")])
+            .await
+            .unwrap_err()
+            .contains("failed to read `/nowhere/key.txt`")
+    );
+    if cfg!(target_os = "linux") {
+        assert!(opens(&[("HOME", home_text)]).await.is_err());
+        fs::write(&keys, KEY).unwrap();
+        assert!(opens(&[("HOME", home_text)]).await.is_ok());
+        assert!(
+            opens(&[("HOME", "/nowhere"), ("XDG_CONFIG_HOME", home.path().join(".config").to_str().unwrap())])
+                .await
+                .is_ok()
+        );
+    }
+    let configured = Store::inline(&DOCUMENT).with_ambient(&[]);
+    assert!(configured.fetch("inline").await.is_err(), "the configured key is not used as well");
+}
+
+#[tokio::test]
+async fn documents_are_found_by_name_and_folder() {
+    let base = tree();
+    put(base.path(), "secrets/team/deep/x.json");
+    put(base.path(), "secrets/.hidden/y.yaml");
+    put(base.path(), "secrets/notes.txt");
+    let provider = Store::path(base.path(), "secrets").build().await.unwrap();
+    let provider = &provider;
+    let find = |query: Query| async move {
+        provider.find(&query).await.unwrap().into_iter().map(|found| found.name).collect::<Vec<_>>()
+    };
+    assert!(provider.info().find);
+    assert_eq!(find(Query::default()).await, ["app.yaml", "team/db.yml", "team/deep/x.json"]);
+    let mut query = Query::default();
+    query.name = Some("ya?ml$".into());
+    query.path = Some("team".into());
+    assert_eq!(find(query).await, ["team/db.yml"]);
+    assert!(!Store::new(&json!({ "configMapRef": { "name": "a" } })).build().await.unwrap().info().find);
+}
+
+#[tokio::test]
+async fn a_check_proves_source_and_keys() {
+    let base = tree();
+    assert!(Store::path(base.path(), "secrets").build().await.unwrap().check().await.is_ok());
+    assert!(Store::path(base.path(), "none").build().await.unwrap().check().await.is_err());
+    let store = Store::path(base.path(), "secrets").with_credentials(Given::default());
+    assert_eq!(store.build().await.unwrap().check().await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn one_bad_document_does_not_spoil_its_neighbours() {
+    let base = tree();
+    fs::write(base.path().join("secrets/bad.yaml"), "user: ada\n").unwrap();
+    let provider = Store::path(base.path(), "secrets").build().await.unwrap();
+    let objects =
+        ["app.yaml", "bad.yaml", "none.yaml", "team/db.yml"].map(|key| provider.address(&RemoteRef::new(key)).unwrap());
+    let answers = provider.fetch(&objects, &FetchOptions::default()).await;
+    assert!(
+        matches!(answers.as_slice(), [Ok(Fetched::Found(_)), Err(_), Ok(Fetched::Absent), Ok(Fetched::Found(_))]),
+        "{answers:?}"
+    );
+}

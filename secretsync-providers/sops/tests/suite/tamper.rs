@@ -1,0 +1,196 @@
+//! Documents that were changed after they were encrypted never give a value, and no error shows one.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use secretsync_core::error::{Code, ErrorKind};
+use secretsync_core::provider::Fetched;
+use serde_json::{Value, json};
+use xtask::rig::sops::{Format, Sops};
+
+use crate::support::{RECIPIENT, Store, fetch, shape};
+
+const CANARY: &str = "canary-7f3a9c";
+
+/// Only encrypted leaves: what the format cannot see of plain ones has a test of its own.
+const PLAIN: &str = "first: canary-7f3a9c-1\nsecond: canary-7f3a9c-2\ndb:\n  user: canary-7f3a9c-3\n  port: 5432\nlist:\n- canary-7f3a9c-4\n- canary-7f3a9c-5\nlast: canary-7f3a9c-6\n";
+
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| Sops::new().unwrap().encrypt(PLAIN, Format::Yaml, &[RECIPIENT], &[]).unwrap());
+
+static AS_JSON: LazyLock<String> = LazyLock::new(|| {
+    let plain = r#"{"first": "canary-7f3a9c-1", "db": {"user": "canary-7f3a9c-2", "port": 5432}, "list": ["canary-7f3a9c-3", "canary-7f3a9c-4"]}"#;
+    Sops::new().unwrap().encrypt(plain, Format::Json, &[RECIPIENT], &[]).unwrap()
+});
+
+fn line(start: &str) -> &'static str {
+    DOCUMENT.lines().find(|line| line.trim_start().starts_with(start)).unwrap()
+}
+
+fn without(start: &str) -> String {
+    DOCUMENT.replace(&format!("{}\n", line(start)), "")
+}
+
+fn value(start: &str) -> &'static str {
+    line(start).split_once(": ").unwrap().1
+}
+
+/// The error of a document, once everything that a user could see of it is known to show no value.
+async fn refused(document: &str) -> (ErrorKind, Code, String) {
+    let store = Store::inline(document);
+    let provider = store.build().await.unwrap();
+    let error = match fetch(&*provider, "inline").await {
+        Ok(answer) => panic!("a changed document gave an answer: {answer:?}\n{document}"),
+        Err(error) => error,
+    };
+    let text = secretsync_core::error::chain(&error);
+    let seen = format!("{error:?} {error} {text} {provider:?} {:?}", error.hint());
+    assert!(!seen.contains(CANARY) && !seen.contains("ENC["), "{seen}");
+    (error.kind(), error.hint().unwrap().code(), text)
+}
+
+async fn all_refused(cases: impl IntoIterator<Item = (&'static str, String, Code, &'static str)>) {
+    for (what, document, code, expected) in cases {
+        assert_ne!(document, *DOCUMENT, "{what}");
+        let (kind, found, text) = refused(&document).await;
+        assert_eq!((kind, found), (ErrorKind::InvalidData, code), "{what}: {text}");
+        assert!(text.contains(expected), "{what}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn each_change_of_a_value_is_refused_by_name() {
+    let (first, second) = (value("first:"), value("second:"));
+    let swapped = DOCUMENT.replace(first, "@").replace(second, first).replace('@', second);
+    let forged = Code::SopsMacMismatch;
+    let invalid = Code::SopsDocumentInvalid;
+    all_refused([
+        ("values swapped", swapped, forged, "the value at `first` was changed or moved"),
+        ("value copied", format!("extra: {first}\n{}", *DOCUMENT), forged, "the value at `extra` was changed or moved"),
+        ("key renamed", DOCUMENT.replace("user: ", "admin: "), forged, "the value at `db.admin` was changed or moved"),
+        (
+            "plain leaf added",
+            format!("extra: {CANARY}\n{}", *DOCUMENT),
+            invalid,
+            "the value at `extra` is not encrypted",
+        ),
+        (
+            "value made plain",
+            DOCUMENT.replace(value("port:"), "5432"),
+            invalid,
+            "the value at `db.port` is not encrypted",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn each_change_that_only_the_mac_shows_is_refused() {
+    let list: Vec<&str> = DOCUMENT.lines().filter(|line| line.trim_start().starts_with("- ENC")).collect();
+    let (one, two) = (list[0], list[1]);
+    let reordered = DOCUMENT.replace(one, "@").replace(two, one).replace('@', two);
+    let changed_time = DOCUMENT.replace(value("lastmodified:"), "\"2001-01-01T00:00:00Z\"");
+    let changed_mac = DOCUMENT.replace(value("mac:"), &value("mac:").replace("data:", "data:AAAA"));
+    let mismatch = "its MAC does not fit";
+    let cases = [
+        ("list re-ordered", reordered, mismatch),
+        ("map re-ordered", format!("{}\n{}", line("last:"), without("last:")), mismatch),
+        ("leaf removed", without("second:"), mismatch),
+        ("element removed", DOCUMENT.replace(&format!("{two}\n"), ""), mismatch),
+        ("plain leaf of the rule added", format!("extra_unencrypted: {CANARY}\n{}", *DOCUMENT), mismatch),
+        ("MAC removed", without("mac:"), "it has no MAC"),
+        ("MAC changed", changed_mac, mismatch),
+        ("time changed", changed_time, mismatch),
+    ];
+    all_refused(cases.map(|(what, document, expected)| (what, document, Code::SopsMacMismatch, expected))).await;
+}
+
+#[tokio::test]
+async fn emptied_values_show_in_the_mac() {
+    let (_, code, _) = refused(&DOCUMENT.replace(value("first:"), "\"\"")).await;
+    assert_eq!(code, Code::SopsMacMismatch);
+    let (_, code, _) = refused(&DOCUMENT.replace(value("first:"), "null")).await;
+    assert_eq!(code, Code::SopsMacMismatch);
+    let as_comment = value("first:").replace("type:str", "type:comment");
+    let (_, code, _) = refused(&DOCUMENT.replace(value("first:"), &as_comment)).await;
+    assert_eq!(code, Code::SopsDocumentInvalid);
+}
+
+#[tokio::test]
+async fn what_is_no_sops_document_says_so() {
+    for (document, expected) in [
+        ("", "it has no `sops` block"),
+        ("password: canary-7f3a9c", "it has no `sops` block"),
+        ("{}", "it has no `sops` block"),
+        ("password: canary-7f3a9c\nsops: yes", "its `sops` block is no map"),
+        ("password: [canary-7f3a9c\nother: x\n", "it is not valid YAML at line"),
+        ("{\"password\": \"canary-7f3a9c\"\n\"x\": 1}", "it is not valid JSON at line 2, column"),
+        ("{\"sops\": {}, \"sops\": {}}", "more than one `sops` block"),
+        ("canary-7f3a9c", "its top level is no map"),
+    ] {
+        let (kind, code, text) = refused(document).await;
+        assert_eq!((kind, code), (ErrorKind::InvalidData, Code::SopsDocumentInvalid), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+    let several = format!("{}---\n{}", *DOCUMENT, *DOCUMENT);
+    let (kind, _, text) = refused(&several).await;
+    assert_eq!(kind, ErrorKind::Unsupported);
+    assert!(text.contains("it holds several YAML documents"), "{text}");
+}
+
+async fn refused_or_unchanged(store: &Store, expected: &Value, what: &str) {
+    match store.fetch("inline").await {
+        Ok(Fetched::Found(secret)) => assert_eq!(shape(&secret), *expected, "{what}"),
+        Ok(other) => panic!("{what}: {other:?}"),
+        Err(error) => {
+            let mut seen = String::new();
+            write!(seen, "{error:?}").unwrap();
+            assert!(!seen.contains(CANARY), "{what}: {seen}");
+        }
+    }
+}
+
+async fn no_byte_can_be_changed(document: &str) {
+    let expected = Store::inline(document).read("inline").await.unwrap();
+    for (position, original) in document.bytes().enumerate() {
+        // They take turns, which is as good as each at every position.
+        let other = [original ^ 1, b'#', b' ', b'\n', b'"', b'A', original ^ 32][position % 7];
+        let mut bytes = document.as_bytes().to_vec();
+        bytes[position] = other;
+        let Ok(changed) = String::from_utf8(bytes) else { continue };
+        let what = format!("byte {position} as {:?}", char::from(other));
+        refused_or_unchanged(&Store::inline(&changed), &expected, &what).await;
+    }
+}
+
+#[tokio::test]
+async fn no_byte_of_a_yaml_document_can_be_changed_to_another_value() {
+    no_byte_can_be_changed(&DOCUMENT).await;
+}
+
+#[tokio::test]
+async fn no_byte_of_a_json_document_can_be_changed_to_another_value() {
+    no_byte_can_be_changed(&AS_JSON).await;
+}
+
+#[tokio::test]
+async fn truncated_documents_give_no_part_of_themselves() {
+    for document in [&*DOCUMENT, &*AS_JSON] {
+        let expected = Store::inline(document).read("inline").await.unwrap();
+        for end in (0..document.len()).step_by(16) {
+            refused_or_unchanged(&Store::inline(&document[..end]), &expected, &format!("{end} bytes")).await;
+        }
+    }
+}
+
+/// The format's own limit, so that nobody builds on more: the digest joins plain values without keys or lengths.
+#[tokio::test]
+async fn keys_of_plain_values_are_not_protected() {
+    let plain = "a_unencrypted: one\nb_unencrypted: two\nc: three\n";
+    let document = Sops::new().unwrap().encrypt(plain, Format::Yaml, &[RECIPIENT], &[]).unwrap();
+    let renamed = document
+        .replace("a_unencrypted: one", "x_unencrypted: onet")
+        .replace("b_unencrypted: two", "b_unencrypted: wo");
+    let value = Store::inline(&renamed).read("inline").await.unwrap();
+    assert_eq!(value, json!({ "x_unencrypted": "onet", "b_unencrypted": "wo", "c": "three" }));
+}
