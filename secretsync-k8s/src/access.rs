@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::StoreOrigin;
+use secretsync_core::regex::GoRegex;
 
 use crate::api::{Condition, LabelSelector, SelectorOperator, SelectorRequirement};
 use crate::problems::{Problems, plain};
@@ -17,7 +17,7 @@ pub struct Access(Vec<Rule>);
 #[derive(Clone, Debug)]
 struct Rule {
     namespaces: Vec<String>,
-    expressions: Vec<Regex>,
+    expressions: Vec<GoRegex>,
     selector: Option<LabelSelector>,
 }
 
@@ -60,10 +60,11 @@ impl Rule {
 fn rule(index: usize, condition: &Condition, problems: &mut Problems) -> Rule {
     let mut expressions = Vec::new();
     for (place, text) in condition.namespace_regexes.iter().enumerate() {
-        match Regex::new(text) {
+        match GoRegex::new(text) {
             Ok(expression) => expressions.push(expression),
-            Err(_) => problems.add(format_args!(
-                "failed to compile {place}th namespace regex in {index}th condition: it is no regular expression of RE2's syntax"
+            Err(error) => problems.add(format_args!(
+                "failed to compile {place}th namespace regex in {index}th condition: {}",
+                plain(&error.to_string())
             )),
         }
     }
@@ -182,8 +183,8 @@ mod tests {
         let _access = Access::new(&conditions, &mut problems);
         assert_eq!(
             problems.into_result("ClusterSecretStore `main`", Code::StoreInvalid).unwrap_err().to_string(),
-            "failed to read ClusterSecretStore `main`: failed to compile 1th namespace regex in 1th condition: it is no regular expression of \
-             RE2's syntax; `spec.conditions[1].namespaceSelector.matchExpressions[0].values`: must not be empty with this operator"
+            "failed to read ClusterSecretStore `main`: failed to compile 1th namespace regex in 1th condition: error parsing regexp: missing \
+             closing ): `(`; `spec.conditions[1].namespaceSelector.matchExpressions[0].values`: must not be empty with this operator"
         );
     }
 }

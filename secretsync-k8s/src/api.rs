@@ -6,6 +6,7 @@ mod metadata;
 pub mod names;
 pub(crate) mod read;
 mod secret_store;
+mod suggest;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use serde::de::DeserializeOwned;
@@ -13,11 +14,11 @@ use serde::de::DeserializeOwned;
 pub use duration::{GoDuration, StoreInterval};
 pub use external_secret::ExternalSecret;
 pub use metadata::Metadata;
-pub(crate) use read::closest;
 pub use secret_store::{
     ClusterSecretStore, Condition, LabelSelector, ProviderConfig, RetrySettings, SecretStore, SecretStoreSpec,
     SelectorOperator, SelectorRequirement,
 };
+pub(crate) use suggest::closest;
 
 use crate::problems::subject;
 

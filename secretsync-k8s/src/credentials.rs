@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_namespaced_store_reads_in_its_own_namespace_only() {
-        let own = CredentialScope(Reach::Bound("shop".into()));
+        let own = CredentialScope::new(&StoreOrigin::namespaced("shop", "vault"), "ignored");
         let plain = CredentialRef::secret("token", "t");
         assert_eq!(own.namespace(&plain).unwrap(), "shop");
         assert_eq!(own.namespace(&plain.clone().in_namespace(Some("shop"))).unwrap(), "shop");
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_cluster_store_reads_where_the_reference_says_else_beside_the_external_secret() {
-        let scope = CredentialScope(Reach::Referent("shop".into()));
+        let scope = CredentialScope::new(&StoreOrigin::cluster("vault"), "shop");
         let plain = CredentialRef::config_map("ca", "ca.crt");
         assert_eq!(scope.namespace(&plain).unwrap(), "shop");
         assert_eq!(scope.namespace(&plain.in_namespace(Some("vault"))).unwrap(), "vault");

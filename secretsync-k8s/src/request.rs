@@ -40,6 +40,12 @@ impl<'a> Target<'a> {
         Self { kind: "Secret", api: "/api/v1", resource: "secrets", namespace, name }
     }
 
+    /// An ExternalSecret.
+    pub(crate) fn external_secret(namespace: &'a str, name: &'a str) -> Self {
+        let (api, resource) = ("/apis/external-secrets.io/v1", "externalsecrets");
+        Self { kind: "ExternalSecret", api, resource, namespace, name }
+    }
+
     /// Its path. Names that could lead elsewhere are refused.
     pub(crate) fn path(&self) -> Result<String> {
         if !is_dns_subdomain(self.namespace) || !is_dns_subdomain(self.name) {

@@ -45,6 +45,7 @@ use crate::request::{Answer, Call, Conflict, Failure, Target, Verb, View};
 /// # Caveats
 ///
 /// - Between the look at an absent Secret and its creation somebody else may create it. Then the two are merged, and the next run sees whose is whose.
+/// - In a cluster where our ExternalSecret exists, a sync without one counts as gone, also where a pipeline runs it: its keys can be taken.
 /// - An earlier policy of the same ExternalSecret leaves its marks (owner, label) until the next write for another reason.
 pub struct KubeStore {
     client: Client,
@@ -97,7 +98,12 @@ impl Store for KubeStore {
             Claim::Sync(manager) => Holder::Other(marks.describe(manager.as_deref())),
         };
         let living = self.owners.living(&marks, &secret).await?;
-        Ok(Observed::Present(present(holder, &secret, &marks, &living)))
+        let mut present = present(holder, &secret, &marks, &living);
+        if present.intact && marks.lack_owner(&secret) {
+            // It was written before the ExternalSecret came to this cluster, by a bootstrap for example.
+            present.intact = self.owners.uid(owner).await?.is_none();
+        }
+        Ok(Observed::Present(present))
     }
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
@@ -118,6 +124,8 @@ impl Store for KubeStore {
     }
 
     async fn apply(&self, write: &Write<'_>) -> Result<Applied> {
+        // The owner's name is part of the field manager, and so of the URL.
+        Target::external_secret(write.owner.namespace(), write.owner.name()).path()?;
         let mut seen = self.seen().remove(write.target);
         for _ in 0..ATTEMPTS {
             let present = match seen.take() {
@@ -279,11 +287,9 @@ impl KubeStore {
 
     fn check_removal(&self, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) -> Result<()> {
         let marks = Marks::new(owner);
-        let controlled =
-            secret.metadata.owner_references.iter().any(|reference| reference.controller && marks.is_ours(reference));
         let labelled = secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|label| label == marks.created_by());
         match marks.claim(secret, self.owners.trusted(owner)) {
-            Claim::Ours if controlled || labelled => Ok(()),
+            Claim::Ours if labelled || marks.control(secret) => Ok(()),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
             Claim::Nobody | Claim::Ours => {

@@ -1,7 +1,5 @@
 //! Manifests that are wrong in every place: nothing panics, nothing is quoted.
 
-#![expect(clippy::unwrap_used, reason = "a failure of the test's own steps ends the test")]
-
 use secretsync_core::error::chain;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::sync::ProviderKey;
@@ -77,7 +75,7 @@ fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     all.push(at.to_owned());
     match value {
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| pointers(item, &format!("{at}/{index}"), all))
+            items.iter().enumerate().for_each(|(index, item)| pointers(item, &format!("{at}/{index}"), all));
         }
         Value::Object(members) => {
             for (name, member) in members {

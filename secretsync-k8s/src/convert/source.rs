@@ -27,7 +27,7 @@ pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
     }
 }
 
-/// Adds the sources to a sync. `spec` has passed [`check`].
+/// Adds the sources to a sync. `spec` has passed [`check()`].
 pub(super) fn fill(
     sync: &mut SyncSpec,
     namespace: &str,

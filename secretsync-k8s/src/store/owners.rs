@@ -65,13 +65,7 @@ impl Owners {
 
     /// Whether an ExternalSecret exists in this cluster. A cluster without the kind has none.
     async fn look_up(&self, namespace: &str, name: &str) -> Result<LookUp> {
-        let target = Target {
-            kind: "ExternalSecret",
-            api: "/apis/external-secrets.io/v1",
-            resource: "externalsecrets",
-            namespace,
-            name,
-        };
+        let target = Target::external_secret(namespace, name);
         match Call::new(Verb::Get, target, View::Metadata).send(&self.client).await {
             Ok(answer) => match Snapshot::read(&answer.body) {
                 Some(object) => Ok(LookUp::Present(object.metadata.uid)),

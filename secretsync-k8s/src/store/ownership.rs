@@ -66,11 +66,20 @@ impl<'a> Marks<'a> {
     /// Whether the marks of this sync are on the Secret.
     pub(crate) fn are_on(&self, secret: &Snapshot) -> bool {
         let metadata = &secret.metadata;
-        let controlled =
-            metadata.owner_references.iter().any(|reference| reference.controller && self.is_ours(reference));
         metadata.labels.get(MANAGED_LABEL).is_some_and(|value| value == "true")
             && metadata.managed_fields.knows(&self.manager)
-            && (!controlled || metadata.labels.contains_key(CREATED_BY_LABEL))
+            && (!self.control(secret) || metadata.labels.contains_key(CREATED_BY_LABEL))
+    }
+
+    /// Whether the Secret is marked as owned by our ExternalSecret without a reference to it.
+    pub(crate) fn lack_owner(&self, secret: &Snapshot) -> bool {
+        secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|mark| *mark == self.created_by)
+            && !self.control(secret)
+    }
+
+    /// Whether our ExternalSecret is the controller.
+    pub(crate) fn control(&self, secret: &Snapshot) -> bool {
+        secret.metadata.owner_references.iter().any(|reference| reference.controller && self.is_ours(reference))
     }
 
     /// The first key of `write` that a living sync holds and we do not, with its manager.

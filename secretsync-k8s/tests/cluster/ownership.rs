@@ -153,6 +153,19 @@ async fn a_uid_from_another_cluster_becomes_no_owner_reference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrapped_secret_gets_its_owner_once_the_external_secret_is_there() {
+    let world = World::new().await;
+    world.source(Some(json!({"user": "ada"})));
+    let manifest = world.manifest("db", &json!({}));
+    world.sync(&manifest).await;
+    assert_eq!(line(&world.sync(&manifest).await), "unchanged synced [user unchanged]");
+    let uid = world.create(&manifest);
+    assert_eq!(line(&world.sync(&manifest).await), "updated synced [user unchanged]");
+    assert_eq!(world.get("db").unwrap()["metadata"]["ownerReferences"][0]["uid"], json!(uid));
+    assert_eq!(line(&world.sync(&manifest).await), "unchanged synced [user unchanged]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_owner_reference_goes_with_the_next_write_under_another_policy() {
     let world = World::new().await;
     world.source(Some(json!({"user": "ada"})));
