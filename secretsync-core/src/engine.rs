@@ -104,17 +104,17 @@ impl Engine {
 
     /// Plans many syncs at once, each remote object read once. Plans come in the order of the specs.
     pub async fn plan_all(&self, specs: Vec<SyncSpec>) -> Vec<Plan> {
-        self.run_all(specs, Mode::Plan).await.into_iter().map(Plan::new).collect()
+        self.run_all(specs, Mode::Plan).await.into_iter().map(Plan::from).collect()
     }
 
-    /// Waits for what is under way, closes every provider, and gives up after `deadline`. Says whether everything ended in time.
+    /// Waits for what is under way for half of `deadline`, then closes every provider in what is left. Says whether everything ended in time.
     pub async fn shutdown(&self, deadline: Duration) -> bool {
+        let started = tokio::time::Instant::now();
         self.tasks.close();
-        let goodbye = async {
-            self.tasks.wait().await;
-            join_all(self.shared.providers.values().flatten().map(Provider::close)).await;
-        };
-        tokio::time::timeout(deadline, goodbye).await.is_ok()
+        let waited = tokio::time::timeout(deadline / 2, self.tasks.wait()).await.is_ok();
+        let goodbye = join_all(self.shared.providers.values().flatten().map(Provider::close));
+        let closed = tokio::time::timeout(deadline.saturating_sub(started.elapsed()), goodbye).await.is_ok();
+        waited && closed
     }
 
     async fn run_all(&self, specs: Vec<SyncSpec>, mode: Mode) -> Vec<SyncReport> {
@@ -188,7 +188,7 @@ impl Providers for Shared {
 impl sync::Sync for Engine {
     async fn plan(&self, spec: &SyncSpec) -> Plan {
         let report = self.run_all(vec![spec.clone()], Mode::Plan).await.pop();
-        Plan::new(report.expect("one spec gives one report"))
+        Plan::from(report.expect("one spec gives one report"))
     }
 
     async fn sync(&self, spec: &SyncSpec) -> SyncReport {
