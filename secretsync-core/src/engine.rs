@@ -24,13 +24,13 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use assemble::members;
 pub use builder::EngineBuilder;
 pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::layer::{Coalesce, Expectation};
 use crate::provider::Provider;
+use crate::secret::{Secret, SecretValue};
 use crate::store::{Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
@@ -67,6 +67,11 @@ use run::{Mode, Run};
 pub struct Engine {
     shared: Arc<Shared>,
     tasks: TaskTracker,
+}
+
+/// The members of an object under their names, as `dataFrom[].extract` takes them: for programs that want a map and no target.
+pub fn members(secret: &Secret) -> Result<BTreeMap<String, SecretValue>> {
+    Ok(assemble::members(&secret.payload, None)?.into_iter().collect())
 }
 
 /// What every running sync uses.
