@@ -161,7 +161,10 @@ impl Engine {
             Run::new(&shared, &spec, mode).report().await
         });
         match task.await {
-            Ok(report) => report,
+            Ok(report) => {
+                tracing::info!(sync = %owner, target = %target, outcome = report.outcome.as_str(), reason = report.reason.as_str());
+                report
+            }
             Err(_) => SyncReport::failed(owner, target.clone(), Reason::SourceFailed, panicked(&target)),
         }
     }

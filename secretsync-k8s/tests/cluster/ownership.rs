@@ -227,7 +227,7 @@ async fn an_orphan_is_not_deleted() {
     world.sync(&deleting(&world, "db", "Orphan")).await;
     world.source(None);
     let report = world.sync(&deleting(&world, "db", "Orphan")).await;
-    assert_eq!(report.error.unwrap().kind(), secretsync_core::ErrorKind::NotOwned);
+    assert_eq!(report.error.unwrap().kind(), secretsync_core::ErrorKind::InvalidConfig);
     assert!(world.get("db").is_some());
 }
 
