@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::secret::{Fingerprint, SecretKey, SecretValue};
 use crate::store::{
-    Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetMeta, TargetRef, Write, not_owned,
+    Applied, Holder, KeyState, Observed, OwnerId, Pass, Present, Removed, Store, TargetMeta, TargetRef, Write,
+    not_owned,
 };
 use crate::sync::CreationPolicy;
 
@@ -95,6 +96,14 @@ impl Store for MemoryStore {
         "memory"
     }
 
+    async fn begin(&self) -> Pass {
+        Pass::default()
+    }
+
+    fn stages(&self) -> bool {
+        false
+    }
+
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         let state = self.state();
         let Some(found) = state.targets.get(target) else { return Ok(Observed::Absent) };
@@ -153,6 +162,10 @@ impl Store for MemoryStore {
         state.targets.remove(target);
         state.writes += 1;
         Ok(Removed::Removed)
+    }
+
+    async fn verify(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn flush(&self) -> Result<()> {
