@@ -10,7 +10,7 @@ use crate::target::TargetFlag;
 /// Sync secrets from Vault, OpenBao and SOPS to Kubernetes Secrets, folders and files.
 ///
 /// The manifests are External Secrets Operator's: a SecretStore says where secrets come from, an ExternalSecret which of them go into one target.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "secretsync", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 done; 1 at least one sync failed, the others ran; 2 nothing was tried: flags or manifests are wrong; \
@@ -30,7 +30,7 @@ pub(crate) struct Invocation {
 }
 
 /// What to do.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Bring targets in line with their sources.
     Sync(Job),
@@ -38,8 +38,8 @@ pub(crate) enum Verb {
     Plan(Job),
 }
 
-/// What `sync` and `plan` work on.
-#[derive(Args, Debug)]
+/// What `sync` and `plan` work on. No `Debug`: a flag may hold a credential by mistake.
+#[derive(Args)]
 pub(crate) struct Job {
     /// Manifests: a file, `-` for standard input, or a folder (its .yaml, .yml and .json files, not those of its sub-folders). Repeatable.
     #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
@@ -49,7 +49,7 @@ pub(crate) struct Job {
     #[arg(long = "to", value_name = "TARGET")]
     pub(crate) to: TargetFlag,
 
-    /// Namespace of manifests that name none.
+    /// Namespace of manifests that name none; that of a kubeconfig context does not matter.
     #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
     pub(crate) namespace: String,
 
@@ -58,7 +58,7 @@ pub(crate) struct Job {
     // Kept as text: the parser quotes what it cannot read, and somebody will put a token here.
     pub(crate) credentials: Vec<String>,
 
-    /// Take credentials from the environment instead of those that the stores name: VAULT_TOKEN or ~/.vault-token, SOPS_AGE_KEY or SOPS_AGE_KEY_FILE.
+    /// Take credentials from the environment instead of those that the stores name: `VAULT_TOKEN` or `~/.vault-token`, `SOPS_AGE_KEY` or `SOPS_AGE_KEY_FILE`.
     #[arg(long)]
     pub(crate) ambient: bool,
 

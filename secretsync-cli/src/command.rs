@@ -27,7 +27,7 @@ pub(crate) async fn dispatch(invocation: Invocation) -> ExitCode {
 fn tell(style: Style, outcome: Result<Outcome>) -> ExitCode {
     match outcome {
         Ok(outcome) => output::outcome(&outcome, style),
-        Err(error) => output::refusal(&error),
+        Err(error) => output::refusal(&error, Some(style)),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::manifests::References;
 
 /// Everything that credentials can come from in one run.
 #[derive(Debug)]
-pub(crate) struct Vault {
+pub(crate) struct CredentialPool {
     references: References,
     flags: Vec<CredentialFlag>,
     cluster: Option<Cluster>,
@@ -32,7 +32,7 @@ impl fmt::Debug for Cluster {
     }
 }
 
-impl Vault {
+impl CredentialPool {
     /// What the manifests and the command line gave.
     pub(crate) fn new(references: References, flags: Vec<CredentialFlag>, cluster: Option<kube::Client>) -> Arc<Self> {
         Arc::new(Self { references, flags, cluster: cluster.map(Cluster) })
@@ -42,14 +42,14 @@ impl Vault {
 /// The credentials that one store may use, on behalf of ExternalSecrets of one namespace.
 #[derive(Debug)]
 pub(crate) struct StoreCredentials {
-    vault: Arc<Vault>,
+    pool: Arc<CredentialPool>,
     scope: CredentialScope,
 }
 
 impl StoreCredentials {
     /// Credentials of `origin` for ExternalSecrets of the namespace `consumer`.
-    pub(crate) fn new(vault: Arc<Vault>, origin: &StoreOrigin, consumer: impl Into<String>) -> Self {
-        Self { vault, scope: CredentialScope::new(origin, consumer) }
+    pub(crate) fn new(pool: Arc<CredentialPool>, origin: &StoreOrigin, consumer: impl Into<String>) -> Self {
+        Self { pool, scope: CredentialScope::new(origin, consumer) }
     }
 }
 
@@ -57,15 +57,13 @@ impl StoreCredentials {
 impl CredentialSource for StoreCredentials {
     async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue> {
         let namespace = self.scope.namespace(reference)?;
-        if let Some(object) = self.vault.references.get(reference.kind(), namespace, reference.name()) {
-            let value = object.get(reference.key()).map(SecretValue::duplicate);
-            return value
-                .ok_or_else(|| missing(reference, namespace, "the object among the manifests has no such key"));
+        if let Some(value) = self.pool.references.value(reference, namespace) {
+            return value;
         }
-        if let Some(flag) = self.vault.flags.iter().find(|flag| flag.answers(reference, namespace)) {
+        if let Some(flag) = self.pool.flags.iter().find(|flag| flag.answers(reference, namespace)) {
             return flag.value();
         }
-        match &self.vault.cluster {
+        match &self.pool.cluster {
             Some(Cluster(client)) => KubeCredentials::new(client.clone(), self.scope.clone()).resolve(reference).await,
             None => {
                 Err(missing(reference, namespace, "it is neither among the manifests nor given with `--credential`"))

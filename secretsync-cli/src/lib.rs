@@ -21,11 +21,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(stop) => return output::clap_stop(&stop),
     };
     if let Err(error) = process::prepare(&invocation) {
-        return output::refusal(&error);
+        return output::refusal(&error, None);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return output::refusal(&process::no_runtime(error)),
+        Err(error) => return output::refusal(&process::no_runtime(error), None),
     };
     runtime.block_on(command::dispatch(invocation))
 }

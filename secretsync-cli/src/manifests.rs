@@ -15,7 +15,7 @@ use serde_json::Value;
 pub(crate) use reference::References;
 
 /// Everything that `-f` gave.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Manifests {
     /// ExternalSecrets, in the order in which they were read.
     pub(crate) external_secrets: Vec<Object>,
@@ -29,8 +29,7 @@ pub(crate) struct Manifests {
     pub(crate) skipped: usize,
 }
 
-/// One object, still as data, and where it stands.
-#[derive(Debug)]
+/// One object, still as data, and where it stands. No `Debug`: a Secret's manifest holds its values.
 pub(crate) struct Object {
     /// What it is.
     pub(crate) kind: ObjectKind,

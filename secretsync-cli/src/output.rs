@@ -7,7 +7,7 @@ mod text;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use secretsync_core::error::{Error, one_line};
+use secretsync_core::error::Error;
 use secretsync_core::sync::SyncReport;
 
 pub(crate) use progress::Progress;
@@ -58,13 +58,15 @@ pub(crate) fn outcome(outcome: &Outcome, style: Style) -> ExitCode {
     code(diagnose::exit(&outcome.reports, outcome.planned))
 }
 
-/// Tells why nothing was tried.
-pub(crate) fn refusal(error: &Error) -> ExitCode {
-    let mut text = format!("error: {}\n", one_line(error));
-    if let Some(hint) = error.hint() {
-        text.push_str(&format!("hint[{}]: {}\n", hint.code(), hint.advice()));
+/// Tells why nothing was tried: as text on standard error, or as JSON where a report would have been.
+pub(crate) fn refusal(error: &Error, style: Option<Style>) -> ExitCode {
+    match style {
+        Some(Style { format: Format::Json, output_taken: false, .. }) => {
+            put(&mut std::io::stdout().lock(), &json::refusal(error));
+        }
+        Some(Style { format: Format::Json, .. }) => put(&mut std::io::stderr().lock(), &json::refusal(error)),
+        _ => put(&mut std::io::stderr().lock(), &text::refusal(error)),
     }
-    put(&mut std::io::stderr().lock(), &text);
     code(Exit::Refused)
 }
 

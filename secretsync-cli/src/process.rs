@@ -10,9 +10,9 @@ use crate::args::{Invocation, LogLevel, When};
 
 /// Sets the process up. Called once, before anything else happens.
 pub(crate) fn prepare(invocation: &Invocation) -> Result<()> {
-    forbid_dumps();
     quiet_panics();
     logs(invocation);
+    forbid_dumps();
     rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| {
         Error::new(ErrorKind::Internal, "choose the cryptography provider").because("another one was chosen before")
     })
@@ -55,17 +55,13 @@ fn logs(invocation: &Invocation) {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let mut filter = EnvFilter::default().add_directive(level.into());
-    if level >= LevelFilter::WARN {
-        // These log whole response bodies, Secrets among them. Nothing on the command line can switch that on.
-        for forced in [
-            "kube_client::client=error",
-            "hyper=info",
-            "hyper_util=info",
-            "h2=info",
-            "rustls=info",
-            "reqwest=info",
-            "tower=info",
-        ] {
+    if level >= LevelFilter::ERROR {
+        // It logs whole response bodies, Secrets among them. Nothing on the command line can switch that on.
+        filter = filter.add_directive("kube_client::client=error".parse().expect("the directive is well-formed"));
+    }
+    if level > LevelFilter::INFO {
+        // They log what goes over the wire.
+        for forced in ["hyper=info", "hyper_util=info", "h2=info", "rustls=info", "reqwest=info", "tower=info"] {
             filter = filter.add_directive(forced.parse().expect("the directive is well-formed"));
         }
     }

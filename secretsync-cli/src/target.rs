@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use secretsync_core::error::Result;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::store::{DirectoryStore, EnvFileStore, ManifestStore, Store};
 use secretsync_k8s::KubeStore;
 
@@ -49,17 +49,58 @@ impl TargetFlag {
     }
 }
 
-/// The store that a run writes to. `cluster` is the client of the cluster that `--to` names, if it names one.
-pub(crate) fn store(to: &TargetFlag, cluster: Option<&kube::Client>) -> Arc<dyn Store> {
-    match (to, cluster) {
-        (TargetFlag::Directory(path), _) => Arc::new(DirectoryStore::new(path)),
-        (TargetFlag::EnvFile(path), _) => Arc::new(EnvFileStore::new(path)),
-        (TargetFlag::Manifest(Some(path)), _) => Arc::new(ManifestStore::file(path)),
-        (TargetFlag::Kubernetes(_), Some(client)) => Arc::new(KubeStore::new(client.clone())),
-        (TargetFlag::Manifest(None) | TargetFlag::Kubernetes(_), _) => {
-            Arc::new(ManifestStore::writer(Box::new(std::io::stdout())))
+/// Where a run writes: what `--to` says, a named cluster connected.
+pub(crate) enum Target {
+    /// A store of files.
+    Files(Arc<dyn Store>),
+    /// A cluster, which serves as a source of credentials, too.
+    Cluster(kube::Client),
+}
+
+impl Target {
+    /// Opens what `--to` says. Nothing is written yet; a kubeconfig that cannot be used is an error.
+    pub(crate) async fn open(to: TargetFlag) -> Result<Self> {
+        Ok(match to {
+            TargetFlag::Directory(path) => Self::Files(Arc::new(DirectoryStore::new(path))),
+            TargetFlag::EnvFile(path) => Self::Files(Arc::new(EnvFileStore::new(path))),
+            TargetFlag::Manifest(Some(path)) => Self::Files(Arc::new(ManifestStore::file(path))),
+            TargetFlag::Manifest(None) => Self::Files(Arc::new(ManifestStore::writer(Box::new(std::io::stdout())))),
+            TargetFlag::Kubernetes(context) => Self::Cluster(connect(context).await?),
+        })
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Files(store) => Arc::clone(store),
+            Self::Cluster(client) => Arc::new(KubeStore::new(client.clone())),
         }
     }
+
+    /// The cluster, if one was named.
+    pub(crate) fn cluster(self) -> Option<kube::Client> {
+        match self {
+            Self::Files(_) => None,
+            Self::Cluster(client) => Some(client),
+        }
+    }
+}
+
+async fn connect(context: Option<String>) -> Result<kube::Client> {
+    let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(ErrorKind::InvalidConfig, "use the kubeconfig").with_source(error).with_hint(Hint::new(
+            Code::UsageInvalid,
+            "check KUBECONFIG and the context: `kubectl config get-contexts` lists them",
+        ))
+    };
+    let config = match context {
+        Some(context) => {
+            let options = kube::config::KubeConfigOptions { context: Some(context), ..Default::default() };
+            kube::Config::from_kubeconfig(&options).await.map_err(|error| unusable(error.into()))?
+        }
+        None => kube::Config::infer().await.map_err(|error| unusable(error.into()))?,
+    };
+    kube::Client::try_from(config).map_err(|error| unusable(error.into()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The program on real servers and real documents: all sources, all four targets.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "e2e/bad_input.rs"]
 mod bad_input;

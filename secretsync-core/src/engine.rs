@@ -24,13 +24,13 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use assemble::members;
 pub use builder::EngineBuilder;
 pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::layer::{Coalesce, Expectation};
 use crate::provider::Provider;
+use crate::secret::{Secret, SecretValue};
 use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
@@ -69,6 +69,11 @@ pub struct Engine {
     tasks: TaskTracker,
 }
 
+/// The members of an object under their names, as `dataFrom[].extract` takes them: for programs that want a map and no target.
+pub fn members(secret: &Secret) -> Result<BTreeMap<String, SecretValue>> {
+    Ok(assemble::members(&secret.payload, None)?.into_iter().collect())
+}
+
 /// What every running sync uses.
 pub(crate) struct Shared {
     store: Arc<dyn Store>,
@@ -91,7 +96,17 @@ impl Engine {
 
     /// Plans many syncs at once, each remote object read once. Plans come in the order of the specs.
     pub async fn plan_all(&self, specs: Vec<SyncSpec>) -> Vec<Plan> {
-        self.run_all(specs, Mode::Plan).await.into_iter().map(Plan::new).collect()
+        self.run_all(specs, Mode::Plan).await.into_iter().map(Plan::from).collect()
+    }
+
+    /// Waits for what is under way for half of `deadline`, then closes every provider in what is left. Says whether everything ended in time.
+    pub async fn shutdown(&self, deadline: Duration) -> bool {
+        let started = tokio::time::Instant::now();
+        self.tasks.close();
+        let waited = tokio::time::timeout(deadline / 2, self.tasks.wait()).await.is_ok();
+        let goodbye = join_all(self.shared.providers.values().flatten().map(Provider::close));
+        let closed = tokio::time::timeout(deadline.saturating_sub(started.elapsed()), goodbye).await.is_ok();
+        waited && closed
     }
 
     /// One pass over the store, from its beginning to what ends it.
@@ -117,16 +132,6 @@ impl Engine {
             }
         }
         reports
-    }
-
-    /// Waits for what is under way, closes every provider, and gives up after `deadline`. Says whether everything ended in time.
-    pub async fn shutdown(&self, deadline: Duration) -> bool {
-        self.tasks.close();
-        let goodbye = async {
-            self.tasks.wait().await;
-            join_all(self.shared.providers.values().flatten().map(Provider::close)).await;
-        };
-        tokio::time::timeout(deadline, goodbye).await.is_ok()
     }
 
     async fn run_each(&self, specs: Vec<SyncSpec>, mode: Mode, pass: &Arc<Pass>) -> Vec<SyncReport> {
@@ -207,7 +212,7 @@ impl Providers for Shared {
 impl sync::Sync for Engine {
     async fn plan(&self, spec: &SyncSpec) -> Plan {
         let report = self.run_all(vec![spec.clone()], Mode::Plan).await.pop();
-        Plan::new(report.expect("one spec gives one report"))
+        Plan::from(report.expect("one spec gives one report"))
     }
 
     async fn sync(&self, spec: &SyncSpec) -> SyncReport {

@@ -18,7 +18,8 @@ pub use plan::Plan;
 pub use policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
 pub use reason::Reason;
 pub use report::{Outcome, SyncReport};
-pub use spec::{DataEntry, DataFrom, Origin, ProviderKey, Selection, SyncSpec, TemplateSpec, ValueRules};
+pub(crate) use spec::Origin;
+pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, TemplateSpec, ValueRules};
 
 /// Brings targets in line with their sources. [`crate::engine::Engine`] implements it; embedders may wrap it.
 ///

@@ -1,5 +1,4 @@
 //! The suites over every provider and store of this crate.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use secretsync_core::conformance::{ProviderFixture, check_provider, check_store};
 use secretsync_core::memory::{MemoryProvider, MemoryStore};

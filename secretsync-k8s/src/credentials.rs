@@ -80,9 +80,7 @@ impl CredentialScope {
 
     /// The namespace that a reference means. A namespaced store that names another one is refused.
     pub fn namespace<'a>(&'a self, reference: &'a CredentialRef) -> Result<&'a str> {
-        // An empty text is as good as none, as in Go.
-        let named = reference.namespace().filter(|namespace| !namespace.is_empty());
-        match (&self.0, named) {
+        match (&self.0, reference.namespace()) {
             (Reach::Bound(own), Some(named)) if named != own => Err(Error::new(ErrorKind::InvalidConfig, "resolve")
                 .on(reference)
                 .because("namespace should either be empty or match the namespace of the SecretStore for a namespaced SecretStore")

@@ -14,7 +14,10 @@ fn the_logs_stay_after_a_panic_and_the_data_goes() -> Result<()> {
     group.start("server", server)?;
     let (data, logs) = (group.data(), group.logs());
     let log = logs.join("server.log");
-    group.wait_until("server", || Ok(ensure!(fs::read_to_string(&log)? == "listening\n", "no line yet")))?;
+    group.wait_until("server", || {
+        ensure!(fs::read_to_string(&log)? == "listening\n", "no line yet");
+        Ok(())
+    })?;
 
     std::thread::spawn(|| panic!("a failed assertion, by design")).join().unwrap_err();
     drop(group);

@@ -12,10 +12,10 @@ use secretsync_k8s::convert;
 
 use super::stores::Stores;
 use crate::args::Job;
-use crate::credentials::{CredentialFlag, Vault};
+use crate::credentials::{CredentialFlag, CredentialPool};
 use crate::manifests::{Manifests, Object};
 use crate::output::Progress;
-use crate::target::{self, TargetFlag};
+use crate::target::Target;
 
 /// Everything that a verb needs.
 pub(super) struct Prepared {
@@ -45,10 +45,7 @@ pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
     let Job { files, to, namespace, credentials, ambient, output: _ } = job;
     let credentials = credentials.iter().enumerate().map(flag).collect::<Result<Vec<_>>>()?;
     let Manifests { external_secrets, stores, namespaces, references, skipped } = Manifests::read(&files, &namespace)?;
-    let cluster = match &to {
-        TargetFlag::Kubernetes(context) => Some(connect(context.clone()).await?),
-        _ => None,
-    };
+    let target = Target::open(to).await?;
     if external_secrets.is_empty() {
         return Err(nothing_to_do(skipped));
     }
@@ -65,10 +62,10 @@ pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
         }
     }
     let progress = Progress::start(specs.len());
-    let store = target::store(&to, cluster.as_ref());
-    let vault = Vault::new(references, credentials, cluster);
+    let store = target.store();
+    let pool = CredentialPool::new(references, credentials, target.cluster());
     let builder = Engine::builder(store).observer(Arc::new(progress.clone()));
-    let engine = stores.build(builder, &vault, ambient.then(Ambient::from_env)).await.build();
+    let engine = stores.build(builder, &pool, ambient.then(Ambient::from_env)).await.build();
     Ok((Prepared { engine, specs, order: Order(order), skipped }, progress))
 }
 
@@ -94,28 +91,11 @@ fn unusable(object: &Object, error: Error) -> SyncReport {
     let namespace = object.namespace.clone().unwrap_or_default();
     let target = object.manifest.pointer("/spec/target/name").and_then(|name| name.as_str()).unwrap_or(&object.name);
     let (owner, target) = (OwnerId::new(&*namespace, &*object.name), TargetRef::new(&*namespace, target));
-    SyncReport::failed(owner, target, Reason::SourceFailed, error)
+    SyncReport::failed(owner, target, Reason::SpecInvalid, error)
 }
 
 fn nothing_to_do(skipped: usize) -> Error {
     Error::new(ErrorKind::InvalidConfig, "find an ExternalSecret")
         .because(format!("the manifests hold none ({skipped} other documents were skipped)"))
         .with_hint(Hint::new(Code::UsageInvalid, "name the files or the folder that hold the ExternalSecrets with -f"))
-}
-
-async fn connect(context: Option<String>) -> Result<kube::Client> {
-    let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(ErrorKind::InvalidConfig, "use the kubeconfig").with_source(error).with_hint(Hint::new(
-            Code::UsageInvalid,
-            "check KUBECONFIG and the context: `kubectl config get-contexts` lists them",
-        ))
-    };
-    let config = match context {
-        Some(context) => {
-            let options = kube::config::KubeConfigOptions { context: Some(context), ..Default::default() };
-            kube::Config::from_kubeconfig(&options).await.map_err(|error| unusable(error.into()))?
-        }
-        None => kube::Config::infer().await.map_err(|error| unusable(error.into()))?,
-    };
-    kube::Client::try_from(config).map_err(|error| unusable(error.into()))
 }

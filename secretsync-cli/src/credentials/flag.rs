@@ -1,5 +1,6 @@
 //! `--credential [NAMESPACE/]NAME/KEY=env:VARIABLE|file:PATH`.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,6 +8,7 @@ use std::str::FromStr;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::CredentialRef;
 use secretsync_core::secret::SecretValue;
+use zeroize::Zeroizing;
 
 /// One `--credential`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,7 +32,7 @@ impl FromStr for CredentialFlag {
         const FORM: &str = "write [NAMESPACE/]NAME/KEY=env:VARIABLE or [NAMESPACE/]NAME/KEY=file:PATH";
         let (reference, source) = text.split_once('=').ok_or(FORM)?;
         let source = match source.split_once(':') {
-            Some(("env", name)) if !name.is_empty() => Source::Variable(name.to_owned()),
+            Some(("env", name)) if is_variable(name) => Source::Variable(name.to_owned()),
             Some(("file", path)) if !path.is_empty() => Source::File(path.into()),
             _ => return Err(FORM),
         };
@@ -61,30 +63,38 @@ impl CredentialFlag {
             Source::Variable(name) => {
                 #[expect(clippy::disallowed_methods, reason = "the user named this variable on the command line")]
                 let value = std::env::var_os(name).map(OsString::into_encoded_bytes);
-                value.map(SecretValue::new).ok_or_else(|| {
-                    self.failure(
-                        format!("the variable `{name}` is not set"),
-                        format!("set the environment variable `{name}`"),
-                    )
+                let value = value.map(|bytes| SecretValue::from(Zeroizing::new(bytes)));
+                // Not the variable's name: it could be the credential, typed in the wrong place.
+                value.ok_or_else(|| {
+                    self.failure("the variable that `--credential` names is not set".to_owned(), "set the variable")
                 })
             }
-            Source::File(path) => std::fs::read(path).map(SecretValue::new).map_err(|error| {
-                let shown = path.display();
-                self.failure(
-                    format!("`{shown}` cannot be read"),
-                    format!("correct the path `{shown}`, or give yourself the right to read it"),
-                )
-                .with_source(error)
-            }),
+            Source::File(path) => {
+                std::fs::read(path).map(|bytes| SecretValue::from(Zeroizing::new(bytes))).map_err(|error| {
+                    let shown = path.display();
+                    self.failure(
+                        format!("`{shown}` cannot be read"),
+                        format!("correct the path `{shown}`, or give yourself the right to read it"),
+                    )
+                    .with_source(error)
+                })
+            }
         }
     }
 
-    fn failure(&self, why: String, advice: String) -> Error {
+    fn failure(&self, why: String, advice: impl Into<Cow<'static, str>>) -> Error {
         Error::new(ErrorKind::NotFound, "read the credential")
             .on(format!("`{}/{}`", self.name, self.key))
             .because(why)
             .with_hint(Hint::new(Code::CredentialMissing, advice))
     }
+}
+
+/// Whether a text can be the name of a variable: whoever writes the credential itself there is told the form, and not quoted.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]
@@ -93,8 +103,8 @@ mod tests {
 
     #[test]
     fn every_form_is_understood_and_others_are_refused() {
-        let flag: CredentialFlag = "shop/vault/token=env:A=B".parse().unwrap();
-        assert_eq!(flag.source, Source::Variable("A=B".to_owned()));
+        let flag: CredentialFlag = "shop/vault/token=env:A_B".parse().unwrap();
+        assert_eq!(flag.source, Source::Variable("A_B".to_owned()));
         assert!(flag.answers(&CredentialRef::secret("vault", "token"), "shop"));
         assert!(!flag.answers(&CredentialRef::secret("vault", "token"), "other"));
         let anywhere: CredentialFlag = "vault/token=file:/run/token".parse().unwrap();
@@ -105,6 +115,7 @@ mod tests {
             "a=env:B",
             "a/b=B",
             "a/b=env:",
+            "a/b=env:hvs.token",
             "a/b=file:",
             "/b=env:C",
             "a/=env:C",

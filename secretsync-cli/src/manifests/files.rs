@@ -1,5 +1,6 @@
 //! Which files are read, and reading them.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 /// Every file that `-f` means, folders expanded in order of the names.
 pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = Vec::new();
+    let mut seen = BTreeSet::new();
     for path in paths {
         if is_standard_input(path) {
             files.push(path.clone());
@@ -21,6 +23,8 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
         files.extend(folder(path)?);
     }
+    // A file that is named beside its folder is the same manifest, not a second one.
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     Ok(files)
 }
 

@@ -5,26 +5,23 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::provider::CredentialKind;
+use secretsync_core::provider::{CredentialKind, CredentialRef};
 use secretsync_core::secret::SecretValue;
 use secretsync_k8s::api::ObjectKind;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::Object;
 
-/// The values of Secrets and ConfigMaps, by kind, namespace and name.
+/// The values of Secrets and ConfigMaps, by kind, namespace and name. What cannot be used is an error only for those who ask for it.
 #[derive(Debug, Default)]
-pub(crate) struct References(BTreeMap<(CredentialKind, String, String), BTreeMap<String, SecretValue>>);
+pub(crate) struct References(BTreeMap<(CredentialKind, String, String), BTreeMap<String, Result<SecretValue>>>);
 
 impl References {
-    /// The keys of an object, or `None` if it was not among the manifests.
-    pub(crate) fn get(
-        &self,
-        kind: CredentialKind,
-        namespace: &str,
-        name: &str,
-    ) -> Option<&BTreeMap<String, SecretValue>> {
-        self.0.get(&(kind, namespace.to_owned(), name.to_owned()))
+    /// The value that a reference means in a namespace, or `None` if it was not among the manifests.
+    pub(crate) fn value(&self, reference: &CredentialRef, namespace: &str) -> Option<Result<SecretValue>> {
+        let object = self.0.get(&(reference.kind(), namespace.to_owned(), reference.name().to_owned()))?;
+        Some(object.get(reference.key())?.as_ref().map(SecretValue::duplicate).map_err(Clone::clone))
     }
 
     pub(super) fn add(&mut self, object: &Object) -> Result<()> {
@@ -32,15 +29,22 @@ impl References {
             ObjectKind::ConfigMap => (CredentialKind::ConfigMap, "binaryData", "data"),
             _ => (CredentialKind::Secret, "data", "stringData"),
         };
+        let encrypted = object.manifest.get("sops").is_some();
         let mut values = BTreeMap::new();
         for (key, text) in members(object, encoded)? {
-            let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-            let bytes = STANDARD.decode(compact).map_err(|_| unusable(object, encoded, key, "is not base64"))?;
-            values.insert(key.clone(), SecretValue::new(bytes));
+            let compact: Zeroizing<String> =
+                Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
+            let bytes = STANDARD.decode(compact.as_bytes()).map(|bytes| SecretValue::from(Zeroizing::new(bytes)));
+            values.insert(key.clone(), bytes.map_err(|_| unusable(object, encoded, key, "is not base64")));
         }
         // As in the API server, plain texts win.
         for (key, text) in members(object, plain)? {
-            values.insert(key.clone(), SecretValue::from(text));
+            values.insert(key.clone(), Ok(SecretValue::from(text)));
+        }
+        if encrypted {
+            for (key, value) in &mut values {
+                *value = Err(unusable(object, encoded, key, "is encrypted by sops: decrypt the manifest first"));
+            }
         }
         self.0.insert((kind, object.namespace.clone().unwrap_or_default(), object.name.clone()), values);
         Ok(())

@@ -3,13 +3,18 @@
 use super::*;
 
 fn read(files: &[(&str, &str)], paths: &[&str]) -> Result<Manifests> {
+    let folder = folder(files);
+    let paths: Vec<_> = paths.iter().map(|path| folder.path().join(path)).collect();
+    Manifests::read(&paths, "default")
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let paths: Vec<_> = paths.iter().map(|path| folder.path().join(path)).collect();
-    Manifests::read(&paths, "default")
+    folder
 }
 
 fn object(kind: &str, name: &str) -> String {
@@ -27,7 +32,7 @@ fn a_folder_means_its_own_manifests_in_order() {
         ("m/sub/d.yaml", object("ExternalSecret", "hidden")),
     ];
     let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let manifests = read(&files, &["m"]).unwrap();
+    let manifests = read(&files, &["m", "m/b.yaml"]).unwrap();
     let found: Vec<_> = manifests.external_secrets.iter().map(ToString::to_string).collect();
     assert_eq!(found, ["ExternalSecret default/one", "ExternalSecret default/two", "ExternalSecret n/three"]);
     assert_eq!(manifests.stores.len(), 1);
@@ -43,20 +48,28 @@ fn documents_of_others_are_counted_and_lists_are_opened() {
 
 #[test]
 fn secrets_and_config_maps_serve_as_references() {
-    use secretsync_core::provider::CredentialKind;
+    use secretsync_core::provider::CredentialRef;
     let secret = object("Secret", "s") + "data:\n  a: b25l\nstringData:\n  b: two\n";
     let map = object("ConfigMap", "c") + "data:\n  ca: cert\n";
     let manifests = read(&[("a.yaml", &(secret + &map))], &["a.yaml"]).unwrap();
-    let value = |kind, name, key: &str| manifests.references.get(kind, "default", name).unwrap()[key].expose().to_vec();
-    assert_eq!(value(CredentialKind::Secret, "s", "a"), b"one");
-    assert_eq!(value(CredentialKind::Secret, "s", "b"), b"two");
-    assert_eq!(value(CredentialKind::ConfigMap, "c", "ca"), b"cert");
+    let value = |reference: CredentialRef| {
+        manifests.references.value(&reference, "default").unwrap().unwrap().expose().to_vec()
+    };
+    assert_eq!(value(CredentialRef::secret("s", "a")), b"one");
+    assert_eq!(value(CredentialRef::secret("s", "b")), b"two");
+    assert_eq!(value(CredentialRef::config_map("c", "ca")), b"cert");
 }
 
 #[test]
-fn values_that_are_no_base64_are_refused_without_being_shown() {
-    let secret = object("Secret", "s") + "data:\n  a: hunter2!\n";
-    let error = read(&[("a.yaml", &secret)], &["a.yaml"]).unwrap_err();
-    let text = secretsync_core::error::chain(&error);
-    assert!(text.contains("`data.a` is not base64") && !text.contains("hunter2"), "{text}");
+fn values_that_cannot_be_used_are_refused_when_asked_for_and_never_shown() {
+    use secretsync_core::provider::CredentialRef;
+    for (rest, words) in [
+        ("data:\n  a: hunter2!\n", "`data.a` is not base64"),
+        ("stringData:\n  a: hunter2\nsops: {mac: x}\n", "is encrypted by sops"),
+    ] {
+        let manifests = read(&[("a.yaml", &(object("Secret", "s") + rest))], &["a.yaml"]).unwrap();
+        let error = manifests.references.value(&CredentialRef::secret("s", "a"), "default").unwrap().unwrap_err();
+        let text = secretsync_core::error::chain(&error);
+        assert!(text.contains(words) && !text.contains("hunter2"), "{text}");
+    }
 }

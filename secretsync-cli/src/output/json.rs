@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use secretsync_core::error::{Error, chain};
+use secretsync_core::error::{Error, Hint, chain};
 use secretsync_core::sync::{Change, SyncReport};
 use serde_json::{Map, Value, json};
 
@@ -22,6 +22,11 @@ pub(super) fn render(outcome: &Outcome) -> String {
         "syncs": outcome.reports.iter().map(sync).collect::<Vec<_>>(),
     });
     format!("{whole:#}\n")
+}
+
+/// Why nothing was tried.
+pub(super) fn refusal(refused: &Error) -> String {
+    format!("{:#}\n", json!({ "error": error(refused) }))
 }
 
 fn sync(report: &SyncReport) -> Value {
@@ -52,6 +57,6 @@ fn error(error: &Error) -> Value {
         "kind": error.kind().as_str(),
         "message": chain(error),
         "code": error.hint().map(|hint| hint.code().as_str()),
-        "hint": error.hint().map(|hint| hint.advice()),
+        "hint": error.hint().map(Hint::advice),
     })
 }

@@ -2,6 +2,7 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
+use secretsync_core::error::{Error, one_line};
 use secretsync_core::sync::{Outcome as Result, SyncReport};
 
 use super::Outcome;
@@ -30,9 +31,9 @@ fn table(outcome: &Outcome, terminal: bool, colours: bool) -> Table {
     for report in &outcome.reports {
         table.add_row([
             Cell::new(report.outcome.as_str()).fg(colour(report.outcome)),
-            Cell::new(&report.owner),
-            Cell::new(&report.target),
-            Cell::new(diagnose::why(report)),
+            Cell::new(printable(&report.owner.to_string())),
+            Cell::new(printable(&report.target.to_string())),
+            Cell::new(printable(&diagnose::why(report))),
         ]);
     }
     // The table has no borders: nothing to keep a distance from on the left.
@@ -61,26 +62,39 @@ fn summary(outcome: &Outcome) -> String {
         1 => "1 sync".to_owned(),
         many => format!("{many} syncs"),
     };
-    let mut text = if counts.is_empty() { syncs } else { format!("{syncs}: {}", counts.join(", ")) };
-    if outcome.skipped > 0 {
-        let documents = if outcome.skipped == 1 { "document" } else { "documents" };
-        text.push_str(&format!(" ({} other {documents} skipped)", outcome.skipped));
+    let counted = if counts.is_empty() { syncs } else { format!("{syncs}: {}", counts.join(", ")) };
+    match outcome.skipped {
+        0 => counted,
+        1 => format!("{counted} (1 other document skipped)"),
+        many => format!("{counted} ({many} other documents skipped)"),
     }
-    text
 }
 
 /// What to do about the failures, each advice once.
 pub(super) fn hints(reports: &[SyncReport], colours: bool) -> String {
     const NAMED: usize = 3;
     let (bold, plain) = if colours { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-    let mut text = String::new();
-    for (code, advice, syncs) in diagnose::hints(reports) {
-        let more = syncs.len().saturating_sub(NAMED);
-        let mut named = syncs.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
-        if more > 0 {
-            named.push_str(&format!(" and {more} more"));
-        }
-        text.push_str(&format!("{bold}hint[{code}]{plain}: {advice} ({named})\n"));
+    let line = |(code, advice, syncs): (String, String, Vec<String>)| {
+        let named = printable(&syncs[..syncs.len().min(NAMED)].join(", "));
+        let more = match syncs.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{bold}hint[{code}]{plain}: {} ({named}{more})\n", printable(&advice))
+    };
+    diagnose::hints(reports).into_iter().map(line).collect()
+}
+
+/// Why nothing was tried, and what to do.
+pub(super) fn refusal(error: &Error) -> String {
+    let told = format!("error: {}\n", printable(&one_line(error)));
+    match error.hint() {
+        Some(hint) => format!("{told}hint[{}]: {}\n", hint.code(), printable(hint.advice())),
+        None => told,
     }
-    text
+}
+
+/// A text from outside on one line: names in manifests must not steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -17,7 +17,7 @@ fn a_marked_value_is_in_the_target_and_nowhere_else() {
         .unwrap();
     let (recipient, secret) = sops::key();
     let mut sandbox = Sandbox::new();
-    sandbox.set("TOKEN", &format!("{}", server.token()));
+    sandbox.set("TOKEN", server.token());
     let decode = "  data:\n    - secretKey: a\n      remoteRef: {key: app, property: a, decodingStrategy: Base64}";
     let template = format!(
         "  target:\n    template:\n      data:\n        t: '{{{{ fail .a }}}}'\n{}",
@@ -44,7 +44,7 @@ fn a_marked_value_is_in_the_target_and_nowhere_else() {
     for (verb, code) in [("plan", 1), ("sync", 1), ("plan --output json", 1), ("sync --output json", 1)] {
         let run = sandbox.run(&format!("{verb} {flags}"));
         assert_eq!(run.code, code, "{verb} {}", run.stdout);
-        printed += &format!("{}{}", run.stdout, run.stderr);
+        printed.extend([run.stdout, run.stderr]);
     }
     assert!(printed.contains("failed"), "something was printed");
     for secret in [CANARY, token, secret.as_str(), "Y2FuYXJ5LTdjNDE"] {

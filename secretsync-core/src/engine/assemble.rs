@@ -66,9 +66,10 @@ impl Assembly<'_> {
             }
             Members::Found(found) => {
                 for one in found {
-                    // An object that vanished between the search and the read is as good as never found.
-                    if let Some(secret) = self.answer(&entry.provider, &one.object)? {
-                        values.push((one.name.clone(), property::value(&secret.payload, None)?));
+                    match self.answer(&entry.provider, &one.object)? {
+                        Some(secret) => values.push((one.name.clone(), property::value(&secret.payload, None)?)),
+                        // Listed, but gone: a deleted version is listed on. It is left out, and told.
+                        None => self.result.missing.push(origin.naming(&one.name)),
                     }
                 }
             }

@@ -36,6 +36,7 @@ pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<
     match spec.deletion {
         DeletionPolicy::Merge => Ok(None),
         DeletionPolicy::Retain => Ok(Some(leave(Reason::Retained))),
+        DeletionPolicy::Delete if spec.creation != CreationPolicy::Owner => Err(not_deletable(spec)),
         DeletionPolicy::Delete => match observed {
             Observed::Absent => Ok(Some(leave(Reason::Deleted))),
             Observed::Present(present) if present.holder == Holder::Ours => {
@@ -45,7 +46,7 @@ pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<
             }
             Observed::Present(_) => Err(not_owned(
                 format!("target `{}`", spec.target),
-                "nobody that this sync knows of",
+                "no sync that is known here",
                 "remove the target yourself: this sync never wrote it, so it does not delete it",
             )),
         },
@@ -128,6 +129,17 @@ fn foreign(spec: &SyncSpec, holder: &str) -> Error {
         holder,
         "choose another `target.name`, or remove the target from its owner first; `creationPolicy: Merge` adds keys to a Secret that nobody controls",
     )
+}
+
+/// `eso-compat.md` 2.8: only an owner may delete.
+fn not_deletable(spec: &SyncSpec) -> Error {
+    Error::new(ErrorKind::InvalidConfig, "delete")
+        .on(format!("target `{}`", spec.target))
+        .because("its sources are gone and `deletionPolicy` is Delete, but `creationPolicy` is not Owner")
+        .with_hint(Hint::new(
+            Code::ManifestInvalid,
+            "set `creationPolicy: Owner`, or `deletionPolicy: Merge` or `Retain`",
+        ))
 }
 
 fn immutable(spec: &SyncSpec) -> Error {

@@ -6,7 +6,8 @@ use crate::sync::SyncReport;
 
 /// Hooks for progress, metrics and events. They are called on the engine's way: return quickly.
 pub trait EngineObserver: fmt::Debug + Send + Sync + 'static {
-    /// A sync or a plan has ended.
+    /// A sync or a plan has run. A store that writes one document for many targets writes it afterwards, so a success told here may still become a
+    /// failure in the report that [`crate::engine::Engine::sync_all`] returns.
     fn finished(&self, report: &SyncReport);
 }
 

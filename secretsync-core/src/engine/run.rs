@@ -55,12 +55,12 @@ impl<'a> Run<'a> {
             return Ok(self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default()));
         }
         let mut assembled = self.assemble(&reads, Sharing::Shared).await.map_err(sourcing)?;
+        if takes_away(&observed, &assembled) {
+            self.confirm_absence(&assembled).await.map_err(sourcing)?;
+        }
         if assembled.data.is_empty()
             && let Some(decision) = when_empty(self.spec, &observed).map_err(writing)?
         {
-            if matches!(decision, Decision::Remove { .. }) {
-                self.confirm_absence(&reads).await.map_err(sourcing)?;
-            }
             return self.settle(decision, &Desired::default(), assembled).await;
         }
         let data = std::mem::take(&mut assembled.data);
@@ -89,16 +89,24 @@ impl<'a> Run<'a> {
         assemble(self.spec, reads, &answers)
     }
 
-    /// Reads everything once more, past the coalescing layer: a target is removed only on two independent answers.
-    async fn confirm_absence(&self, reads: &Reads) -> Result<()> {
-        if self.assemble(reads, Sharing::Fresh).await?.data.is_empty() {
+    /// Asks everything once more, searches included and past the coalescing layer: something is taken away only on two independent answers.
+    async fn confirm_absence(&self, first: &Assembled) -> Result<()> {
+        let unconfirmed = |why: &'static str| {
+            Error::new(ErrorKind::Unavailable, "confirm that sources are gone")
+                .on(format!("for target `{}`", self.spec.target))
+                .because(why)
+                .with_retry(Retry::Backoff)
+                .with_hint(Hint::new(Code::DeletionUnconfirmed, "run again; nothing was deleted"))
+        };
+        let reads = self.reads().await?;
+        if reads.issue() {
+            return Err(unconfirmed("asking again would issue something"));
+        }
+        let second = self.assemble(&reads, Sharing::Fresh).await?;
+        if second.missing == first.missing && second.data.keys().eq(first.data.keys()) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Unavailable, "confirm that the sources are gone")
-            .on(format!("for target `{}`", self.spec.target))
-            .because("a second read found them again")
-            .with_retry(Retry::Backoff)
-            .with_hint(Hint::new(Code::DeletionUnconfirmed, "run again; nothing was deleted")))
+        Err(unconfirmed("a second read gave another answer"))
     }
 
     /// Renders off the async threads: a template may compute for a while.
@@ -135,10 +143,10 @@ impl<'a> Run<'a> {
                     return Ok(self.done(outcome, Reason::Synced, changes, &assembled));
                 }
                 let applied = self.shared.store.apply(&write).await.map_err(writing)?;
-                let outcome = match applied {
-                    Applied::Created => Outcome::Created,
-                    Applied::Unchanged => Outcome::Unchanged,
-                    Applied::Updated => Outcome::Updated,
+                let (outcome, changes) = match applied {
+                    Applied::Created => (Outcome::Created, changes),
+                    Applied::Unchanged => (Outcome::Unchanged, changes.into_unchanged()),
+                    Applied::Updated => (Outcome::Updated, changes),
                 };
                 Ok(self.done(outcome, Reason::Synced, changes, &assembled))
             }
@@ -165,6 +173,12 @@ impl<'a> Run<'a> {
         report.expires_at = assembled.expires_at;
         report
     }
+}
+
+/// Whether what was read is less than a target of ours has because something was absent, or nothing was found at all.
+fn takes_away(observed: &Observed, assembled: &Assembled) -> bool {
+    let Observed::Present(present) = observed else { return false };
+    (!assembled.missing.is_empty() || assembled.data.is_empty()) && present.keys.values().any(|state| state.owned)
 }
 
 fn writing(error: Error) -> Failure {

@@ -10,14 +10,14 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
 use indexmap::IndexSet;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
 
 /// Shares one read among all who want the object at the same time, and among all who [expect](Self::expect) it.
 ///
-/// An answer is kept while somebody waits for it or is still expected to ask, and dropped with the last of them, so nothing is served that is older
-/// than the moment at which its dependents became due. Issuing reads pass through, one each.
+/// An answer is kept while somebody waits for it or is still expected to ask, and dropped with the last of them: a later pass reads anew. Issuing reads
+/// pass through, one each.
 pub struct Coalesce {
     inner: Arc<dyn Provider>,
     flights: Arc<Mutex<HashMap<ObjectRef, Flight>>>,
@@ -85,21 +85,16 @@ impl Coalesce {
     }
 }
 
-/// Fetches and makes sure that there are as many answers as questions: a missing one must not shift its neighbours.
+/// Reads, and turns a panic of the provider into an answer: it must not spoil those who wait for other objects.
 async fn fetch_all(provider: &dyn Provider, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
-    if objects.is_empty() {
-        return Vec::new();
-    }
-    let answers = provider.fetch(objects, options).await;
-    if answers.len() == objects.len() {
-        return answers;
-    }
-    let given = answers.len();
-    let defect = |object: &ObjectRef| {
-        let detail = format!("the provider gave {given} answers to {} questions", objects.len());
-        Err(Error::new(ErrorKind::Internal, "read").on(format!("`{object}`")).because(detail))
+    let read = std::panic::AssertUnwindSafe(provider.fetch(objects, options)).catch_unwind();
+    let panicked = |object: &ObjectRef| {
+        Err(Error::new(ErrorKind::Internal, "read")
+            .on(format!("`{object}`"))
+            .because("the provider itself failed")
+            .with_hint(Hint::new(Code::InternalDefect, "report it with the version and the manifest, without values")))
     };
-    objects.iter().map(defect).collect()
+    read.await.unwrap_or_else(|_| objects.iter().map(panicked).collect())
 }
 
 /// A place in a flight: its drop, also that of a cancelled waiter, lets the answer go when nobody else needs it.
@@ -183,9 +178,10 @@ impl Provider for Coalesce {
         let (shared, issuing): (Vec<_>, Vec<_>) =
             objects.iter().cloned().partition(|object| object.read() == Read::Repeatable);
         let seats = self.board(&shared, options);
-        let issued = fetch_all(self.inner.as_ref(), &issuing, options);
-        let (shared, issued) = futures::join!(join_all(seats.into_iter().map(Seat::answer)), issued);
-        let (mut shared, mut issued) = (shared.into_iter(), issued.into_iter());
+        // One call each: a slow one must not take the leases of its neighbours along.
+        let issued = issuing.iter().map(|object| fetch_all(self.inner.as_ref(), std::slice::from_ref(object), options));
+        let (shared, issued) = futures::join!(join_all(seats.into_iter().map(Seat::answer)), join_all(issued));
+        let (mut shared, mut issued) = (shared.into_iter(), issued.into_iter().flatten());
         let next = |object: &ObjectRef| if object.read() == Read::Repeatable { shared.next() } else { issued.next() };
         objects.iter().filter_map(next).collect()
     }

@@ -25,12 +25,12 @@ pub struct RetrySettings {
     pub retries: usize,
     /// The first pause; each further one is twice as long, with jitter.
     pub pause: Duration,
-    /// The longest pause. When the other side asks for a longer one, its answer stands and the caller decides.
+    /// The longest pause, before up to as much again of jitter. When the other side asks for a longer one, its answer stands and the caller decides.
     pub longest: Duration,
 }
 
 impl Default for RetrySettings {
-    /// Three retries, beginning with a quarter of a second, never more than 10 s apart.
+    /// Three retries, beginning with a quarter of a second, about 10 s apart at most.
     fn default() -> Self {
         Self { retries: 3, pause: Duration::from_millis(250), longest: Duration::from_secs(10) }
     }

@@ -42,6 +42,21 @@ impl Timeout {
     }
 }
 
+/// Makes sure that there are as many answers as questions, before any layer relies on it: a missing one must not shift its neighbours.
+fn one_for_each(objects: &[ObjectRef], answers: Vec<Result<Fetched>>) -> Vec<Result<Fetched>> {
+    if answers.len() == objects.len() {
+        return answers;
+    }
+    let defect = |object: &ObjectRef| {
+        let detail = format!("the provider gave {} answers to {} questions", answers.len(), objects.len());
+        Err(Error::new(ErrorKind::Internal, "read")
+            .on(format!("`{object}`"))
+            .because(detail)
+            .with_hint(Hint::new(Code::InternalDefect, "report it to the author of the provider")))
+    };
+    objects.iter().map(defect).collect()
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Provider for Timeout {
@@ -55,8 +70,11 @@ impl Provider for Timeout {
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
         let bound = options.timeout.unwrap_or(self.bound);
+        if objects.is_empty() {
+            return Vec::new();
+        }
         match tokio::time::timeout(bound, self.inner.fetch(objects, options)).await {
-            Ok(answers) => answers,
+            Ok(answers) => one_for_each(objects, answers),
             Err(_) => objects.iter().map(|_| Err(self.expired("read", bound))).collect(),
         }
     }

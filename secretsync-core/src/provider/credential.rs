@@ -37,10 +37,11 @@ impl CredentialRef {
         Self { kind: CredentialKind::ConfigMap, namespace: None, name: name.into(), key: key.into() }
     }
 
-    /// Sets the namespace that the configuration names. What it means is the source's to decide: a namespaced store has no say.
+    /// Sets the namespace that the configuration names; an empty one is as good as none. What it means is the source's to decide: a namespaced store has no
+    /// say.
     #[must_use]
     pub fn in_namespace(mut self, namespace: Option<impl Into<String>>) -> Self {
-        self.namespace = namespace.map(Into::into);
+        self.namespace = namespace.map(Into::into).filter(|namespace: &String| !namespace.is_empty());
         self
     }
 

@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 pub struct SecretValue(SecretBox<[u8]>);
 
 impl SecretValue {
-    /// Takes ownership of the bytes; no copy stays behind.
+    /// Takes ownership of the bytes. A `Vec` that has more room than bytes is moved on the way, and its old place is not wiped: give a
+    /// [`Zeroizing`] one, or one that fits.
     pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
         Self(SecretBox::new(bytes.into()))
     }

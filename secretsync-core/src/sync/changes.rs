@@ -44,6 +44,12 @@ impl Changes {
         self.metadata || self.keys.iter().any(|(_, change)| *change != Change::Unchanged)
     }
 
+    /// The same keys, nothing having happened to those that stay.
+    pub(crate) fn into_unchanged(self) -> Self {
+        let stays = self.keys.into_iter().filter(|(_, change)| *change != Change::Removed);
+        Self { keys: stays.map(|(key, _)| (key, Change::Unchanged)).collect(), metadata: false }
+    }
+
     /// The keys that something happens to.
     pub fn of(&self, wanted: Change) -> impl Iterator<Item = &SecretKey> {
         self.keys.iter().filter(move |(_, change)| *change == wanted).map(|(key, _)| key)

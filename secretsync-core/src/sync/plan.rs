@@ -6,11 +6,14 @@ use super::{Outcome, SyncReport};
 #[derive(Clone, Debug)]
 pub struct Plan(SyncReport);
 
-impl Plan {
-    pub(crate) fn new(report: SyncReport) -> Self {
+impl From<SyncReport> for Plan {
+    /// A plan is the report of a sync that wrote nothing.
+    fn from(report: SyncReport) -> Self {
         Self(report)
     }
+}
 
+impl Plan {
     /// The report that a sync would give.
     pub fn report(&self) -> &SyncReport {
         &self.0

@@ -20,6 +20,8 @@ pub enum Reason {
     Retained,
     /// An object, a property or a provider failed.
     SourceFailed,
+    /// The manifest asks for something that cannot be done.
+    SpecInvalid,
     /// The target is in line with its sources.
     Synced,
     /// `creationPolicy: Merge` and there is no target to merge into.
@@ -38,7 +40,9 @@ impl Reason {
         match self {
             Self::Deleted => "SecretDeleted",
             Self::TargetMissing => "SecretMissing",
-            Self::NotOwned | Self::SourceFailed | Self::TemplateFailed | Self::WriteFailed => "SecretSyncedError",
+            Self::NotOwned | Self::SourceFailed | Self::SpecInvalid | Self::TemplateFailed | Self::WriteFailed => {
+                "SecretSyncedError"
+            }
             _ => "SecretSynced",
         }
     }
@@ -51,7 +55,7 @@ impl Reason {
             Self::Retained => "secret retained due to DeletionPolicy=Retain",
             Self::SourceFailed => "could not get secret data from provider",
             Self::TargetMissing => "secret will not be created due to CreationPolicy=Merge",
-            Self::TemplateFailed | Self::WriteFailed => "could not update secret",
+            Self::SpecInvalid | Self::TemplateFailed | Self::WriteFailed => "could not update secret",
             _ => "secret synced",
         }
     }
@@ -66,6 +70,7 @@ impl Reason {
             Self::NotOwned => "not_owned",
             Self::Retained => "retained",
             Self::SourceFailed => "source_failed",
+            Self::SpecInvalid => "spec_invalid",
             Self::Synced => "synced",
             Self::TargetMissing => "target_missing",
             Self::TemplateFailed => "template_failed",
@@ -86,6 +91,7 @@ impl fmt::Display for Reason {
             Self::NotOwned => "the target belongs to somebody else",
             Self::Retained => "the sources are empty and deletionPolicy is Retain",
             Self::SourceFailed => "a source failed",
+            Self::SpecInvalid => "the manifest cannot be used",
             Self::Synced => "in line with its sources",
             Self::TargetMissing => "there is no target to merge into and creationPolicy is Merge",
             Self::TemplateFailed => "a template failed",

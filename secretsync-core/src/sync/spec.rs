@@ -116,7 +116,7 @@ pub struct TemplateSpec {
 
 /// Which entry of a spec something is about, as `Display`: `spec.data[0] (key: app/db)`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Origin(String);
+pub(crate) struct Origin(String);
 
 impl SyncSpec {
     /// A sync without sources, under the default policies.
@@ -225,6 +225,15 @@ impl DataFrom {
         Self { provider, selection, conversion: KeyConversion::default(), rules: ValueRules::default() }
     }
 
+    /// Takes the members of a property instead of those of the object itself. Means nothing for a search.
+    #[must_use]
+    pub fn with_property(mut self, named: impl Into<String>) -> Self {
+        if let Selection::Extract { property, .. } = &mut self.selection {
+            *property = Some(named.into());
+        }
+        self
+    }
+
     /// Sets how names become keys.
     #[must_use]
     pub fn with_conversion(mut self, conversion: KeyConversion) -> Self {
@@ -267,6 +276,13 @@ impl Origin {
             Selection::Extract { remote, .. } => format!("spec.dataFrom[{index}].extract (key: {})", remote.key),
             Selection::Find(_) => format!("spec.dataFrom[{index}].find"),
         })
+    }
+}
+
+impl Origin {
+    /// One of the things that the entry stands for.
+    pub(crate) fn naming(&self, name: &str) -> Self {
+        Self(format!("{self} (name: {})", name.escape_debug()))
     }
 }
 

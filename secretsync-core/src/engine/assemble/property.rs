@@ -18,13 +18,13 @@ pub(crate) fn value(payload: &Payload, property: Option<&str>) -> Result<SecretV
     let Some(property) = property.filter(|property| !property.is_empty()) else {
         return Ok(match payload {
             Payload::Bytes(bytes) => bytes.duplicate(),
-            Payload::Object(object) => object.expose().compact().into(),
+            Payload::Object(object) => object.compact().into(),
         });
     };
     let found = match payload {
         Payload::Object(object) => match object.expose().get(property) {
             Some(member) => Some(member.to_bytes()),
-            None => follow(&object.expose().compact(), property, property)?,
+            None => follow(object.compact(), property, property)?,
         },
         Payload::Bytes(bytes) => match follow(bytes.expose(), &path::escape_dots(property), property)? {
             Some(member) => Some(member),

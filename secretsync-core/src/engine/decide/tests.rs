@@ -107,6 +107,10 @@ fn empty_sources_follow_the_deletion_policy() {
     assert_eq!(decide(DeletionPolicy::Delete, &Observed::Absent).unwrap().unwrap(), "deleted");
     assert_eq!(decide(DeletionPolicy::Merge, &ours).unwrap(), None);
     assert_eq!(decide(DeletionPolicy::Delete, &nobodys).unwrap_err().kind(), ErrorKind::NotOwned);
+    for creation in [CreationPolicy::Orphan, CreationPolicy::Merge, CreationPolicy::CreateOrMerge] {
+        let error = when_empty(&spec(creation, DeletionPolicy::Delete), &ours).unwrap_err();
+        assert!(error.to_string().contains("`creationPolicy` is not Owner"), "{error}");
+    }
 }
 
 #[test]
