@@ -40,7 +40,7 @@ use crate::secret::{Fingerprint, SecretKey};
 ///
 /// # Conflicts
 ///
-/// A key that cannot be a variable ([`EnvKeyInvalid`](crate::error::Code::EnvKeyInvalid)), or that two syncs or a sync and the user give
+/// A key that cannot be a variable ([`EnvKeyInvalid`](crate::error::Code::EnvKeyInvalid)), or that two targets or a sync and the user give
 /// ([`EnvKeyConflict`](crate::error::Code::EnvKeyConflict)), makes [`flush`](Store::flush) fail and change nothing: half of an environment is worse than
 /// an old one. Where one sync alone is to blame, it is refused when it is admitted, too.
 #[derive(Clone)]

@@ -98,7 +98,7 @@ impl Shares {
     }
 
     /// Fails where another sync holds the whole target.
-    pub(super) fn refuse_target(&self, place: &str, owner: &OwnerId) -> Result<()> {
+    fn refuse_target(&self, place: &str, owner: &OwnerId) -> Result<()> {
         match self.sole_holder_but(owner) {
             Some(other) => Err(not_owned(place, &external_secret(other), advice(place, owner, other))),
             None => Ok(()),

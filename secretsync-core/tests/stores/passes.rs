@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error};
-use secretsync_core::memory::MemoryProvider;
+use secretsync_core::memory::{MemoryProvider, MemoryStore};
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
 use secretsync_core::secret::{Secret, SecretValue};
@@ -103,6 +103,25 @@ async fn a_target_that_its_holder_begins_to_share_is_shared_in_the_plan_too() {
         let shared = vec![merging("a", "db", &["K", "L"]), merging("b", "db", &["M"])];
         let synced = planned_and_synced(&engine, folder.path(), shared).await;
         assert!(synced.iter().all(|line| line.ends_with(" synced")), "{synced:?}");
+    }
+}
+
+#[tokio::test]
+async fn syncs_that_share_a_target_with_labels_of_their_own_are_settled_after_one_run() {
+    for make in [DIRECTORY, ENV, MANIFEST, |_| Arc::new(MemoryStore::new())] {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine(make(folder.path()));
+        let labelled = |owner: &str, key: &str| {
+            let mut spec = merging(owner, "db", &[key]);
+            spec.meta.labels.insert(format!("of-{owner}"), "x".to_owned());
+            spec.meta.labels.insert("both".to_owned(), owner.to_owned());
+            spec
+        };
+        let mut specs = vec![labelled("a", "K"), labelled("b", "L")];
+        specs[0].meta.secret_type = Some("example.com/type".to_owned());
+        engine.sync_all(specs.clone()).await;
+        let again = lines(&engine.sync_all(specs).await);
+        assert_eq!(again, ["a unchanged synced", "b unchanged synced"]);
     }
 }
 

@@ -96,8 +96,8 @@ impl Inner {
         state.claims.remove(id);
         let place = self.place(&id.target);
         let written = current.as_ref().map(|current| current.document.shares(&id.target)).unwrap_or_default();
-        // Who holds a target is a matter between these syncs, so it stops no others.
-        written.with_claims(Some(&state.claimed(&id.target)), owner).refuse_target(&place, owner)?;
+        // Who holds what of a target is a matter between these syncs, so it stops no others.
+        written.with_claims(Some(&state.claimed(&id.target)), owner).refuse(&place, owner, &claim.keys)?;
         if claim.defect.is_none() {
             claim.defect = current.and_then(|current| self.conflict(id, &claim, &current.document));
         }
