@@ -31,7 +31,7 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::layer::{Coalesce, Expectation};
 use crate::provider::Provider;
 use crate::secret::{Secret, SecretValue};
-use crate::store::{Store, TargetRef};
+use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
 use fetch::Providers;
@@ -91,20 +91,7 @@ impl Engine {
     /// Syncs many targets at once, each remote object read once. Reports come in the order of the specs. A store that writes one document writes it at the
     /// end: if that fails, every sync that would have changed it has failed.
     pub async fn sync_all(&self, specs: Vec<SyncSpec>) -> Vec<SyncReport> {
-        let mut reports = self.run_all(specs, Mode::Sync).await;
-        if let Err(error) = self.shared.store.flush().await {
-            for report in &mut reports {
-                if !matches!(report.outcome, Outcome::Failed | Outcome::Unchanged) {
-                    *report = SyncReport::failed(
-                        report.owner.clone(),
-                        report.target.clone(),
-                        Reason::WriteFailed,
-                        error.clone(),
-                    );
-                }
-            }
-        }
-        reports
+        self.run_all(specs, Mode::Sync).await
     }
 
     /// Plans many syncs at once, each remote object read once. Plans come in the order of the specs.
@@ -122,7 +109,32 @@ impl Engine {
         waited && closed
     }
 
+    /// One pass over the store, from its beginning to what ends it.
     async fn run_all(&self, specs: Vec<SyncSpec>, mode: Mode) -> Vec<SyncReport> {
+        let store = &self.shared.store;
+        // Every sync keeps it, so that the next pass begins when the last one has ended, even if this future is dropped.
+        let pass = Arc::new(store.begin().await);
+        let mut reports = self.run_each(specs, mode, &pass).await;
+        let end = match mode {
+            Mode::Plan => store.verify().await,
+            Mode::Sync => store.flush().await,
+        };
+        if let Err(error) = end {
+            for report in &mut reports {
+                if !matches!(report.outcome, Outcome::Failed | Outcome::Unchanged) {
+                    *report = SyncReport::failed(
+                        report.owner.clone(),
+                        report.target.clone(),
+                        Reason::WriteFailed,
+                        error.clone(),
+                    );
+                }
+            }
+        }
+        reports
+    }
+
+    async fn run_each(&self, specs: Vec<SyncSpec>, mode: Mode, pass: &Arc<Pass>) -> Vec<SyncReport> {
         // Announced before the first read, so that one answer serves every sync of this pass, whenever its turn comes.
         let work: Vec<_> = specs.into_iter().map(|spec| (self.shared.announce(&spec), spec)).collect();
         let mut groups: BTreeMap<TargetRef, Vec<(usize, Vec<Expectation>, SyncSpec)>> = BTreeMap::new();
@@ -131,7 +143,8 @@ impl Engine {
             groups.entry(spec.target.clone()).or_default().push((index, expectations, spec));
         }
         // Syncs of one target run one after the other, in their order: the first one to claim a target wins, every time.
-        let mut running: FuturesUnordered<_> = groups.into_values().map(|group| self.run_group(group, mode)).collect();
+        let mut running: FuturesUnordered<_> =
+            groups.into_values().map(|group| self.run_group(group, mode, pass)).collect();
         let mut reports: Vec<Option<SyncReport>> = vec![None; count];
         while let Some(done) = running.next().await {
             for (index, report) in done {
@@ -141,10 +154,15 @@ impl Engine {
         reports.into_iter().flatten().collect()
     }
 
-    async fn run_group(&self, group: Vec<(usize, Vec<Expectation>, SyncSpec)>, mode: Mode) -> Vec<(usize, SyncReport)> {
+    async fn run_group(
+        &self,
+        group: Vec<(usize, Vec<Expectation>, SyncSpec)>,
+        mode: Mode,
+        pass: &Arc<Pass>,
+    ) -> Vec<(usize, SyncReport)> {
         let mut reports = Vec::with_capacity(group.len());
         for (index, expectations, spec) in group {
-            let report = self.run_guarded(spec, mode).await;
+            let report = self.run_guarded(spec, mode, pass).await;
             drop(expectations);
             self.shared.observer.finished(&report);
             reports.push((index, report));
@@ -153,10 +171,11 @@ impl Engine {
     }
 
     /// Runs a sync as a task of its own: a panic ends it and nothing else, and a caller that goes away leaves no half of it behind.
-    async fn run_guarded(&self, spec: SyncSpec, mode: Mode) -> SyncReport {
+    async fn run_guarded(&self, spec: SyncSpec, mode: Mode, pass: &Arc<Pass>) -> SyncReport {
         let (owner, target) = (spec.owner.clone(), spec.target.clone());
-        let shared = Arc::clone(&self.shared);
+        let (shared, pass) = (Arc::clone(&self.shared), Arc::clone(pass));
         let task = self.tasks.spawn(async move {
+            let _pass = pass;
             let _slot = shared.slots.acquire().await;
             Run::new(&shared, &spec, mode).report().await
         });
