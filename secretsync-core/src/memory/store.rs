@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::secret::{Fingerprint, SecretKey, SecretValue};
+use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use crate::store::{
     Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetMeta, TargetRef, Write, not_owned,
 };
@@ -107,6 +107,13 @@ impl Store for MemoryStore {
             (key.clone(), if ours { KeyState::owned(fingerprint) } else { KeyState::foreign(fingerprint) })
         }));
         Ok(Observed::Present(present))
+    }
+
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let state = self.state();
+        let kept = state.targets.get(target).into_iter().flat_map(|found| &found.keys);
+        let own = kept.filter(|(_, kept)| kept.writer.as_ref() == Some(owner));
+        Ok(own.map(|(key, kept)| (key.clone(), kept.value.duplicate())).collect())
     }
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {

@@ -16,6 +16,7 @@ use super::file::{Folder, Stamp, blocking, leftovers, replace};
 use super::share::Shares;
 use super::{Applied, Observed, OwnerId, Removed, Store, TargetRef, Write};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::secret::SecretMap;
 use crate::sync::CreationPolicy;
 
 /// A folder that holds each target as a folder and each key as a file: `PATH/<namespace>/<name>/<key>`.
@@ -93,6 +94,11 @@ impl Store for DirectoryStore {
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
         blocking(move || inner.observe(&target, &owner)).await
+    }
+
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
+        blocking(move || inner.own_values(&target, &owner)).await
     }
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {

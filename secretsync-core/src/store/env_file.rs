@@ -17,7 +17,8 @@ use super::file::{SingleFile, Stamp, blocking};
 use super::share::{Share, Shares};
 use super::{Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetRef, Write, not_owned};
 use crate::error::Result;
-use crate::secret::{Fingerprint, SecretKey};
+use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
+use zeroize::Zeroizing;
 
 /// One env file (dotenv) for all targets: each key is a variable.
 ///
@@ -88,6 +89,11 @@ impl Store for EnvFileStore {
         blocking(move || inner.observe(&target, &owner)).await
     }
 
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
+        blocking(move || inner.own_values(&target, &owner)).await
+    }
+
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
         let (id, claim) = self.0.claim(write)?;
         let (inner, owner, values) =
@@ -139,6 +145,16 @@ impl Inner {
             }
         }
         Ok(Observed::Present(present))
+    }
+
+    fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let Some(current) = self.read(&mut self.state())? else { return Ok(SecretMap::new()) };
+        let section = current.document.section(&SectionId::new(target, owner));
+        let value = |(name, text): (&String, &Zeroizing<String>)| {
+            let (value, _) = quote::unquote(text).filter(|(_, length)| *length == text.len())?;
+            Some((SecretKey::new(name.as_str()).ok()?, SecretValue::from(value.as_bytes())))
+        };
+        Ok(section.into_iter().flat_map(|section| &section.entries).filter_map(value).collect())
     }
 
     fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {

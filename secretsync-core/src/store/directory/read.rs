@@ -1,7 +1,7 @@
 //! Looking at a target.
 
 use crate::error::{ErrorKind, Result};
-use crate::secret::Fingerprint;
+use crate::secret::{Fingerprint, SecretMap, SecretValue};
 use crate::store::file::{Folder, leftovers};
 use crate::store::{KeyState, Observed, OwnerId, Present, TargetRef};
 
@@ -42,6 +42,27 @@ impl Inner {
             }
         }
         Ok(Observed::Present(present))
+    }
+
+    pub(super) fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let (namespace, name) = folders_of(target)?;
+        let root = Folder::open(&self.root)?;
+        let shares = {
+            let mut state = self.state();
+            state.refresh(root.as_ref())?;
+            state.record.shares(target)
+        };
+        let Some(folder) = descend(root.as_ref(), namespace, name)? else { return Ok(SecretMap::new()) };
+        let mut values = SecretMap::new();
+        for key in shares.of(owner).into_iter().flat_map(|share| &share.keys) {
+            match folder.read(key.as_str()) {
+                Ok(Some(content)) => values.insert(key.clone(), SecretValue::from(content.bytes.as_slice())),
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(values)
     }
 }
 
