@@ -35,7 +35,7 @@ fn map(name: &str, key: &str) -> CredentialRef {
 }
 
 fn item(reference: CredentialRef) -> TemplateText {
-    TemplateText::Item { reference, scope: TemplateScope::Values }
+    TemplateText::item(reference, TemplateScope::Values)
 }
 
 fn builder(store: &Arc<impl Store>) -> EngineBuilder {

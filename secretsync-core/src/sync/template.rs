@@ -104,6 +104,11 @@ impl TemplateFrom {
 }
 
 impl TemplateText {
+    /// A key of an object, whose reference names the namespace.
+    pub fn item(reference: CredentialRef, scope: TemplateScope) -> Self {
+        Self::Item { reference, scope }
+    }
+
     /// What holds the text, if it does not stand in the spec.
     pub fn reference(&self) -> Option<&CredentialRef> {
         match self {

@@ -26,7 +26,7 @@ fn from(all: Vec<TemplateFrom>) -> TemplateSpec {
 }
 
 fn item(reference: &CredentialRef, scope: TemplateScope) -> TemplateText {
-    TemplateText::Item { reference: reference.clone(), scope }
+    TemplateText::item(reference.clone(), scope)
 }
 
 fn render_with(spec: &TemplateSpec, texts: &Texts, kept: &Kept) -> Result<Desired> {
