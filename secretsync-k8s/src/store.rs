@@ -6,6 +6,7 @@ mod owners;
 mod ownership;
 mod patch;
 mod snapshot;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use kube::Client;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::secret::SecretKey;
+use secretsync_core::secret::{SecretKey, SecretMap};
 use secretsync_core::store::{
     Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetMeta, TargetRef, Write, not_owned,
 };
@@ -40,7 +41,7 @@ use crate::request::{Answer, Call, Conflict, Failure, Target, Verb, View};
 /// - A Secret that another controller or ExternalSecret owns, and a key that another ExternalSecret wrote, are never touched.
 /// - Every write and deletion of an existing Secret names the version that was looked at. Where somebody was faster, everything is decided anew.
 /// - A write sets and removes keys at once: readers see the old keys or the new ones.
-/// - Values are read only to be compared with what is wanted, and answers to writes carry none.
+/// - Values are read only to be compared with what is wanted, or to stay where a template would make new ones. Answers to writes carry none.
 ///
 /// # Caveats
 ///
@@ -62,7 +63,7 @@ impl KubeStore {
         Self::with_view(client, View::Whole)
     }
 
-    /// A store that never reads a value: keys are those of the managers' records, without fingerprints. Owners are trusted to have the uid that they
+    /// A store that never reads a value but those that random templates keep: keys are those of the managers' records, without fingerprints. Owners are trusted to have the uid that they
     /// have in this cluster.
     pub fn metadata_only(client: Client) -> Self {
         Self::with_view(client, View::Metadata)
@@ -104,6 +105,16 @@ impl Store for KubeStore {
             present.intact = self.owners.uid(owner).await?.is_none();
         }
         Ok(Observed::Present(present))
+    }
+
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        match call(Verb::Get, target, View::Whole).send(&self.client).await {
+            Ok(answer) => {
+                values::of(&answer.body, &Marks::new(owner).manager).ok_or_else(|| unreadable(&secret_of(target)))
+            }
+            Err(Failure::Refused(refusal)) if refusal.is_absent() => Ok(SecretMap::new()),
+            Err(failure) => Err(failure.into_error(Verb::Get, &secret_of(target))),
+        }
     }
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
