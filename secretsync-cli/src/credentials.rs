@@ -1,6 +1,7 @@
 //! Credentials without a cluster: Secret documents among the manifests, then `--credential`, then the cluster where one was named.
 
 mod flag;
+mod template;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use secretsync_core::secret::SecretValue;
 use secretsync_k8s::{CredentialScope, KubeCredentials};
 
 pub(crate) use flag::CredentialFlag;
+pub(crate) use template::TemplateTexts;
 
 use crate::manifests::References;
 

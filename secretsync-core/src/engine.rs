@@ -29,7 +29,7 @@ pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::layer::{Coalesce, Expectation};
-use crate::provider::Provider;
+use crate::provider::{CredentialSource, Provider};
 use crate::secret::{Secret, SecretValue};
 use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
@@ -79,6 +79,7 @@ pub(crate) struct Shared {
     store: Arc<dyn Store>,
     providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
     observer: Arc<dyn EngineObserver>,
+    templates: Option<Arc<dyn CredentialSource>>,
     slots: Semaphore,
 }
 

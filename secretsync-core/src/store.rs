@@ -54,6 +54,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What is there: who holds it, which keys, equal to what.
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed>;
 
+    /// The values of the keys that this owner wrote and that can be read. They are asked for only where templates give another result at each
+    /// rendering, so that their keys stay as they are. A store without this method refuses such templates.
+    async fn own_values(&self, target: &TargetRef, _owner: &OwnerId) -> Result<SecretMap> {
+        Err(Error::new(ErrorKind::Unsupported, "keep the random values")
+            .on(format!("of target `{target}`"))
+            .because(format!("a {} store does not give back what it holds", self.kind()))
+            .with_hint(Hint::new(
+                Code::Unsupported,
+                "take random functions such as `randAlphaNum` and `now` out of the template",
+            )))
+    }
+
     /// Whether `apply` would take this write, as far as can be told without writing. The claim is remembered for this pass, and replaces what the
     /// same owner wrote there earlier: a key that it no longer wants can go to another one.
     async fn admit(&self, write: &Write<'_>) -> Result<()>;

@@ -8,6 +8,7 @@ mod policy;
 mod reason;
 mod report;
 mod spec;
+mod template;
 
 use std::fmt;
 
@@ -19,7 +20,10 @@ pub use policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion
 pub use reason::Reason;
 pub use report::{Outcome, SyncReport};
 pub(crate) use spec::Origin;
-pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, TemplateSpec, ValueRules};
+pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, ValueRules};
+pub use template::{
+    TemplateFrom, TemplateMissing, TemplateScope, TemplateSpec, TemplateTarget, TemplateText, template_missing,
+};
 
 /// Brings targets in line with their sources. [`crate::engine::Engine`] implements it; embedders may wrap it.
 ///

@@ -39,3 +39,29 @@ async fn no_store_and_no_error_of_one_shows_a_value() {
     check(EnvFileStore::new(folder.path().join(".env"))).await;
     check(ManifestStore::file(folder.path().join("secrets.yaml"))).await;
 }
+
+#[tokio::test]
+async fn a_store_gives_back_the_values_of_the_sync_that_wrote_them_and_no_others() {
+    use secretsync_core::store::{DirectoryStore, EnvFileStore, ManifestStore, Store};
+    use secretsync_core::sync::CreationPolicy;
+
+    async fn check(first: impl Store, again: impl Store) {
+        let mine = support::Case::new("t", "mine", &[("A", "it's $1 \"x\""), ("B", "two\nlines")]);
+        let mine = mine.under(CreationPolicy::CreateOrMerge);
+        let theirs = support::Case::new("t", "theirs", &[("C", "c")]).under(CreationPolicy::CreateOrMerge);
+        assert!(first.own_values(&mine.target, &mine.owner).await.unwrap().is_empty(), "nothing was written yet");
+        mine.sync(&first).await.unwrap();
+        theirs.sync(&first).await.unwrap();
+        for store in [&first as &dyn Store, &again] {
+            let values = store.own_values(&mine.target, &mine.owner).await.unwrap();
+            let shown: Vec<_> = values.iter().map(|(key, value)| (key.as_str(), value.expose())).collect();
+            assert_eq!(shown, [("A", &b"it's $1 \"x\""[..]), ("B", &b"two\nlines"[..])], "{}", store.kind());
+        }
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    check(DirectoryStore::new(at("out")), DirectoryStore::new(at("out"))).await;
+    check(EnvFileStore::new(at(".env")), EnvFileStore::new(at(".env"))).await;
+    check(ManifestStore::file(at("secrets.yaml")), ManifestStore::file(at("secrets.yaml"))).await;
+}

@@ -4,6 +4,7 @@ mod check;
 mod source;
 mod store;
 mod target;
+mod template;
 
 use secretsync_core::error::{Code, Result};
 use secretsync_core::provider::StoreOrigin;
@@ -46,7 +47,7 @@ pub fn sync_spec(
     let (creation, deletion) = target::policies(&spec.target);
     Ok(sync
         .with_meta(target::meta(&spec.target, metadata))
-        .with_template(spec.target.template.as_ref().map(target::template))
+        .with_template(spec.target.template.as_ref().map(|text| template::spec(text, metadata.namespace())))
         .with_policies(creation, deletion, refresh(spec)))
 }
 

@@ -1,5 +1,7 @@
 //! Credentials of stores, read from Secrets and ConfigMaps of the cluster.
 
+mod template;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,6 +14,8 @@ use secretsync_core::provider::{CredentialKind, CredentialRef, CredentialSource,
 use secretsync_core::secret::SecretValue;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
+
+pub use template::KubeTemplates;
 
 use crate::problems::{plain, quote};
 use crate::request::{Call, Failure, Target, Verb, View};
@@ -54,17 +58,8 @@ impl fmt::Debug for KubeCredentials {
 impl CredentialSource for KubeCredentials {
     async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue> {
         let namespace = self.scope.namespace(reference)?;
-        let target = target(reference, namespace);
-        let answer = match Call::new(Verb::Get, target, View::Whole).send(&self.client).await {
-            Ok(answer) => answer,
-            Err(Failure::Refused(refusal)) if refusal.is_absent() => return Err(missing_object(reference, namespace)),
-            Err(failure) => return Err(failure.into_error(Verb::Get, &target)),
-        };
-        let object: Holding = serde_json::from_slice(&answer.body).map_err(|_| {
-            Error::new(ErrorKind::InvalidData, "read")
-                .on(target)
-                .because("the answer is none of a Kubernetes API server")
-        })?;
+        let object = Holding::read(&self.client, reference, namespace).await?;
+        let object = object.ok_or_else(|| missing_object(reference, namespace))?;
         object.take(reference).ok_or_else(|| missing_key(reference, namespace))
     }
 }
@@ -139,6 +134,21 @@ struct Holding {
 }
 
 impl Holding {
+    /// The object of a reference, or `None` if it does not exist.
+    async fn read(client: &Client, reference: &CredentialRef, namespace: &str) -> Result<Option<Self>> {
+        let target = target(reference, namespace);
+        let answer = match Call::new(Verb::Get, target, View::Whole).send(client).await {
+            Ok(answer) => answer,
+            Err(Failure::Refused(refusal)) if refusal.is_absent() => return Ok(None),
+            Err(failure) => return Err(failure.into_error(Verb::Get, &target)),
+        };
+        serde_json::from_slice(&answer.body).map(Some).map_err(|_| {
+            Error::new(ErrorKind::InvalidData, "read")
+                .on(target)
+                .because("the answer is none of a Kubernetes API server")
+        })
+    }
+
     fn take(self, reference: &CredentialRef) -> Option<SecretValue> {
         let of = |data: Option<BTreeMap<String, Text>>| data?.remove(reference.key());
         let (text, encoded) = match reference.kind() {
@@ -157,7 +167,8 @@ impl Holding {
     }
 }
 
-struct Text(Zeroizing<String>);
+/// A text that is wiped when it is dropped; `null` is an empty one.
+pub(crate) struct Text(pub(crate) Zeroizing<String>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

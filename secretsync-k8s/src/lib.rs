@@ -8,7 +8,7 @@ mod problems;
 mod request;
 mod store;
 
-pub use credentials::{CredentialScope, KubeCredentials};
+pub use credentials::{CredentialScope, KubeCredentials, KubeTemplates};
 pub use k8s_openapi;
 pub use kube;
 pub use store::KubeStore;

@@ -6,6 +6,7 @@ mod owners;
 mod ownership;
 mod patch;
 mod snapshot;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use kube::Client;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::secret::SecretKey;
+use secretsync_core::secret::{SecretKey, SecretMap};
 use secretsync_core::store::{
     Applied, Holder, KeyState, Observed, OwnerId, Pass, Passes, Present, Removed, Store, TargetMeta, TargetRef, Write,
     not_owned,
@@ -41,13 +42,12 @@ use crate::request::{Answer, Call, Conflict, Failure, Target, Verb, View};
 /// - A Secret that another controller or ExternalSecret owns, and a key that another ExternalSecret wrote, are never touched.
 /// - Every write and deletion of an existing Secret names the version that was looked at. Where somebody was faster, everything is decided anew.
 /// - A write sets and removes keys at once: readers see the old keys or the new ones.
-/// - Values are read only to be compared with what is wanted, and answers to writes carry none.
+/// - Values are read only to be compared with what is wanted, or to stay where a template would make new ones. Answers to writes carry none.
 ///
 /// # Caveats
 ///
 /// - Between the look at an absent Secret and its creation somebody else may create it. Then the two are merged, and the next run sees whose is whose.
 /// - In a cluster where our ExternalSecret exists, a sync without one counts as gone, also where a pipeline runs it: its keys can be taken.
-/// - An earlier policy of the same ExternalSecret leaves its marks (owner, label) until the next write for another reason.
 pub struct KubeStore {
     client: Client,
     view: View,
@@ -64,7 +64,7 @@ impl KubeStore {
         Self::with_view(client, View::Whole)
     }
 
-    /// A store that never reads a value: keys are those of the managers' records, without fingerprints. Owners are trusted to have the uid that they
+    /// A store that never reads a value but those that random templates keep: keys are those of the managers' records, without fingerprints. Owners are trusted to have the uid that they
     /// have in this cluster.
     pub fn metadata_only(client: Client) -> Self {
         Self::with_view(client, View::Metadata)
@@ -121,6 +121,16 @@ impl Store for KubeStore {
             present.intact = self.owners.uid(owner).await?.is_none();
         }
         Ok(Observed::Present(present))
+    }
+
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        match call(Verb::Get, target, View::Whole).send(&self.client).await {
+            Ok(answer) => {
+                values::of(&answer.body, &Marks::new(owner).manager).ok_or_else(|| unreadable(&secret_of(target)))
+            }
+            Err(Failure::Refused(refusal)) if refusal.is_absent() => Ok(SecretMap::new()),
+            Err(failure) => Err(failure.into_error(Verb::Get, &secret_of(target))),
+        }
     }
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
@@ -410,6 +420,7 @@ fn present(holder: Holder, secret: &Snapshot, marks: &Marks<'_>, living: &BTreeS
     meta.annotations = kept(fields.annotations(&marks.manager), &secret.metadata.annotations);
     present.meta = Some(meta);
     present.intact = marks.are_on(secret);
+    present.sole = Some(marks.own(secret));
     present.immutable = secret.immutable;
     present
 }

@@ -11,12 +11,13 @@ use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
 use secretsync_core::error::{Code, ErrorKind, Retry, chain};
+use secretsync_core::provider::{CredentialRef, CredentialSource as _};
 use secretsync_core::secret::{SecretKey, SecretMap};
 use secretsync_core::store::{
     Applied, Desired, Holder, Observed, OwnerId, Removed, Store as _, TargetMeta, TargetRef, Write,
 };
 use secretsync_core::sync::CreationPolicy;
-use secretsync_k8s::KubeStore;
+use secretsync_k8s::{KubeStore, KubeTemplates};
 use serde_json::{Value, json};
 
 const MANAGER: &str = "externalsecrets.external-secrets.io/db";
@@ -300,4 +301,50 @@ async fn names_that_lead_elsewhere_are_never_sent() {
     let write = Write::new(&target, &owner, &data).under(CreationPolicy::Orphan);
     assert_eq!(store.apply(&write).await.unwrap_err().kind(), ErrorKind::InvalidConfig);
     assert_eq!(script.lines(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn own_values_are_those_of_our_manager_in_one_look() {
+    let script = Script::new(&[ours("1"), absent()]);
+    let store = KubeStore::metadata_only(script.client());
+    let (target, owner) = names();
+    let values = store.own_values(&target, &owner).await.unwrap();
+    assert_eq!(
+        values.iter().map(|(key, value)| (key.as_str(), value.expose())).collect::<Vec<_>>(),
+        [("a", &b"old"[..])]
+    );
+    assert!(store.own_values(&target, &owner).await.unwrap().is_empty());
+    assert_eq!(script.lines(), [format!("GET {SECRET}"), format!("GET {SECRET}")]);
+}
+
+#[tokio::test]
+async fn templates_are_read_in_the_namespace_of_the_reference_and_from_data_only() {
+    let map = (200, json!({"data": {"a": "{{ .user }}"}, "binaryData": {"b": "eA=="}}));
+    let secret = (200, json!({"data": {"a": "eA=="}}));
+    let script = Script::new(&[map.clone(), map, secret.clone(), secret, absent()]);
+    let templates = KubeTemplates::new(script.client());
+    let (map, secret) = (CredentialRef::config_map, CredentialRef::secret);
+    let mut results = Vec::new();
+    for reference in [map("tpl", "a"), map("tpl", "b"), secret("tpl", "a"), secret("tpl", "b"), secret("gone", "a")] {
+        let result = templates.resolve(&reference.in_namespace(Some("shop"))).await;
+        results.push(result.map(|value| String::from_utf8(value.expose().to_vec()).unwrap()).map_err(|error| {
+            assert_eq!(error.hint().unwrap().code(), Code::TemplateMissing);
+            chain(&error).split_once(": ").unwrap().1.to_owned()
+        }));
+    }
+    let missing = |text: &str| Err(format!("error fetching templateFrom data: {text}"));
+    assert_eq!(
+        results,
+        [
+            Ok("{{ .user }}".to_owned()),
+            missing("error in configmap tpl: missing key b"),
+            Ok("x".to_owned()),
+            missing("error in secret tpl: missing key b"),
+            missing("secrets \"gone\" not found"),
+        ]
+    );
+    assert_eq!(script.lines()[0], "GET /api/v1/namespaces/shop/configmaps/tpl");
+    assert!(templates.resolve(&map("tpl", "a")).await.is_err(), "a reference without a namespace");
+    assert!(templates.resolve(&map("../x", "a").in_namespace(Some("shop"))).await.is_err());
+    assert_eq!(script.lines().len(), 5);
 }

@@ -12,7 +12,7 @@ use secretsync_k8s::convert;
 
 use super::stores::Stores;
 use crate::args::Job;
-use crate::credentials::{CredentialFlag, CredentialPool};
+use crate::credentials::{CredentialFlag, CredentialPool, TemplateTexts};
 use crate::manifests::{Manifests, Object};
 use crate::output::Progress;
 use crate::target::Target;
@@ -64,7 +64,8 @@ pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
     let progress = Progress::start(specs.len());
     let store = target.store();
     let pool = CredentialPool::new(references, credentials, target.cluster());
-    let builder = Engine::builder(store).observer(Arc::new(progress.clone()));
+    let templates = TemplateTexts::new(Arc::clone(&pool));
+    let builder = Engine::builder(store).observer(Arc::new(progress.clone())).template_source(Arc::new(templates));
     let engine = stores.build(builder, &pool, ambient.then(Ambient::from_env)).await.build();
     Ok((Prepared { engine, specs, order: Order(order), skipped }, progress))
 }

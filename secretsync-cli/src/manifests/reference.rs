@@ -1,6 +1,6 @@
-//! Secrets and ConfigMaps among the manifests: credentials and certificates that stores refer to.
+//! Secrets and ConfigMaps among the manifests: credentials and certificates that stores refer to, and texts of templates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,13 +15,30 @@ use super::Object;
 
 /// The values of Secrets and ConfigMaps, by kind, namespace and name. What cannot be used is an error only for those who ask for it.
 #[derive(Debug, Default)]
-pub(crate) struct References(BTreeMap<(CredentialKind, String, String), BTreeMap<String, Result<SecretValue>>>);
+pub(crate) struct References {
+    objects: BTreeMap<ObjectId, BTreeMap<String, Result<SecretValue>>>,
+    /// Keys of `binaryData` of ConfigMaps: these are no texts.
+    binary: BTreeSet<(ObjectId, String)>,
+}
+
+type ObjectId = (CredentialKind, String, String);
 
 impl References {
     /// The value that a reference means in a namespace, or `None` if it was not among the manifests.
     pub(crate) fn value(&self, reference: &CredentialRef, namespace: &str) -> Option<Result<SecretValue>> {
-        let object = self.0.get(&(reference.kind(), namespace.to_owned(), reference.name().to_owned()))?;
+        let object = self.objects.get(&id(reference, namespace))?;
         Some(object.get(reference.key())?.as_ref().map(SecretValue::duplicate).map_err(Clone::clone))
+    }
+
+    /// The same for a text of a template: of a ConfigMap only `data` counts.
+    pub(crate) fn template(&self, reference: &CredentialRef, namespace: &str) -> Option<Result<SecretValue>> {
+        let binary = self.binary.contains(&(id(reference, namespace), reference.key().to_owned()));
+        if binary { None } else { self.value(reference, namespace) }
+    }
+
+    /// Whether the object that a reference means was among the manifests.
+    pub(crate) fn has(&self, reference: &CredentialRef, namespace: &str) -> bool {
+        self.objects.contains_key(&id(reference, namespace))
     }
 
     pub(super) fn add(&mut self, object: &Object) -> Result<()> {
@@ -37,8 +54,13 @@ impl References {
             let bytes = STANDARD.decode(compact.as_bytes()).map(|bytes| SecretValue::from(Zeroizing::new(bytes)));
             values.insert(key.clone(), bytes.map_err(|_| unusable(object, encoded, key, "is not base64")));
         }
+        let id = (kind, object.namespace.clone().unwrap_or_default(), object.name.clone());
+        if kind == CredentialKind::ConfigMap {
+            self.binary.extend(values.keys().map(|key| (id.clone(), key.clone())));
+        }
         // As in the API server, plain texts win.
         for (key, text) in members(object, plain)? {
+            self.binary.remove(&(id.clone(), key.clone()));
             values.insert(key.clone(), Ok(SecretValue::from(text)));
         }
         if encrypted {
@@ -46,9 +68,13 @@ impl References {
                 *value = Err(unusable(object, encoded, key, "is encrypted by sops: decrypt the manifest first"));
             }
         }
-        self.0.insert((kind, object.namespace.clone().unwrap_or_default(), object.name.clone()), values);
+        self.objects.insert(id, values);
         Ok(())
     }
+}
+
+fn id(reference: &CredentialRef, namespace: &str) -> ObjectId {
+    (reference.kind(), namespace.to_owned(), reference.name().to_owned())
 }
 
 fn members<'a>(object: &'a Object, field: &str) -> Result<Vec<(&'a String, &'a str)>> {

@@ -7,6 +7,7 @@ mod property;
 
 use std::time::SystemTime;
 
+pub(crate) use decode::decode;
 pub(crate) use property::members;
 
 use super::fetch::Answers;
@@ -113,7 +114,7 @@ impl Assembly<'_> {
 
 /// Decodes a value and applies the NUL rule.
 fn finish(key: &str, value: SecretValue, rules: ValueRules) -> Result<SecretValue> {
-    let value = decode::decode(value, rules.decoding).map_err(|error| {
+    let value = decode(value, rules.decoding).map_err(|error| {
         Error::new(ErrorKind::InvalidData, "decode")
             .on(format!("the value for key `{key}`"))
             .with_source(error)

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::{Engine, EngineObserver, NoObserver, Shared};
 use crate::error::{Error, Result};
 use crate::layer::{Coalesce, LayerSettings, stack};
-use crate::provider::Provider;
+use crate::provider::{CredentialSource, Provider};
 use crate::store::Store;
 use crate::sync::ProviderKey;
 
@@ -20,6 +20,7 @@ pub struct EngineBuilder {
     providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
     observer: Arc<dyn EngineObserver>,
     layers: LayerSettings,
+    templates: Option<Arc<dyn CredentialSource>>,
     concurrency: usize,
 }
 
@@ -30,6 +31,7 @@ impl EngineBuilder {
             providers: HashMap::new(),
             observer: Arc::new(NoObserver),
             layers: LayerSettings::default(),
+            templates: None,
             concurrency: 64,
         }
     }
@@ -62,6 +64,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets where the texts of `templateFrom` come from. Each reference names its namespace: that of the sync's owner.
+    #[must_use]
+    pub fn template_source(mut self, source: Arc<dyn CredentialSource>) -> Self {
+        self.templates = Some(source);
+        self
+    }
+
     /// Sets how many syncs run at once, at least one. The default is 64.
     #[must_use]
     pub fn concurrency(mut self, syncs: usize) -> Self {
@@ -75,6 +84,7 @@ impl EngineBuilder {
             store: self.store,
             providers: self.providers,
             observer: self.observer,
+            templates: self.templates,
             slots: Semaphore::new(self.concurrency),
         };
         Engine { shared: Arc::new(shared), tasks: TaskTracker::new() }

@@ -22,7 +22,7 @@ pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Opt
         return Ok(Some(leave(Reason::CreationPolicyNone)));
     }
     let Observed::Present(present) = observed else { return Ok(None) };
-    if spec.refresh == RefreshPolicy::CreatedOnce {
+    if spec.refresh == RefreshPolicy::CreatedOnce && present.finished {
         return Ok(Some(leave(Reason::KeptOnce)));
     }
     match &present.holder {
@@ -81,7 +81,7 @@ fn create(data: &SecretMap) -> Decision {
 }
 
 fn compare(spec: &SyncSpec, present: &Present, desired: &Desired) -> (Changes, Vec<SecretKey>) {
-    let goes = |state: &KeyState| state.owned || spec.creation.replaces_foreign_keys();
+    let goes = |state: &KeyState| state.owned || state.removable && spec.creation.replaces_foreign_keys();
     let remove: Vec<_> = present
         .keys
         .iter()
@@ -102,12 +102,14 @@ fn compare(spec: &SyncSpec, present: &Present, desired: &Desired) -> (Changes, V
         .chain(remove.iter().map(|key| (key.clone(), Change::Removed)))
         .collect();
     keys.sort_by(|(one, _), (other, _)| one.cmp(other));
-    (Changes { keys, metadata: metadata_differs(present, desired) }, remove)
+    (Changes { keys, metadata: metadata_differs(spec, present, desired) }, remove)
 }
 
 /// Whether anything but the values differs: type, labels, annotations, immutability, or the marks that make it ours.
-fn metadata_differs(present: &Present, desired: &Desired) -> bool {
+fn metadata_differs(spec: &SyncSpec, present: &Present, desired: &Desired) -> bool {
     let adopted = present.holder != Holder::Ours
+        // The policy was changed: what marks the target as owned comes or goes.
+        || present.sole.is_some_and(|sole| sole != (spec.creation == CreationPolicy::Owner))
         || desired.data.keys().any(|key| present.keys.get(key).is_some_and(|state| !state.owned));
     let Some(meta) = &present.meta else { return adopted || !present.intact };
     let wanted = &desired.meta;

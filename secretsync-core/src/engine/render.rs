@@ -1,101 +1,181 @@
-//! From data to the desired target: templates.
+//! From data to the desired target: templates. Pure; their texts are read in [`source`].
+
+mod source;
+mod text;
 
 use std::collections::BTreeMap;
 
-use secretsync_template::{Template, Value};
+use secretsync_template::Value;
+use zeroize::Zeroizing;
+
+pub(crate) use source::{Texts, texts};
+use text::{Makes, Text};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::{SecretKey, SecretMap, SecretValue};
 use crate::store::{Desired, TargetMeta};
-use crate::sync::TemplateSpec;
+use crate::sync::{Origin, TemplateFrom, TemplateSpec, TemplateTarget, TemplateText};
 
-/// Makes the target from the data. Without a template, the data is the target.
+/// Every template of a sync, parsed, in the order of rendering: `templateFrom`, then keys, labels and annotations. A later one overwrites what an
+/// earlier one made (`eso-compat.md` 2.7, 3.2).
+#[derive(Debug)]
+pub(crate) struct Templates {
+    keeps_data: bool,
+    texts: Vec<Text>,
+}
+
+/// What the target has from this sync already and that templates with random results leave as it is.
 ///
-/// Order and precedence are those of `eso-compat.md` 2.7: the data's own keys stay when the template merges or gives no keys of its own; then each key,
-/// label and annotation is rendered over the same root, the data.
-pub(crate) fn render(template: Option<&TemplateSpec>, data: SecretMap, meta: TargetMeta) -> Result<Desired> {
-    let Some(template) = template else { return Ok(Desired::new(data, meta)) };
-    let root = Value::string_map(data.iter().map(|(key, value)| (key.as_str().to_owned(), value.expose().to_vec())));
-    let mut desired = Desired::new(SecretMap::new(), meta);
-    if template.merge || template.data.is_empty() {
-        desired.data = data;
-    }
-    for (key, text) in &template.data {
-        let name = SecretKey::new(&**key).map_err(|error| {
-            let hint = Hint::new(Code::KeyInvalid, "choose another key in `spec.target.template.data`");
-            Error::new(ErrorKind::InvalidConfig, "use the key").with_source(error).with_hint(hint)
-        })?;
-        desired.data.insert(name, SecretValue::new(one(key, text, &root)?));
-    }
-    texts(&template.labels, &root, &mut desired.meta.labels)?;
-    texts(&template.annotations, &root, &mut desired.meta.annotations)?;
-    Ok(desired)
+/// A random template must be rendered again only when its inputs change. A program that runs once knows no earlier inputs, and to keep a digest of them
+/// beside the target is out of the question. So here such a key is rendered when it is missing, and then stays.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Keys.
+    pub(crate) data: SecretMap,
+    /// Labels.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub(crate) annotations: BTreeMap<String, String>,
 }
 
-fn texts(templates: &BTreeMap<String, String>, root: &Value, into: &mut BTreeMap<String, String>) -> Result<()> {
-    for (key, text) in templates {
-        let rendered = String::from_utf8(one(key, text, root)?)
-            .map_err(|_| failure(key).because("the result is not UTF-8, and labels and annotations are texts"))?;
-        into.insert(key.clone(), rendered);
+impl Templates {
+    /// Parses every template of `spec`; `texts` are those that do not stand in it.
+    pub(crate) fn parse(spec: &TemplateSpec, texts: &Texts) -> Result<Self> {
+        let mut templates = Self { keeps_data: spec.keeps_data(), texts: Vec::new() };
+        for (index, from) in spec.from.iter().enumerate() {
+            let origin = Origin::template_from(index);
+            for text in &from.texts {
+                templates.add_from(from, text, texts, &origin).map_err(|error| source::at(&origin, error))?;
+            }
+        }
+        let own = [
+            (TemplateTarget::Data, &spec.data),
+            (TemplateTarget::Labels, &spec.labels),
+            (TemplateTarget::Annotations, &spec.annotations),
+        ];
+        for (target, all) in own {
+            for (key, text) in all {
+                templates.texts.push(Text::own(target, key, text)?);
+            }
+        }
+        Ok(templates)
     }
-    Ok(())
+
+    /// Whether some template gives another result each time, so that [`Kept`] matters.
+    pub(crate) fn are_random(&self) -> bool {
+        self.texts.iter().any(|text| text.template.is_random())
+    }
+
+    /// Makes the target from the data, the root of every template. The data's own keys stay when the template merges or makes no keys of its own.
+    pub(crate) fn render(&self, data: SecretMap, meta: TargetMeta, kept: &Kept) -> Result<Desired> {
+        let root =
+            Value::string_map(data.iter().map(|(key, value)| (key.as_str().to_owned(), value.expose().to_vec())));
+        let mut desired = Desired::new(if self.keeps_data { data } else { SecretMap::new() }, meta);
+        for text in &self.texts {
+            text.render(&root, kept, &mut desired)?;
+        }
+        Ok(desired)
+    }
+
+    fn add_from(&mut self, from: &TemplateFrom, text: &TemplateText, texts: &Texts, origin: &Origin) -> Result<()> {
+        self.texts.push(match text {
+            TemplateText::Literal(text) => Text::literal(from, text, origin)?,
+            TemplateText::Item { reference, scope } => {
+                let value = texts.get(reference).ok_or_else(|| {
+                    Error::new(ErrorKind::Internal, "read").on(reference).because("it was never asked for")
+                })?;
+                Text::item(from, reference, *scope, value)?
+            }
+        });
+        Ok(())
+    }
 }
 
-fn one(key: &str, text: &str, root: &Value) -> Result<Vec<u8>> {
-    Template::parse(key, text).and_then(|template| template.render(root)).map_err(|error| {
-        let advice = error.hint().map_or_else(|| "correct the template".to_owned(), ToOwned::to_owned);
-        failure(key).with_hint(Hint::new(Code::TemplateInvalid, advice)).with_source(error)
-    })
-}
-
-fn failure(key: &str) -> Error {
-    Error::new(ErrorKind::InvalidData, "render")
-        .on(format!("the template of `{key}`"))
-        .with_hint(Hint::new(Code::TemplateInvalid, "correct the template"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn data() -> SecretMap {
-        [(SecretKey::new("user").unwrap(), SecretValue::from("ann"))].into_iter().collect()
-    }
-
-    fn template(merge: bool, data: &[(&str, &str)]) -> TemplateSpec {
-        let data = data.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
-        TemplateSpec { merge, data, ..TemplateSpec::default() }
-    }
-
-    fn keys(desired: &Desired) -> Vec<&str> {
-        desired.data.keys().map(SecretKey::as_str).collect()
-    }
-
-    #[test]
-    fn a_template_with_data_replaces_the_sources_keys_unless_it_merges() {
-        for (merge, expected) in [(false, vec!["url"]), (true, vec!["url", "user"])] {
-            let template = template(merge, &[("url", "db://{{ .user }}")]);
-            let desired = render(Some(&template), data(), TargetMeta::default()).unwrap();
-            assert_eq!(keys(&desired), expected);
-            assert_eq!(desired.data.get("url").unwrap().expose(), b"db://ann");
+impl Text {
+    fn render(&self, root: &Value, kept: &Kept, into: &mut Desired) -> Result<()> {
+        match &self.makes {
+            Makes::Value(key) => {
+                if let Some(there) = self.kept(kept, key) {
+                    return self.put(key, there, into);
+                }
+                let value = self.decode(key, self.execute(root)?)?;
+                self.put(key, value, into)
+            }
+            Makes::Pairs => {
+                for (key, value) in self.pairs(root)? {
+                    let value = match self.kept(kept, &key) {
+                        Some(there) => there,
+                        None => self.decode(&key, value)?,
+                    };
+                    self.put(&key, value, into)?;
+                }
+                Ok(())
+            }
         }
     }
 
-    #[test]
-    fn a_template_without_data_keeps_the_sources_keys() {
-        let mut template = template(false, &[]);
-        template.labels.insert("who".to_owned(), "{{ .user }}".to_owned());
-        let desired = render(Some(&template), data(), TargetMeta::default()).unwrap();
-        assert_eq!(keys(&desired), ["user"]);
-        assert_eq!(desired.meta.labels["who"], "ann");
+    /// What is there already, if this template would give something else each time.
+    fn kept(&self, kept: &Kept, key: &str) -> Option<SecretValue> {
+        if !self.template.is_random() {
+            return None;
+        }
+        let text = |texts: &BTreeMap<String, String>| texts.get(key).map(|text| SecretValue::from(text.as_str()));
+        match self.target {
+            TemplateTarget::Data => kept.data.get(key).map(SecretValue::duplicate),
+            TemplateTarget::Labels => text(&kept.labels),
+            TemplateTarget::Annotations => text(&kept.annotations),
+        }
     }
 
-    #[test]
-    fn a_failing_template_says_which_and_shows_no_value() {
-        let template = template(false, &[("url", "{{ .nope }}")]);
-        let error = render(Some(&template), data(), TargetMeta::default()).unwrap_err();
-        let text = crate::error::chain(&error);
-        assert!(text.starts_with("failed to render the template of `url`: "), "{text}");
-        assert!(!text.contains("ann"), "{text}");
+    fn put(&self, key: &str, value: SecretValue, into: &mut Desired) -> Result<()> {
+        let texts = match self.target {
+            TemplateTarget::Data => {
+                into.data.insert(self.key(key)?, value);
+                return Ok(());
+            }
+            TemplateTarget::Labels => &mut into.meta.labels,
+            TemplateTarget::Annotations => &mut into.meta.annotations,
+        };
+        let Some(text) = value.expose_str() else {
+            return Err(self
+                .failure("render")
+                .because("the result is not UTF-8, and labels and annotations are texts"));
+        };
+        texts.insert(key.to_owned(), text.to_owned());
+        Ok(())
+    }
+
+    fn key(&self, key: &str) -> Result<SecretKey> {
+        SecretKey::new(key).map_err(|error| {
+            let hint = Hint::new(Code::KeyInvalid, "choose another key in `spec.target.template`");
+            let failure = Error::new(ErrorKind::InvalidConfig, "use the key").with_hint(hint);
+            match &self.makes {
+                Makes::Value(_) => failure.with_source(error),
+                // The key was rendered from values, so it may be one.
+                Makes::Pairs => failure
+                    .on(format!("that {} renders to", self.subject))
+                    .because("use 1 to 253 of the characters A-Z a-z 0-9 - . _, not beginning with `..`"),
+            }
+        })
+    }
+
+    fn pairs(&self, root: &Value) -> Result<Vec<(String, SecretValue)>> {
+        let rendered = self.execute(root)?;
+        let unreadable = |error| {
+            let advice = "render one YAML mapping of keys to texts; `toJson` quotes a value that YAML would read as something else";
+            Error::new(ErrorKind::InvalidData, "read")
+                .on(format!("the YAML that {} renders to", self.subject))
+                .with_source(error)
+                .with_hint(Hint::new(Code::TemplateInvalid, advice))
+        };
+        let documents =
+            crate::yaml::parse_documents(rendered.expose(), &crate::yaml::Limits::default()).map_err(unreadable)?;
+        // As in External Secrets Operator, further documents do not count.
+        let Some(document) = documents.first() else { return Ok(Vec::new()) };
+        let texts = document.to_texts().map_err(unreadable)?;
+        Ok(texts.into_iter().map(|(key, text)| (key, Zeroizing::new(text.into_bytes()).into())).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,10 @@ use super::assemble::{Assembled, assemble};
 use super::decide::{Decision, before_reading, decide, when_empty};
 use super::fetch::{Providers, Sharing, fetch, find};
 use super::reads::Reads;
-use super::render::render;
+use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{Provider, RemoteRef};
+use crate::secret::SecretMap;
 use crate::store::{Applied, Desired, Observed, Write};
 use crate::sync::{Changes, Outcome, ProviderKey, Reason, SyncReport, SyncSpec};
 
@@ -64,7 +65,7 @@ impl<'a> Run<'a> {
             return self.settle(decision, &Desired::default(), assembled).await;
         }
         let data = std::mem::take(&mut assembled.data);
-        let desired = self.render(data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
+        let desired = self.render(&observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
         self.compare(&observed, &desired, assembled).await
     }
 
@@ -109,16 +110,31 @@ impl<'a> Run<'a> {
         Err(unconfirmed("a second read gave another answer"))
     }
 
-    /// Renders off the async threads: a template may compute for a while.
-    async fn render(&self, data: crate::secret::SecretMap) -> Result<Desired> {
-        let (template, meta) = (self.spec.template.clone(), self.spec.meta.clone());
-        if template.is_none() {
-            return render(None, data, meta);
+    /// Reads what templates need, and renders off the async threads: a template may compute for a while.
+    async fn render(&self, observed: &Observed, data: SecretMap) -> Result<Desired> {
+        let meta = self.spec.meta.clone();
+        let Some(template) = self.spec.template.clone() else { return Ok(Desired::new(data, meta)) };
+        let texts = texts(&template, self.shared.templates.as_deref()).await?;
+        let templates = self.compute(move || Templates::parse(&template, &texts)).await?;
+        let kept = if templates.are_random() { self.kept(observed).await? } else { Kept::default() };
+        self.compute(move || templates.render(data, meta, &kept)).await
+    }
+
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(super::panicked(&self.spec.target)))
+    }
+
+    /// What random templates leave as it is.
+    async fn kept(&self, observed: &Observed) -> Result<Kept> {
+        let Observed::Present(present) = observed else { return Ok(Kept::default()) };
+        let mut kept = Kept::default();
+        if present.keys.values().any(|state| state.owned) {
+            kept.data = self.shared.store.own_values(&self.spec.target, &self.spec.owner).await?;
         }
-        match tokio::task::spawn_blocking(move || render(template.as_ref(), data, meta)).await {
-            Ok(desired) => desired,
-            Err(_) => Err(super::panicked(&self.spec.target)),
+        if let Some(meta) = &present.meta {
+            (kept.labels, kept.annotations) = (meta.labels.clone(), meta.annotations.clone());
         }
+        Ok(kept)
     }
 
     /// Does what was decided, or only says it.

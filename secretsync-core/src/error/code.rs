@@ -56,6 +56,7 @@ codes! {
     TargetImmutable "target-immutable" "The target Secret is immutable and its data would change.";
     TargetUnwritable "target-unwritable" "The target could not be written.";
     TemplateInvalid "template-invalid" "A template does not parse or failed while it was rendered.";
+    TemplateMissing "template-missing" "A template refers to a ConfigMap, a Secret or a key that does not exist.";
     Unsupported "unsupported" "The manifest asks for a feature that secretsync does not support.";
     UsageInvalid "usage-invalid" "The command line cannot work as written.";
     VaultMountMissing "vault-mount-missing" "No secrets engine answers at the path, or it has another version.";

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::secret::{Fingerprint, SecretKey, SecretValue};
+use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use crate::store::{
     Applied, Holder, KeyState, Observed, OwnerId, Pass, Present, Removed, Store, TargetMeta, TargetRef, Write,
     not_owned,
@@ -131,6 +131,7 @@ impl Store for MemoryStore {
         let mut present = Present::new(found.holder(owner));
         let meta = found.meta_of(owner);
         present.immutable = meta.immutable;
+        present.sole = Some(found.owner.as_ref() == Some(owner));
         present.meta = Some(meta);
         present.keys.extend(found.keys.iter().map(|(key, kept)| {
             let fingerprint = Some(Fingerprint::of(&kept.value));
@@ -138,6 +139,13 @@ impl Store for MemoryStore {
             (key.clone(), if ours { KeyState::owned(fingerprint) } else { KeyState::foreign(fingerprint) })
         }));
         Ok(Observed::Present(present))
+    }
+
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let state = self.state();
+        let kept = state.targets.get(target).into_iter().flat_map(|found| &found.keys);
+        let own = kept.filter(|(_, kept)| kept.writer.as_ref() == Some(owner));
+        Ok(own.map(|(key, kept)| (key.clone(), kept.value.duplicate())).collect())
     }
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {

@@ -16,6 +16,7 @@ use super::file::{Folder, Stamp, blocking, busy, leftovers, replace};
 use super::share::Shares;
 use super::{Applied, Observed, OwnerId, Pass, Passes, Removed, Store, TargetRef, Write};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::secret::SecretMap;
 use crate::sync::CreationPolicy;
 
 /// A folder that holds each target as a folder and each key as a file: `PATH/<namespace>/<name>/<key>`.
@@ -107,6 +108,11 @@ impl Store for DirectoryStore {
         blocking(move || inner.observe(&target, &owner)).await
     }
 
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
+        blocking(move || inner.own_values(&target, &owner)).await
+    }
+
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
         let (inner, work) = (Arc::clone(&self.0), write::Work::names_of(write));
         blocking(move || inner.admit(&work)).await
@@ -149,6 +155,11 @@ impl Inner {
         Ok(())
     }
 
+    /// The folder that the user named, if it exists. A link in its place could lead anywhere; with a slash behind its name it is meant.
+    fn folder(&self) -> Result<Option<Folder>> {
+        Folder::open_itself(&self.root)
+    }
+
     /// What messages call a target.
     fn place(&self, target: &TargetRef) -> String {
         format!("folder `{}`", self.root.join(target.namespace()).join(target.name()).display())
@@ -173,7 +184,7 @@ impl State {
         if let Some(session) = &self.session {
             return Ok(Arc::clone(&session.root));
         }
-        let root = Arc::new(Folder::create(path)?);
+        let root = Arc::new(Folder::create_itself(path)?);
         if !root.lock()? {
             return Err(busy(path));
         }

@@ -19,7 +19,8 @@ use super::{
     Applied, Holder, KeyState, Observed, OwnerId, Pass, Passes, Present, Removed, Store, TargetRef, Write, not_owned,
 };
 use crate::error::Result;
-use crate::secret::{Fingerprint, SecretKey};
+use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
+use zeroize::Zeroizing;
 
 /// One env file (dotenv) for all targets: each key is a variable.
 ///
@@ -103,6 +104,11 @@ impl Store for EnvFileStore {
         blocking(move || inner.observe(&target, &owner)).await
     }
 
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
+        blocking(move || inner.own_values(&target, &owner)).await
+    }
+
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
         let (id, claim) = self.0.claim(write)?;
         stage::check_values(self.0.file.path(), write)?;
@@ -149,7 +155,9 @@ impl Inner {
         if shares.is_empty() {
             return Ok(Observed::Absent);
         }
+        let sole = shares.of(owner).map(|share| share.owns);
         let mut present = Present::new(shares.with_claims(Some(&state.claimed(target)), owner).holder(owner));
+        present.sole = sole;
         if let Some(section) = current.document.section(&SectionId::new(target, owner)) {
             present.intact = section.intact && current.private;
             for (name, text) in &section.entries {
@@ -159,6 +167,16 @@ impl Inner {
             }
         }
         Ok(Observed::Present(present))
+    }
+
+    fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let Some(current) = self.read(&mut self.state())? else { return Ok(SecretMap::new()) };
+        let section = current.document.section(&SectionId::new(target, owner));
+        let value = |(name, text): (&String, &Zeroizing<String>)| {
+            let (value, _) = quote::unquote(text).filter(|(_, length)| *length == text.len())?;
+            Some((SecretKey::new(name.as_str()).ok()?, SecretValue::from(value.as_bytes())))
+        };
+        Ok(section.into_iter().flat_map(|section| &section.entries).filter_map(value).collect())
     }
 
     fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {

@@ -72,16 +72,36 @@ impl Folder {
         }
     }
 
-    /// Opens a folder that the user named, and creates it and what is missing above it.
-    pub(super) fn create(path: &Path) -> Result<Self> {
-        if let Some(folder) = Self::open(path)? {
+    /// The same, but a symbolic link is refused unless a slash follows its name.
+    pub(super) fn open_itself(path: &Path) -> Result<Option<Self>> {
+        let followed = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        match rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map(|stat| FileType::from_raw_mode(stat.st_mode))
+        {
+            Ok(FileType::Symlink) if !followed => Err(refused(path, "a folder", FileType::Symlink)),
+            _ => Self::open(path),
+        }
+    }
+
+    /// As [`open_itself`](Self::open_itself); the folder and what is missing above it are created.
+    pub(super) fn create_itself(path: &Path) -> Result<Self> {
+        if let Some(folder) = Self::open_itself(path)? {
             return Ok(folder);
         }
         if let Some(parent) = path.parent() {
             Self::create(parent)?;
         }
         make_folder(CWD, path, path)?;
-        Self::open(path)?.ok_or_else(|| failed("open folder", path, Errno::NOENT))
+        Self::open_itself(path)?.ok_or_else(|| failed("open folder", path, Errno::NOENT))
+    }
+
+    fn create(path: &Path) -> Result<()> {
+        if Self::open(path)?.is_some() {
+            return Ok(());
+        }
+        if let Some(parent) = path.parent() {
+            Self::create(parent)?;
+        }
+        make_folder(CWD, path, path)
     }
 
     /// The folder `name` in this one, which may not be a symbolic link. `None` if there is nothing.

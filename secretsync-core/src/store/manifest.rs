@@ -17,6 +17,7 @@ use super::file::{SingleFile, Stamp, blocking};
 use super::share::{Share, Shares, check_names};
 use super::{Applied, Holder, Observed, OwnerId, Pass, Passes, Present, Removed, Store, TargetRef, Write, not_owned};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::secret::SecretMap;
 use crate::sync::CreationPolicy;
 
 /// Secrets as YAML documents, ordered by namespace and name, in a file or to a writer.
@@ -117,6 +118,11 @@ impl Store for ManifestStore {
         blocking(move || inner.observe(&target, &owner)).await
     }
 
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
+        blocking(move || inner.own_values(&target, &owner)).await
+    }
+
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
         let (inner, target, owner, claim) =
             (Arc::clone(&self.0), write.target.clone(), write.owner.clone(), claim(write));
@@ -164,11 +170,17 @@ impl Inner {
         let Some(document) = current.manifests.get(target) else { return Ok(Observed::Absent) };
         let shares = document.shares().with_claims(state.claims.get(target), owner);
         let mut present = Present::new(shares.holder(owner));
+        present.sole = shares.of(owner).map(|share| share.owns);
         let (keys, whole) = document.keys(owner);
         present.keys = keys;
         present.meta = Some(document.meta(owner));
         present.intact = whole && current.private && current.manifests.is_intact(target);
         Ok(Observed::Present(present))
+    }
+
+    fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let current = self.read(&mut self.state())?;
+        Ok(current.manifests.get(target).map(|document| document.own_values(owner)).unwrap_or_default())
     }
 
     /// Refuses what `apply` would refuse, and remembers the claim. A later claim of the same owner on the same target replaces it.

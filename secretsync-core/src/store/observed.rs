@@ -21,7 +21,7 @@ pub enum Observed {
 pub struct Present {
     /// Who holds it.
     pub holder: Holder,
-    /// Its keys, as far as this store lets a sync decide about them: a directory shows only files that a sync wrote.
+    /// Its keys, as far as this store lets a sync decide about them.
     pub keys: BTreeMap<SecretKey, KeyState>,
     /// Type, labels and annotations that are there on behalf of this owner; `None` where the store keeps none.
     pub meta: Option<TargetMeta>,
@@ -29,12 +29,16 @@ pub struct Present {
     pub intact: bool,
     /// Whether its data cannot be changed any more.
     pub immutable: bool,
+    /// Whether it is marked as this owner's alone (`creationPolicy: Owner`); `None` where the store keeps no such mark.
+    pub sole: Option<bool>,
+    /// Whether its creation was finished: a run that was killed half-way leaves one that is not.
+    pub finished: bool,
 }
 
 impl Present {
     /// A target held by `holder`, without keys and metadata, otherwise intact.
     pub fn new(holder: Holder) -> Self {
-        Self { holder, keys: BTreeMap::new(), meta: None, intact: true, immutable: false }
+        Self { holder, keys: BTreeMap::new(), meta: None, intact: true, immutable: false, sole: None, finished: true }
     }
 }
 
@@ -56,6 +60,8 @@ pub enum Holder {
 pub struct KeyState {
     /// Whether this owner wrote it.
     pub owned: bool,
+    /// Whether it may go when it is not wanted and the policy replaces foreign keys.
+    pub removable: bool,
     /// What it is equal to; `None` where the store does not look at values.
     pub fingerprint: Option<Fingerprint>,
 }
@@ -63,11 +69,16 @@ pub struct KeyState {
 impl KeyState {
     /// A key that this owner wrote.
     pub fn owned(fingerprint: Option<Fingerprint>) -> Self {
-        Self { owned: true, fingerprint }
+        Self { owned: true, removable: true, fingerprint }
     }
 
     /// A key that somebody else wrote.
     pub fn foreign(fingerprint: Option<Fingerprint>) -> Self {
-        Self { owned: false, fingerprint }
+        Self { owned: false, removable: true, fingerprint }
+    }
+
+    /// A key that somebody else put there and that stays unless it is written over: a file beside ours.
+    pub fn bystander() -> Self {
+        Self { owned: false, removable: false, fingerprint: None }
     }
 }

@@ -1,9 +1,9 @@
 //! What a sync should do, parsed and checked: the engine never sees a manifest.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
+use super::template::TemplateSpec;
 use crate::provider::{Query, RemoteRef};
 use crate::store::{OwnerId, TargetMeta, TargetRef};
 
@@ -98,20 +98,6 @@ pub struct ValueRules {
     pub decoding: DecodingStrategy,
     /// What a NUL byte in it means.
     pub null_bytes: NullBytePolicy,
-}
-
-/// How the target is made from the data (`target.template`).
-#[non_exhaustive]
-#[derive(Clone, Debug, Default)]
-pub struct TemplateSpec {
-    /// Whether the data's own keys stay beside the template's (`mergePolicy: Merge`).
-    pub merge: bool,
-    /// Template text of each key.
-    pub data: BTreeMap<String, String>,
-    /// Template text of each label.
-    pub labels: BTreeMap<String, String>,
-    /// Template text of each annotation.
-    pub annotations: BTreeMap<String, String>,
 }
 
 /// Which entry of a spec something is about, as `Display`: `spec.data[0] (key: app/db)`.
@@ -276,6 +262,10 @@ impl Origin {
             Selection::Extract { remote, .. } => format!("spec.dataFrom[{index}].extract (key: {})", remote.key),
             Selection::Find(_) => format!("spec.dataFrom[{index}].find"),
         })
+    }
+
+    pub(crate) fn template_from(index: usize) -> Self {
+        Self(format!("spec.target.template.templateFrom[{index}]"))
     }
 }
 

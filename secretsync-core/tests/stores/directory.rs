@@ -113,6 +113,7 @@ async fn a_file_put_there_by_hand_is_adopted_when_its_key_is_wanted() {
     let case = Case::new("db", "db", &[("a", "1")]);
     let present = case.observe(&store).await.unwrap().unwrap();
     assert_eq!((present.holder.clone(), names(&present)), (Holder::Nobody, vec![]));
+    assert!(present.keys.values().all(|state| !state.removable), "files of others never go");
     assert_eq!(case.sync(&store).await.unwrap(), Applied::Updated);
     assert_eq!((fs::read(root.join("shop/db/a")).unwrap(), mode(root.join("shop/db/a"))), (b"1".to_vec(), 0o600));
     assert_eq!(fs::read(root.join("shop/db/b")).unwrap(), b"by hand");
@@ -256,11 +257,15 @@ async fn a_symbolic_link_below_the_root_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn the_root_may_be_a_symbolic_link() {
+async fn a_root_that_is_a_symbolic_link_is_refused_unless_a_slash_follows() {
     let (folder, root) = folder();
     fs::create_dir(folder.path().join("real")).unwrap();
     symlink("real", &root).unwrap();
-    Case::new("db", "db", &[("k", "v")]).sync(&DirectoryStore::new(&root)).await.unwrap();
+    let case = Case::new("db", "db", &[("k", "v")]);
+    let error = case.sync(&DirectoryStore::new(&root)).await.unwrap_err();
+    assert!(text(&error).contains("a symbolic link"), "{}", text(&error));
+    assert_eq!(fs::read_dir(folder.path().join("real")).unwrap().count(), 0);
+    case.sync(&DirectoryStore::new(format!("{}/", root.display()))).await.unwrap();
     assert_eq!(fs::read(folder.path().join("real/shop/db/k")).unwrap(), b"v");
 }
 
@@ -301,10 +306,9 @@ async fn what_a_killed_run_left_is_finished_and_tidied_up() {
     fs::write(root.join("~secretsync.0123456789abcdef.1"), "half").unwrap();
     let store = DirectoryStore::new(&root);
     let case = Case::new("db", "db", &[("b", "2")]).removing(&["a"]);
-    assert!(
-        case.observe(&store).await.unwrap().is_none(),
-        "a target that was never finished is created again under every policy"
-    );
+    let present = case.observe(&store).await.unwrap().unwrap();
+    assert!(!present.finished, "a target that was never finished is written under every policy");
+    assert_eq!(names(&present), ["a"], "what was written is known, so that it can go");
     assert_eq!(case.sync(&store).await.unwrap(), Applied::Created);
     let left: Vec<_> = picture(&root).into_keys().collect();
     assert_eq!(left, ["", ".secretsync", "shop", "shop/db", "shop/db/b"]);

@@ -73,8 +73,9 @@ impl Case {
     }
 }
 
+/// The keys that the owner wrote.
 pub(crate) fn names(present: &Present) -> Vec<&str> {
-    present.keys.keys().map(SecretKey::as_str).collect()
+    present.keys.iter().filter(|(_, state)| state.owned).map(|(key, _)| key.as_str()).collect()
 }
 
 pub(crate) fn text(error: &Error) -> String {

@@ -175,16 +175,20 @@ fn conversion(strategy: Option<ConversionStrategy>) -> KeyConversion {
     }
 }
 
-fn rules(decoding: Option<DecodingStrategy>, null_bytes: Option<NullBytePolicy>) -> ValueRules {
-    let decoding = match decoding.unwrap_or_default() {
-        DecodingStrategy::Auto => sync::DecodingStrategy::Auto,
-        DecodingStrategy::Base64 => sync::DecodingStrategy::Base64,
-        DecodingStrategy::Base64Url => sync::DecodingStrategy::Base64Url,
-        DecodingStrategy::None => sync::DecodingStrategy::None,
-    };
+fn rules(strategy: Option<DecodingStrategy>, null_bytes: Option<NullBytePolicy>) -> ValueRules {
     let null_bytes = match null_bytes.unwrap_or_default() {
         NullBytePolicy::Fail => sync::NullBytePolicy::Fail,
         NullBytePolicy::Ignore => sync::NullBytePolicy::Ignore,
     };
-    ValueRules::new(decoding, null_bytes)
+    ValueRules::new(decoding(strategy), null_bytes)
+}
+
+/// How a value is decoded, here and in templates.
+pub(super) fn decoding(strategy: Option<DecodingStrategy>) -> sync::DecodingStrategy {
+    match strategy.unwrap_or_default() {
+        DecodingStrategy::Auto => sync::DecodingStrategy::Auto,
+        DecodingStrategy::Base64 => sync::DecodingStrategy::Base64,
+        DecodingStrategy::Base64Url => sync::DecodingStrategy::Base64Url,
+        DecodingStrategy::None => sync::DecodingStrategy::None,
+    }
 }

@@ -1,11 +1,11 @@
-//! `target`: the Secret, its template and the policies.
+//! `target`: the Secret and the policies.
 
 use secretsync_core::store::TargetMeta;
-use secretsync_core::sync::{self, TemplateSpec};
+use secretsync_core::sync;
 
-use super::check;
+use super::{check, template};
 use crate::api::Metadata;
-use crate::api::external_secret::{CreationPolicy, DeletionPolicy, MergePolicy, Target, Template};
+use crate::api::external_secret::{CreationPolicy, DeletionPolicy, Target};
 use crate::api::names::LAST_APPLIED_ANNOTATION;
 use crate::problems::Problems;
 
@@ -15,7 +15,7 @@ pub(super) fn check(target: &Target, problems: &mut Problems) {
     }
     check_policies(target, problems);
     if let Some(template) = &target.template {
-        check_template(template, problems);
+        template::check(template, problems);
     }
     for (path, asked) in [
         ("spec.target.manifest", target.manifest.is_some()),
@@ -42,16 +42,6 @@ pub(super) fn meta(target: &Target, metadata: &Metadata) -> TargetMeta {
         meta.annotations.remove(LAST_APPLIED_ANNOTATION);
     }
     meta
-}
-
-pub(super) fn template(template: &Template) -> TemplateSpec {
-    let mut spec = TemplateSpec::default();
-    // A template that makes no data leaves the data as it is.
-    spec.merge = template.merge_policy == MergePolicy::Merge || template.data.is_empty();
-    spec.data.clone_from(&template.data);
-    spec.labels.clone_from(&template.metadata.labels);
-    spec.annotations.clone_from(&template.metadata.annotations);
-    spec
 }
 
 pub(super) fn policies(target: &Target) -> (sync::CreationPolicy, sync::DeletionPolicy) {
@@ -81,24 +71,3 @@ fn check_policies(target: &Target, problems: &mut Problems) {
         _ => {}
     }
 }
-
-/// Types that make the cluster hand out an identity are refused: a manifest of a namespace must not obtain more than its author may.
-fn check_template(template: &Template, problems: &mut Problems) {
-    if !template.template_from.is_empty() {
-        problems.unsupported("spec.target.template.templateFrom");
-    }
-    match template.secret_type.as_deref() {
-        Some(SERVICE_ACCOUNT_TOKEN) if template.metadata.annotations.contains_key(SERVICE_ACCOUNT_NAME) => problems
-            .add(format_args!(
-                "template.type=\"{SERVICE_ACCOUNT_TOKEN}\" with annotation \"{SERVICE_ACCOUNT_NAME}\" is not allowed"
-            )),
-        Some(text @ (SERVICE_ACCOUNT_TOKEN | BOOTSTRAP_TOKEN)) => {
-            problems.add(format_args!("template.type=\"{text}\" is not allowed"));
-        }
-        _ => {}
-    }
-}
-
-const BOOTSTRAP_TOKEN: &str = "bootstrap.kubernetes.io/token";
-const SERVICE_ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
-const SERVICE_ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";

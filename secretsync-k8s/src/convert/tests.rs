@@ -3,6 +3,7 @@
 use secretsync_core::error::{ErrorKind, chain};
 use secretsync_core::sync::{
     CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy, Selection,
+    TemplateTarget, TemplateText,
 };
 use serde_json::{Value, json};
 
@@ -128,7 +129,43 @@ fn without_a_template_the_target_gets_labels_and_annotations_but_not_kubectls_co
     assert_eq!(sync.meta.annotations.keys().collect::<Vec<_>>(), ["note"]);
     let sync = convert(manifest(&spec(&json!({"target": {"template": {"type": "Opaque"}}})))).unwrap();
     assert!(sync.meta.labels.is_empty() && sync.meta.annotations.is_empty());
-    assert!(sync.template.unwrap().merge, "a template without data keeps the data");
+    assert!(sync.template.unwrap().keeps_data(), "a template without data keeps the data");
+}
+
+#[test]
+fn templates_from_elsewhere_keep_their_order_and_the_namespace() {
+    let from = json!([
+        {
+            "literal": "a: b", "target": "dAtA", "valuesDecodingStrategy": "Base64",
+            "secret": {"name": "s", "items": [{"key": "c", "templateAs": "KeysAndValues"}]},
+            "configMap": {"name": "m", "items": [{"key": "a"}, {"key": "b", "templateAs": "Values"}]},
+        },
+        {"target": "LABELS"},
+        {"target": "annotations"},
+        {"target": ""},
+        {},
+    ]);
+    let sync = convert(manifest(&spec(&json!({"target": {"template": {"templateFrom": from}}})))).unwrap();
+    let template = sync.template.unwrap();
+    let shown = |text: &TemplateText| match text {
+        TemplateText::Item { reference, scope } => format!("{scope:?} of {reference}"),
+        TemplateText::Literal(text) => format!("literal {text}"),
+        _ => String::new(),
+    };
+    assert_eq!(
+        template.from[0].texts.iter().map(shown).collect::<Vec<_>>(),
+        [
+            "Values of key `a` of ConfigMap `shop/m`",
+            "Values of key `b` of ConfigMap `shop/m`",
+            "KeysAndValues of key `c` of Secret `shop/s`",
+            "literal a: b",
+        ]
+    );
+    assert_eq!(template.from[0].decoding, DecodingStrategy::Base64);
+    let targets: Vec<_> = template.from.iter().map(|from| from.target).collect();
+    let data = TemplateTarget::Data;
+    assert_eq!(targets, [data, TemplateTarget::Labels, TemplateTarget::Annotations, data, data]);
+    assert!(!template.keeps_data());
 }
 
 #[test]
@@ -178,6 +215,15 @@ fn admission_rules_are_enforced_with_their_texts() {
         (
             json!({"data": [{"secretKey": "a", "remoteRef": {"key": "1"}}, {"secretKey": "a", "remoteRef": {"key": "2"}}]}),
             "duplicate secretKey found: a",
+        ),
+        (
+            json!({"target": {"template": {"type": "kubernetes.io/service-account-token",
+                "templateFrom": [{"target": "ANNOTATIONS", "literal": "a: b"}]}}}),
+            "template.type=\"kubernetes.io/service-account-token\" with templateFrom target=\"Annotations\" is not allowed",
+        ),
+        (
+            json!({"target": {"template": {"templateFrom": [{"target": "spec.data", "literal": "a: b"}]}}}),
+            "templateFrom target=\"spec.data\" is not allowed when targeting a Secret, must be one of \"Data\", \"Annotations\" or \"Labels\"",
         ),
         (
             json!({"target": {"template": {"type": "bootstrap.kubernetes.io/token"}}}),
@@ -251,6 +297,22 @@ fn schema_rules_are_enforced_with_their_paths() {
             "`spec.target.template.engineVersion`: expected one of `v2`",
         ),
         (
+            json!({"target": {"template": {"templateFrom": [{"configMap": {"name": "../x", "items": []}}]}}}),
+            "`spec.target.template.templateFrom[0].configMap.name`: must be lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most 253 characters",
+        ),
+        (
+            json!({"target": {"template": {"templateFrom": [{"secret": {"name": "x", "items": [{"key": "a/b"}]}}]}}}),
+            "`spec.target.template.templateFrom[0].secret.items[0].key`: must be 1 to 253 of the characters A-Z a-z 0-9 - . _",
+        ),
+        (
+            json!({"target": {"template": {"templateFrom": [{"secret": {"name": "x", "items": [{"key": "a", "templateAs": "Keys"}]}}]}}}),
+            "`spec.target.template.templateFrom[0].secret.items[0].templateAs`: expected one of `KeysAndValues`, `Values`",
+        ),
+        (
+            json!({"target": {"template": {"templateFrom": [{"configMap": {"name": "x"}}]}}}),
+            "`spec.target.template.templateFrom[0].configMap`: missing field `items`",
+        ),
+        (
             json!({"target": {"creationPolcy": "Owner"}}),
             "unknown field `spec.target.creationPolcy` (did you mean `creationPolicy`?)",
         ),
@@ -289,7 +351,6 @@ fn what_is_not_supported_yet_is_refused_by_name() {
         (json!({"target": {"keepPrevious": {"count": 1}}}), "spec.target.keepPrevious"),
         (json!({"target": {"restart": []}}), "spec.target.restart"),
         (json!({"target": {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}), "spec.target.manifest"),
-        (json!({"target": {"template": {"templateFrom": [{"literal": "a"}]}}}), "spec.target.template.templateFrom"),
         (entry(json!({"rewrite": [{"regexp": {"source": "a", "target": "b"}}]})), "spec.dataFrom[0].rewrite"),
         (entry(json!({"onMissing": "Skip"})), "spec.dataFrom[0].onMissing"),
         (json!({"dataFrom": [{"sourceRef": generator}]}), "spec.dataFrom[0].sourceRef.generatorRef"),

@@ -71,6 +71,12 @@ impl<'a> Marks<'a> {
             && (!self.control(secret) || metadata.labels.contains_key(CREATED_BY_LABEL))
     }
 
+    /// Whether the Secret bears a mark of being owned by our ExternalSecret.
+    pub(crate) fn own(&self, secret: &Snapshot) -> bool {
+        self.control(secret)
+            || secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|mark| *mark == self.created_by)
+    }
+
     /// Whether the Secret is marked as owned by our ExternalSecret without a reference to it.
     pub(crate) fn lack_owner(&self, secret: &Snapshot) -> bool {
         secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|mark| *mark == self.created_by)

@@ -75,6 +75,30 @@ fn each_state_of_the_target_has_its_decision() {
 }
 
 #[test]
+fn a_changed_policy_changes_the_marks_of_ownership() {
+    let Observed::Present(mut present) = present(Holder::Ours, &[("a", "1")], &[]) else { return };
+    present.sole = Some(true);
+    let observed = Observed::Present(present);
+    for (creation, expected) in [(CreationPolicy::Owner, "synced a="), (CreationPolicy::Orphan, "updated a= +meta")] {
+        let decision = decide(&spec(creation, DeletionPolicy::Retain), &observed, &desired(&[("a", "1")])).unwrap();
+        assert_eq!(shown(&decision), expected);
+    }
+}
+
+#[test]
+fn a_bystander_is_written_over_when_wanted_and_stays_otherwise() {
+    let Observed::Present(mut present) = present(Holder::Nobody, &[], &[]) else { return };
+    present.keys.insert(key("a"), KeyState::bystander());
+    present.keys.insert(key("z"), KeyState::bystander());
+    let decision = decide(
+        &spec(CreationPolicy::Owner, DeletionPolicy::Retain),
+        &Observed::Present(present),
+        &desired(&[("a", "1"), ("b", "2")]),
+    );
+    assert_eq!(shown(&decision.unwrap()), "updated a~ b+ +meta");
+}
+
+#[test]
 fn foreign_targets_are_refused_before_anything_is_read() {
     let observed = present(Holder::Other("Deployment `web`".to_owned()), &[], &[("a", "1")]);
     let error = before_reading(&spec(CreationPolicy::Owner, DeletionPolicy::Retain), &observed).unwrap_err();

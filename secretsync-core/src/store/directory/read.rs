@@ -1,18 +1,17 @@
 //! Looking at a target.
 
 use crate::error::{ErrorKind, Result};
-use crate::secret::Fingerprint;
+use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use crate::store::file::{Folder, leftovers};
 use crate::store::{KeyState, Observed, OwnerId, Present, TargetRef};
 
 use super::{Inner, folders_of};
 
 impl Inner {
-    /// Shows the keys that this owner wrote. A target that an earlier run began to create and did not finish is shown as absent, so that it is
-    /// created under every policy.
+    /// Shows the keys that this owner wrote, and files beside them that no sync wrote.
     pub(super) fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         let (namespace, name) = folders_of(target)?;
-        let root = Folder::open(&self.root)?;
+        let root = self.folder()?;
         let (shares, claims, unfinished) = {
             let mut state = self.state();
             state.refresh(root.as_ref())?;
@@ -20,13 +19,21 @@ impl Inner {
             (state.record.shares(target), state.claims.get(target).cloned(), unfinished)
         };
         let Some(folder) = descend(root.as_ref(), namespace, name)? else { return Ok(Observed::Absent) };
-        if unfinished {
-            return Ok(Observed::Absent);
-        }
         let shares = shares.without_gone(owner, |key| folder.has_file(key.as_str()).unwrap_or(true));
         let shares = shares.with_claims(claims.as_ref(), owner);
         let mut present = Present::new(shares.holder(owner));
         present.intact = leftovers(&folder)?.is_empty();
+        present.finished = !unfinished;
+        present.sole = shares.of(owner).map(|share| share.owns);
+        for name in folder.names_with("")? {
+            // Files of other syncs are none of our business here; `admit` tells where they are in the way.
+            if let Ok(key) = SecretKey::new(name)
+                && !shares.iter().any(|(_, share)| share.keys.contains(&key))
+                && folder.has_file(key.as_str()).unwrap_or(false)
+            {
+                present.keys.insert(key, KeyState::bystander());
+            }
+        }
         for key in shares.of(owner).into_iter().flat_map(|share| &share.keys) {
             let content = match folder.read(key.as_str()) {
                 Ok(content) => content,
@@ -44,6 +51,27 @@ impl Inner {
             }
         }
         Ok(Observed::Present(present))
+    }
+
+    pub(super) fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        let (namespace, name) = folders_of(target)?;
+        let root = self.folder()?;
+        let shares = {
+            let mut state = self.state();
+            state.refresh(root.as_ref())?;
+            state.record.shares(target)
+        };
+        let Some(folder) = descend(root.as_ref(), namespace, name)? else { return Ok(SecretMap::new()) };
+        let mut values = SecretMap::new();
+        for key in shares.of(owner).into_iter().flat_map(|share| &share.keys) {
+            match folder.read(key.as_str()) {
+                Ok(Some(content)) => values.insert(key.clone(), SecretValue::from(content.bytes.as_slice())),
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(values)
     }
 }
 

@@ -53,7 +53,7 @@ impl Inner {
     /// Refuses what `apply` would refuse, and remembers the claim. A later claim of the same owner on the same target replaces it.
     pub(super) fn admit(&self, work: &Work) -> Result<()> {
         let (namespace, name) = folders_of(&work.target)?;
-        let root = Folder::open(&self.root)?;
+        let root = self.folder()?;
         let mut state = self.state();
         state.refresh(root.as_ref())?;
         let folder = descend(root.as_ref(), namespace, name)?;
@@ -100,7 +100,7 @@ impl Inner {
     pub(super) fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {
         let (namespace, name) = folders_of(target)?;
         let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(root) = Folder::open(&self.root)? else { return Ok(Removed::AlreadyAbsent) };
+        let Some(root) = self.folder()? else { return Ok(Removed::AlreadyAbsent) };
         let mut state = self.state();
         state.refresh(Some(&root))?;
         let folder = descend(Some(&root), namespace, name)?;

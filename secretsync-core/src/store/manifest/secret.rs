@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::secret::{Fingerprint, SecretKey};
+use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use crate::store::share::{Share, Shares};
 use crate::store::{KeyState, OwnerId, TargetMeta, TargetRef};
 use crate::yaml::emit;
@@ -158,6 +158,16 @@ impl SecretDocument {
             keys.extend(SecretKey::new(name.as_str()).ok().map(|key| (key, state)));
         }
         (keys, whole)
+    }
+
+    /// The values of the keys that `owner` wrote, as far as they are base64.
+    pub(super) fn own_values(&self, owner: &OwnerId) -> SecretMap {
+        let value = |name: &String| {
+            let bytes = Zeroizing::new(STANDARD.decode(self.data.get(name)?.as_bytes()).ok()?);
+            Some((SecretKey::new(name.as_str()).ok()?, SecretValue::from(bytes)))
+        };
+        let mark = self.marks.get(&owner.to_string());
+        mark.into_iter().flat_map(|mark| &mark.keys).filter_map(value).collect()
     }
 
     /// Type, labels and annotations on behalf of `owner`.

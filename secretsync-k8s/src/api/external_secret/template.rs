@@ -26,7 +26,7 @@ pub struct Template {
     /// The template of each key.
     #[serde(default)]
     pub data: BTreeMap<String, String>,
-    /// Templates from elsewhere. Not supported yet.
+    /// Templates from elsewhere, in order.
     #[serde(default)]
     pub template_from: Vec<TemplateFrom>,
 }
@@ -79,7 +79,7 @@ pub struct TemplateFrom {
     pub secret: Option<TemplateSource>,
     /// The template itself.
     pub literal: Option<String>,
-    /// Where the results go: `Data`, `Labels` or `Annotations`.
+    /// Where the results go: `Data`, `Labels` or `Annotations`, in any letter case; without it `Data`.
     pub target: Option<String>,
     /// How each result is decoded.
     pub values_decoding_strategy: Option<DecodingStrategy>,
