@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use secretsync_core::engine::members;
 use secretsync_core::provider::{
     Ambient, BuildContext, NoCredentials, ProviderExt as _, ProviderFactory as _, RawConfig, StoreOrigin,
 };
@@ -23,10 +24,9 @@ async fn main() -> anyhow::Result<()> {
     let config = RawConfig::from_json(r#"{"source": {"path": "secrets.enc.yaml"}}"#);
     let provider = SopsFactory::new().build(&config, context).await?;
 
-    let map = provider
-        .fetch_members("secrets.enc.yaml")
-        .await?
-        .ok_or_else(|| anyhow::anyhow!("there is no such document"))?;
+    let secret =
+        provider.fetch_key("secrets.enc.yaml").await?.ok_or_else(|| anyhow::anyhow!("there is no such document"))?;
+    let map = members(&secret)?;
     println!("the document has the parts {}", map.keys().cloned().collect::<Vec<_>>().join(" and "));
     Ok(())
 }

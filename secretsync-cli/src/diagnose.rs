@@ -50,7 +50,7 @@ fn changed(changes: &Changes) -> Vec<String> {
     };
     let mut parts: Vec<_> = [Change::Created, Change::Updated, Change::Removed].into_iter().filter_map(of).collect();
     if changes.metadata {
-        parts.push("ownership, type, labels or annotations".to_owned());
+        parts.push("metadata".to_owned());
     }
     parts
 }

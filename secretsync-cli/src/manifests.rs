@@ -86,6 +86,15 @@ impl Manifests {
     fn add(&mut self, manifest: Value, place: &Place, namespace: &str, seen: &mut Seen) -> Result<()> {
         let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (text("apiVersion"), text("kind"));
+        if let Some(missing) = half_named(api_version, kind) {
+            return Err(Error::new(ErrorKind::InvalidConfig, "read")
+                .on(place)
+                .because(format!("it looks like one of ours, but {missing}"))
+                .with_hint(Hint::new(
+                    Code::ManifestInvalid,
+                    "write `apiVersion: external-secrets.io/v1` and the `kind`",
+                )));
+        }
         if api_version.is_empty() || kind.is_empty() {
             // An empty document between two separators is nothing; anything else is counted.
             self.skipped += usize::from(!manifest.is_null());
@@ -116,6 +125,21 @@ impl Manifests {
             _ => self.stores.push(object),
         }
         Ok(())
+    }
+}
+
+/// What keeps a document from being one of ours although it seems to be meant so: skipping it would look like success.
+fn half_named(api_version: &str, kind: &str) -> Option<&'static str> {
+    let ours = matches!(kind, "ExternalSecret" | "SecretStore" | "ClusterSecretStore");
+    let group = api_version.split('/').next().unwrap_or_default();
+    match (group, ours) {
+        ("", true) => Some("it has no `apiVersion`"),
+        ("external-secrets.io", _) if kind.is_empty() => Some("it has no `kind`"),
+        ("external-secrets.io", _) if group == api_version => Some("its `apiVersion` names no version"),
+        ("externalsecrets.io" | "external-secret.io" | "externalsecret.io", true) => {
+            Some("its group is spelt otherwise")
+        }
+        _ => None,
     }
 }
 

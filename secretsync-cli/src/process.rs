@@ -56,8 +56,8 @@ fn logs(invocation: &Invocation) {
     };
     let mut filter = EnvFilter::default().add_directive(level.into());
     if level >= LevelFilter::ERROR {
-        // It logs whole response bodies, Secrets among them. Nothing on the command line can switch that on.
-        filter = filter.add_directive("kube_client::client=error".parse().expect("the directive is well-formed"));
+        // It logs whole response bodies, Secrets among them. Nothing on the command line can switch that on; its errors reach us anyway.
+        filter = filter.add_directive("kube_client::client=off".parse().expect("the directive is well-formed"));
     }
     if level > LevelFilter::INFO {
         // They log what goes over the wire.

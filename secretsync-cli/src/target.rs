@@ -28,6 +28,7 @@ impl FromStr for TargetFlag {
         let (kind, rest) = text.split_once('=').map_or((text, None), |(kind, rest)| (kind, Some(rest)));
         match (kind, rest) {
             ("dir", Some(path)) if !path.is_empty() => Ok(Self::Directory(path.into())),
+            ("env", Some("-")) => Err("`env` needs a file; only `manifest=-` writes to standard output".to_owned()),
             ("env", Some(path)) if !path.is_empty() => Ok(Self::EnvFile(path.into())),
             ("manifest", Some("-")) => Ok(Self::Manifest(None)),
             ("manifest", Some(path)) if !path.is_empty() => Ok(Self::Manifest(Some(path.into()))),

@@ -24,14 +24,14 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use assemble::members;
 pub use builder::EngineBuilder;
 pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::layer::{Coalesce, Expectation};
 use crate::provider::{CredentialSource, Provider};
-use crate::store::{Store, TargetRef};
+use crate::secret::{Secret, SecretValue};
+use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
 use fetch::Providers;
@@ -69,6 +69,11 @@ pub struct Engine {
     tasks: TaskTracker,
 }
 
+/// The members of an object under their names, as `dataFrom[].extract` takes them: for programs that want a map and no target.
+pub fn members(secret: &Secret) -> Result<BTreeMap<String, SecretValue>> {
+    Ok(assemble::members(&secret.payload, None)?.into_iter().collect())
+}
+
 /// What every running sync uses.
 pub(crate) struct Shared {
     store: Arc<dyn Store>,
@@ -87,20 +92,7 @@ impl Engine {
     /// Syncs many targets at once, each remote object read once. Reports come in the order of the specs. A store that writes one document writes it at the
     /// end: if that fails, every sync that would have changed it has failed.
     pub async fn sync_all(&self, specs: Vec<SyncSpec>) -> Vec<SyncReport> {
-        let mut reports = self.run_all(specs, Mode::Sync).await;
-        if let Err(error) = self.shared.store.flush().await {
-            for report in &mut reports {
-                if !matches!(report.outcome, Outcome::Failed | Outcome::Unchanged) {
-                    *report = SyncReport::failed(
-                        report.owner.clone(),
-                        report.target.clone(),
-                        Reason::WriteFailed,
-                        error.clone(),
-                    );
-                }
-            }
-        }
-        reports
+        self.run_all(specs, Mode::Sync).await
     }
 
     /// Plans many syncs at once, each remote object read once. Plans come in the order of the specs.
@@ -118,7 +110,32 @@ impl Engine {
         waited && closed
     }
 
+    /// One pass over the store, from its beginning to what ends it.
     async fn run_all(&self, specs: Vec<SyncSpec>, mode: Mode) -> Vec<SyncReport> {
+        let store = &self.shared.store;
+        // Every sync keeps it, so that the next pass begins when the last one has ended, even if this future is dropped.
+        let pass = Arc::new(store.begin().await);
+        let mut reports = self.run_each(specs, mode, &pass).await;
+        let end = match mode {
+            Mode::Plan => store.verify().await,
+            Mode::Sync => store.flush().await,
+        };
+        if let Err(error) = end {
+            for report in &mut reports {
+                if !matches!(report.outcome, Outcome::Failed | Outcome::Unchanged) {
+                    *report = SyncReport::failed(
+                        report.owner.clone(),
+                        report.target.clone(),
+                        Reason::WriteFailed,
+                        error.clone(),
+                    );
+                }
+            }
+        }
+        reports
+    }
+
+    async fn run_each(&self, specs: Vec<SyncSpec>, mode: Mode, pass: &Arc<Pass>) -> Vec<SyncReport> {
         // Announced before the first read, so that one answer serves every sync of this pass, whenever its turn comes.
         let work: Vec<_> = specs.into_iter().map(|spec| (self.shared.announce(&spec), spec)).collect();
         let mut groups: BTreeMap<TargetRef, Vec<(usize, Vec<Expectation>, SyncSpec)>> = BTreeMap::new();
@@ -127,7 +144,8 @@ impl Engine {
             groups.entry(spec.target.clone()).or_default().push((index, expectations, spec));
         }
         // Syncs of one target run one after the other, in their order: the first one to claim a target wins, every time.
-        let mut running: FuturesUnordered<_> = groups.into_values().map(|group| self.run_group(group, mode)).collect();
+        let mut running: FuturesUnordered<_> =
+            groups.into_values().map(|group| self.run_group(group, mode, pass)).collect();
         let mut reports: Vec<Option<SyncReport>> = vec![None; count];
         while let Some(done) = running.next().await {
             for (index, report) in done {
@@ -137,10 +155,15 @@ impl Engine {
         reports.into_iter().flatten().collect()
     }
 
-    async fn run_group(&self, group: Vec<(usize, Vec<Expectation>, SyncSpec)>, mode: Mode) -> Vec<(usize, SyncReport)> {
+    async fn run_group(
+        &self,
+        group: Vec<(usize, Vec<Expectation>, SyncSpec)>,
+        mode: Mode,
+        pass: &Arc<Pass>,
+    ) -> Vec<(usize, SyncReport)> {
         let mut reports = Vec::with_capacity(group.len());
         for (index, expectations, spec) in group {
-            let report = self.run_guarded(spec, mode).await;
+            let report = self.run_guarded(spec, mode, pass).await;
             drop(expectations);
             self.shared.observer.finished(&report);
             reports.push((index, report));
@@ -149,15 +172,19 @@ impl Engine {
     }
 
     /// Runs a sync as a task of its own: a panic ends it and nothing else, and a caller that goes away leaves no half of it behind.
-    async fn run_guarded(&self, spec: SyncSpec, mode: Mode) -> SyncReport {
+    async fn run_guarded(&self, spec: SyncSpec, mode: Mode, pass: &Arc<Pass>) -> SyncReport {
         let (owner, target) = (spec.owner.clone(), spec.target.clone());
-        let shared = Arc::clone(&self.shared);
+        let (shared, pass) = (Arc::clone(&self.shared), Arc::clone(pass));
         let task = self.tasks.spawn(async move {
+            let _pass = pass;
             let _slot = shared.slots.acquire().await;
             Run::new(&shared, &spec, mode).report().await
         });
         match task.await {
-            Ok(report) => report,
+            Ok(report) => {
+                tracing::info!(sync = %owner, target = %target, outcome = report.outcome.as_str(), reason = report.reason.as_str());
+                report
+            }
             Err(_) => SyncReport::failed(owner, target.clone(), Reason::SourceFailed, panicked(&target)),
         }
     }

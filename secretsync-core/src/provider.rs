@@ -7,7 +7,6 @@ mod find;
 mod lease;
 mod registry;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -22,10 +21,9 @@ pub use find::{Found, Query};
 pub use lease::{Leases, Renewed};
 pub use registry::{BuildContext, ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
 
-use crate::engine::members;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::ObjectRef;
-use crate::secret::{Secret, SecretValue};
+use crate::secret::Secret;
 
 /// A place secrets come from.
 ///
@@ -84,14 +82,6 @@ pub trait ProviderExt: Provider {
                     .on(format!("`{object}`"))
                     .because("the provider gave no answer")),
             }
-        }
-    }
-
-    /// Reads an object and takes its members apart, as `dataFrom[].extract` does; `None` when the provider said that it is not there.
-    fn fetch_members(&self, key: &str) -> impl Future<Output = Result<Option<BTreeMap<String, SecretValue>>>> + Send {
-        async move {
-            let Some(secret) = self.fetch_key(key).await? else { return Ok(None) };
-            Ok(Some(members(&secret.payload, None)?.into_iter().collect()))
         }
     }
 

@@ -5,6 +5,7 @@ mod env_file;
 mod file;
 mod manifest;
 mod observed;
+mod pass;
 mod share;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub use directory::DirectoryStore;
 pub use env_file::EnvFileStore;
 pub use manifest::ManifestStore;
 pub use observed::{Holder, KeyState, Observed, Present};
+pub use pass::{Pass, Passes};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::{SecretKey, SecretMap};
@@ -30,13 +32,24 @@ use crate::sync::CreationPolicy;
 ///   and MUST leave the target whole, as it was or as it should be, wherever they are interrupted.
 /// - A store that writes one document for many targets stages in `apply` and `remove`, and writes in [`flush`](Self::flush).
 ///
+/// # Passes
+///
+/// Syncs that are due together make a pass, in which each sync sees what the earlier ones claim. It starts with [`begin`](Self::begin) and ends with
+/// [`flush`](Self::flush), or with [`verify`](Self::verify) where it only plans. One that ends earlier leaves nothing to the next one.
+///
 /// # Secrets
 ///
-/// What is observed holds key names and process-keyed fingerprints, never values.
+/// What is observed holds key names and process-keyed fingerprints, never values; only [`own_values`](Self::own_values) gives an owner's values back.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The kind, for messages and labels: `directory`, `kubernetes`.
     fn kind(&self) -> &'static str;
+
+    /// Begins a pass and forgets what an earlier one claimed or staged. A store that remembers such things waits until the earlier one is dropped.
+    async fn begin(&self) -> Pass;
+
+    /// Whether [`apply`](Self::apply) and [`remove`](Self::remove) only stage, so that a plan may call them.
+    fn stages(&self) -> bool;
 
     /// What is there: who holds it, which keys, equal to what.
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed>;
@@ -53,7 +66,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
             )))
     }
 
-    /// Whether `apply` would take this write, as far as can be told without writing. A claim made here is remembered until the store is dropped.
+    /// Whether `apply` would take this write, as far as can be told without writing. The claim is remembered for this pass, and replaces what the
+    /// same owner wrote there earlier: a key that it no longer wants can go to another one.
     async fn admit(&self, write: &Write<'_>) -> Result<()>;
 
     /// Brings the target in line: owned fields only.
@@ -61,6 +75,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Removes the target. Removing what is not there succeeds.
     async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed>;
+
+    /// Fails where [`flush`](Self::flush) would, as far as can be told without writing, and forgets what was staged.
+    async fn verify(&self) -> Result<()>;
 
     /// Writes what was staged. Fails, and changes nothing, when an admitted write turned out to be in conflict with another.
     async fn flush(&self) -> Result<()>;

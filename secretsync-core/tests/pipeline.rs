@@ -203,6 +203,22 @@ async fn a_target_goes_only_after_two_reads_agree() {
 }
 
 #[tokio::test]
+async fn a_search_that_finds_nothing_once_removes_nothing() {
+    let store = Arc::new(MemoryStore::new());
+    let provider = Vanishing(ProviderInfo::new("vanishing", "vanishing"), std::sync::atomic::AtomicUsize::new(0));
+    let engine = Engine::builder(Arc::clone(&store) as _).provider(vault(), Arc::new(provider) as _).build();
+    let spec = spec("db").with_data_from(DataFrom::find(vault(), Query::default())).with_policies(
+        CreationPolicy::Owner,
+        DeletionPolicy::Delete,
+        RefreshPolicy::Periodic,
+    );
+    assert_eq!(engine.sync(&spec).await.outcome, Outcome::Created);
+    let report = engine.sync(&spec).await;
+    assert_eq!(report.error.unwrap().hint().unwrap().code(), Code::DeletionUnconfirmed);
+    assert_eq!(text(&store, "db", "x"), "value");
+}
+
+#[tokio::test]
 async fn two_syncs_cannot_own_one_target_and_the_first_one_wins() {
     let (_, store, engine) = setup(r#"{"a": "1", "b": "2"}"#);
     let to_shared = |owner: &str, key: &str| {
@@ -347,6 +363,10 @@ struct Silent(ProviderInfo);
 #[derive(Debug)]
 struct Flickering(ProviderInfo, std::sync::atomic::AtomicUsize);
 
+/// Finds its object, then nothing, then the object again.
+#[derive(Debug)]
+struct Vanishing(ProviderInfo, std::sync::atomic::AtomicUsize);
+
 impl Default for Flickering {
     fn default() -> Self {
         Self(ProviderInfo::new("flickering", "flickering"), std::sync::atomic::AtomicUsize::new(0))
@@ -355,6 +375,9 @@ impl Default for Flickering {
 
 macro_rules! test_provider {
     ($name:ident, |$this:ident, $objects:ident| $fetch:expr) => {
+        test_provider!($name, |$this, $objects| $fetch, |_none| Vec::new());
+    };
+    ($name:ident, |$this:ident, $objects:ident| $fetch:expr, |$finder:ident| $find:expr) => {
         #[async_trait]
         impl Provider for $name {
             fn info(&self) -> &ProviderInfo {
@@ -368,7 +391,8 @@ macro_rules! test_provider {
                 $fetch
             }
             async fn find(&self, _: &Query) -> secretsync_core::Result<Vec<Found>> {
-                Ok(Vec::new())
+                let $finder = self;
+                Ok($find)
             }
             async fn check(&self) -> secretsync_core::Result<()> {
                 Ok(())
@@ -387,3 +411,11 @@ test_provider!(Flickering, |this, _objects| {
     let turn = this.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     vec![Ok(if turn == 1 { Fetched::Absent } else { Fetched::Found(Secret::bytes(SecretValue::from("value"))) })]
 });
+test_provider!(
+    Vanishing,
+    |_this, objects| objects.iter().map(|_| Ok(Fetched::Found(Secret::bytes(SecretValue::from("value"))))).collect(),
+    |this| match this.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+        1 => Vec::new(),
+        _ => vec![Found::new(ObjectRef::new("x"), "x")],
+    }
+);

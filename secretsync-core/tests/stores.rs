@@ -8,6 +8,8 @@ mod directory;
 mod env_file;
 #[path = "stores/manifest.rs"]
 mod manifest;
+#[path = "stores/passes.rs"]
+mod passes;
 #[path = "stores/support.rs"]
 mod support;
 

@@ -11,7 +11,7 @@ use secretsync_core::error::{Code, ErrorKind, Result, chain};
 use secretsync_core::memory::{MemoryProvider, MemoryStore};
 use secretsync_core::provider::{CredentialRef, CredentialSource, RemoteRef};
 use secretsync_core::secret::{SecretKey, SecretValue};
-use secretsync_core::store::{Applied, Observed, OwnerId, Removed, Store, TargetRef, Write};
+use secretsync_core::store::{Applied, Observed, OwnerId, Pass, Removed, Store, TargetRef, Write};
 use secretsync_core::sync::{
     DataFrom, Outcome, ProviderKey, Reason, Sync as _, SyncSpec, TemplateFrom, TemplateMissing, TemplateScope,
     TemplateSpec, TemplateText, template_missing,
@@ -135,6 +135,15 @@ struct Forgetful(MemoryStore);
 impl Store for Forgetful {
     fn kind(&self) -> &'static str {
         "forgetful"
+    }
+    async fn begin(&self) -> Pass {
+        self.0.begin().await
+    }
+    fn stages(&self) -> bool {
+        self.0.stages()
+    }
+    async fn verify(&self) -> Result<()> {
+        self.0.verify().await
     }
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         self.0.observe(target, owner).await

@@ -17,7 +17,8 @@ use kube::Client;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::secret::{SecretKey, SecretMap};
 use secretsync_core::store::{
-    Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetMeta, TargetRef, Write, not_owned,
+    Applied, Holder, KeyState, Observed, OwnerId, Pass, Passes, Present, Removed, Store, TargetMeta, TargetRef, Write,
+    not_owned,
 };
 use secretsync_core::sync::CreationPolicy;
 use zeroize::Zeroizing;
@@ -53,12 +54,13 @@ pub struct KubeStore {
     view: View,
     seen: Mutex<HashMap<TargetRef, Option<Arc<Snapshot>>>>,
     owners: Owners,
+    passes: Passes,
     claims: Claims,
 }
 
 impl KubeStore {
     /// A store for a run over many targets: it reads the Secrets to see what differs, looks up in the cluster whether an ExternalSecret exists there
-    /// (uids in manifests may come from another cluster), and remembers what each sync claims.
+    /// (uids in manifests may come from another cluster), and remembers what each sync claims, so that runs go one after the other.
     pub fn new(client: Client) -> Self {
         Self::with_view(client, View::Whole)
     }
@@ -71,7 +73,7 @@ impl KubeStore {
 
     fn with_view(client: Client, view: View) -> Self {
         let owners = Owners::new(client.clone(), view == View::Metadata);
-        Self { client, view, seen: Mutex::default(), owners, claims: Claims::default() }
+        Self { client, view, seen: Mutex::default(), owners, passes: Passes::default(), claims: Claims::default() }
     }
 }
 
@@ -85,6 +87,21 @@ impl fmt::Debug for KubeStore {
 impl Store for KubeStore {
     fn kind(&self) -> &'static str {
         "kubernetes"
+    }
+
+    async fn begin(&self) -> Pass {
+        match self.view {
+            View::Whole => {
+                let pass = self.passes.next().await;
+                self.claims.clear();
+                pass
+            }
+            View::Metadata => Pass::default(),
+        }
+    }
+
+    fn stages(&self) -> bool {
+        false
     }
 
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
@@ -169,6 +186,10 @@ impl Store for KubeStore {
             }
         }
         Err(contended(Verb::Delete, target))
+    }
+
+    async fn verify(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn flush(&self) -> Result<()> {

@@ -43,7 +43,7 @@ impl Order {
 /// Reads the manifests, builds the providers that they need, and names the syncs. An error means that nothing was tried.
 pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
     let Job { files, to, namespace, credentials, ambient, output: _ } = job;
-    let credentials = credentials.iter().enumerate().map(flag).collect::<Result<Vec<_>>>()?;
+    let credentials = flags(&credentials)?;
     let Manifests { external_secrets, stores, namespaces, references, skipped } = Manifests::read(&files, &namespace)?;
     let target = Target::open(to).await?;
     if external_secrets.is_empty() {
@@ -70,14 +70,23 @@ pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
     Ok((Prepared { engine, specs, order: Order(order), skipped }, progress))
 }
 
-/// Reads one `--credential`. What cannot be read is not quoted: it may be the credential itself.
-fn flag((index, text): (usize, &String)) -> Result<CredentialFlag> {
-    text.parse().map_err(|form: &'static str| {
+/// Reads each `--credential`. What cannot be read is not quoted: it may be the credential itself.
+fn flags(texts: &[String]) -> Result<Vec<CredentialFlag>> {
+    let refuse = |index: usize, why: &'static str, advice: &'static str| {
         Error::new(ErrorKind::InvalidConfig, "read")
             .on(format!("the flag `--credential` number {}", index + 1))
-            .because("it has not the expected form")
-            .with_hint(Hint::new(Code::UsageInvalid, form))
-    })
+            .because(why)
+            .with_hint(Hint::new(Code::UsageInvalid, advice))
+    };
+    let mut flags: Vec<CredentialFlag> = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let flag = text.parse().map_err(|form| refuse(index, "it has not the expected form", form))?;
+        if flags.iter().any(|earlier| earlier.contradicts(&flag)) {
+            return Err(refuse(index, "an earlier one gives the same reference", "give each reference once"));
+        }
+        flags.push(flag);
+    }
+    Ok(flags)
 }
 
 fn spec(object: &Object, stores: &mut Stores) -> Result<SyncSpec> {

@@ -14,7 +14,7 @@ use secretsync_k8s::api::{self, ClusterSecretStore, GoDuration, ObjectKind, Secr
 use secretsync_k8s::convert::{self, StoreSpec};
 
 use crate::credentials::{CredentialPool, StoreCredentials};
-use crate::manifests::Object;
+use crate::manifests::{Object, Place};
 use crate::providers;
 
 /// The stores among the manifests, and the providers that syncs asked for.
@@ -27,7 +27,7 @@ pub(super) struct Stores {
 
 struct Known {
     spec: Result<StoreSpec>,
-    folder: PathBuf,
+    place: Place,
 }
 
 /// A provider to build: the store, and the namespace on whose behalf it resolves references.
@@ -48,12 +48,13 @@ impl Stores {
         let Some(known) = self.known.get(origin) else { return Err(self.missing(origin)) };
         let spec = known.spec.clone()?;
         self.check_access(&spec, namespace)?;
-        let references = spec.factory(&self.registry)?.references(&spec.config, origin)?;
+        let references = spec.factory(&self.registry).and_then(|factory| factory.references(&spec.config, origin));
+        let references = references.map_err(|error| error.within("read", &known.place))?;
         // A reference without a namespace means the ExternalSecret's, so such a cluster store is another provider in each namespace.
         let referent =
             origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none());
         let key = if referent { convert::provider_key_in(origin, namespace) } else { convert::provider_key(origin) };
-        let wanted = Wanted { spec, folder: known.folder.clone(), consumer: namespace.to_owned() };
+        let wanted = Wanted { spec, folder: known.place.folder(), consumer: namespace.to_owned() };
         self.wanted.entry(key.clone()).or_insert(wanted);
         Ok(key)
     }
@@ -106,7 +107,7 @@ impl Stores {
 }
 
 fn known(object: Object) -> (StoreOrigin, Known) {
-    let (folder, place) = (object.place.folder(), object.place.clone());
+    let place = object.place.clone();
     let origin = match &object.namespace {
         Some(namespace) => StoreOrigin::namespaced(namespace, &object.name),
         None => StoreOrigin::cluster(&object.name),
@@ -116,7 +117,7 @@ fn known(object: Object) -> (StoreOrigin, Known) {
     } else {
         api::parse::<SecretStore>(object.manifest).and_then(|store| convert::store(&store))
     };
-    (origin, Known { spec: spec.map_err(|error| error.within("read", place)), folder })
+    (origin, Known { spec: spec.map_err(|error| error.within("read", &place)), place })
 }
 
 async fn build(

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
@@ -50,6 +52,11 @@ impl FromStr for CredentialFlag {
 }
 
 impl CredentialFlag {
+    /// Whether both answer the same reference, so that one of them would be ignored.
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
+        self.namespace == other.namespace && self.name == other.name && self.key == other.key
+    }
+
     /// Whether it gives what a reference asks for in a namespace.
     pub(super) fn answers(&self, reference: &CredentialRef, namespace: &str) -> bool {
         self.name == reference.name()
@@ -69,16 +76,14 @@ impl CredentialFlag {
                     self.failure("the variable that `--credential` names is not set".to_owned(), "set the variable")
                 })
             }
-            Source::File(path) => {
-                std::fs::read(path).map(|bytes| SecretValue::from(Zeroizing::new(bytes))).map_err(|error| {
-                    let shown = path.display();
-                    self.failure(
-                        format!("`{shown}` cannot be read"),
-                        format!("correct the path `{shown}`, or give yourself the right to read it"),
-                    )
-                    .with_source(error)
-                })
-            }
+            Source::File(path) => read(path).map(|bytes| SecretValue::from(Zeroizing::new(bytes))).map_err(|error| {
+                let shown = path.display();
+                self.failure(
+                    format!("`{shown}` cannot be read"),
+                    format!("correct the path `{shown}`, or give yourself the right to read it"),
+                )
+                .with_source(error)
+            }),
         }
     }
 
@@ -89,6 +94,19 @@ impl CredentialFlag {
             .with_hint(Hint::new(Code::CredentialMissing, advice))
     }
 }
+
+/// Reads a credential. The bound keeps a device or a wrong file from filling the memory.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let count = File::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    if count as u64 > LIMIT {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// As much as a Secret can hold.
+const LIMIT: u64 = 1 << 20;
 
 /// Whether a text can be the name of a variable: whoever writes the credential itself there is told the form, and not quoted.
 fn is_variable(name: &str) -> bool {
@@ -125,6 +143,13 @@ mod tests {
         ] {
             assert!(wrong.parse::<CredentialFlag>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        let flag: CredentialFlag = "vault/token=file:/dev/zero".parse().unwrap();
+        let error = flag.value().unwrap_err();
+        assert!(secretsync_core::error::chain(&error).ends_with("it is larger than 1 MiB"), "{error:?}");
     }
 
     #[test]

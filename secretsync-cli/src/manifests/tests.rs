@@ -39,6 +39,20 @@ fn a_folder_means_its_own_manifests_in_order() {
 }
 
 #[test]
+fn documents_that_seem_to_be_ours_are_never_skipped() {
+    for head in [
+        "kind: ExternalSecret",
+        "apiVersion: external-secrets.io/v1",
+        "apiVersion: external-secrets.io\nkind: ExternalSecret",
+        "apiVersion: externalsecrets.io/v1\nkind: ExternalSecret",
+    ] {
+        let outcome = read(&[("a.yaml", &format!("{head}\nmetadata: {{name: a}}\n"))], &["a.yaml"]);
+        let error = outcome.err().unwrap();
+        assert!(error.to_string().contains("it looks like one of ours"), "{head}: {error}");
+    }
+}
+
+#[test]
 fn documents_of_others_are_counted_and_lists_are_opened() {
     let text = "a: 1\n---\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: \
                 external-secrets.io/v1\n  kind: ExternalSecret\n  metadata: {name: listed}\n";

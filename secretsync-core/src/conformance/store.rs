@@ -3,11 +3,15 @@
 use super::{Violation, ensure};
 use crate::error::{Error, ErrorKind, chain};
 use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
-use crate::store::{Applied, Desired, Holder, Observed, OwnerId, Removed, Store, TargetMeta, TargetRef, Write};
+use crate::store::{
+    Applied, Desired, Holder, Observed, OwnerId, Present, Removed, Store, TargetMeta, TargetRef, Write,
+};
+use crate::sync::CreationPolicy;
 
 const CANARY: &str = "conformance-canary-9f2c";
 
-/// Checks creation, equality, change, key removal, ownership and removal on a target in `namespace`, which must not exist yet and is gone afterwards.
+/// Checks creation, equality, change, key removal, ownership, removal, plans and sharing on the targets `conformance` and `conformance-shared` in
+/// `namespace`, which must not exist yet and are gone afterwards.
 pub async fn check_store(store: &dyn Store, namespace: &str) -> Result<(), Violation> {
     let target = TargetRef::new(namespace, "conformance");
     let owner = OwnerId::new(namespace, "conformance");
@@ -18,6 +22,11 @@ pub async fn check_store(store: &dyn Store, namespace: &str) -> Result<(), Viola
     )?;
 
     let first = desired(&[("a", CANARY), ("b", "two")]);
+    check_plan(store, &Write::new(&target, &stranger, &first)).await?;
+    ensure(
+        matches!(observe(store, &target, &owner).await?, Observed::Absent),
+        "a target that was only planned is not absent",
+    )?;
     let applied = apply(store, &Write::new(&target, &owner, &first)).await?;
     ensure(applied == Applied::Created, format!("writing a new target is reported as {applied:?}"))?;
     expect(store, &target, &owner, &first).await?;
@@ -29,14 +38,15 @@ pub async fn check_store(store: &dyn Store, namespace: &str) -> Result<(), Viola
 
     check_stranger(store, &target, &stranger).await?;
     expect(store, &target, &owner, &second).await?;
+    check_plan(store, &Write::new(&target, &owner, &first)).await?;
+    expect(store, &target, &owner, &second).await?;
 
-    let removed = store.remove(&target, &owner).await.map_err(|error| failed("remove", &error))?;
-    flush(store).await?;
+    let removed = remove(store, &target, &owner).await.map_err(|error| failed("remove", &error))?;
     ensure(removed == Removed::Removed, format!("removing a target is reported as {removed:?}"))?;
     ensure(matches!(observe(store, &target, &owner).await?, Observed::Absent), "a removed target is still there")?;
-    let again = store.remove(&target, &owner).await.map_err(|error| failed("remove again", &error))?;
+    let again = remove(store, &target, &owner).await.map_err(|error| failed("remove again", &error))?;
     ensure(again == Removed::AlreadyAbsent, format!("removing nothing is reported as {again:?}"))?;
-    flush(store).await?;
+    check_sharing(store, namespace).await?;
     ensure(!format!("{store:?}").contains(CANARY), "`Debug` of the store shows a value")
 }
 
@@ -46,8 +56,84 @@ async fn check_stranger(store: &dyn Store, target: &TargetRef, stranger: &OwnerI
         return Err(Violation("another sync sees no target".to_owned()));
     };
     ensure(matches!(present.holder, Holder::Other(_)), format!("another sync sees the holder {:?}", present.holder))?;
-    let removal = store.remove(target, stranger).await;
-    ensure(removal.is_err_and(|error| error.kind() == ErrorKind::NotOwned), "another sync may remove the target")
+    refused(store, &Write::new(target, stranger, &desired(&[("c", "stolen")]))).await?;
+    refused(store, &Write::new(target, stranger, &desired(&[("d", "added")]))).await?;
+    ensure(not_owned(&remove(store, target, stranger).await), "another sync may remove the target")
+}
+
+/// Another sync cannot write what it does not hold, and the pass in which it tries ends well.
+async fn refused(store: &dyn Store, write: &Write<'_>) -> Result<(), Violation> {
+    let _pass = store.begin().await;
+    let keys: Vec<_> = write.desired.data.keys().collect();
+    ensure(not_owned(&store.admit(write).await), format!("another sync is admitted to write {keys:?}"))?;
+    ensure(not_owned(&store.apply(write).await), format!("another sync may write {keys:?}"))?;
+    flush(store).await
+}
+
+/// A plan succeeds; whoever calls this sees that nothing came of it.
+async fn check_plan(store: &dyn Store, write: &Write<'_>) -> Result<(), Violation> {
+    let _pass = store.begin().await;
+    store.admit(write).await.map_err(|error| failed("admit in a plan", &error))?;
+    if store.stages() {
+        store.apply(write).await.map_err(|error| failed("apply in a plan", &error))?;
+    }
+    store.verify().await.map_err(|error| failed("verify", &error))?;
+    // What a plan staged is gone, so there is nothing to be written.
+    flush(store).await
+}
+
+/// Two syncs that share a target write their own keys and touch none of the other's.
+async fn check_sharing(store: &dyn Store, namespace: &str) -> Result<(), Violation> {
+    let target = TargetRef::new(namespace, "conformance-shared");
+    let (one, two) = (OwnerId::new(namespace, "one"), OwnerId::new(namespace, "two"));
+    let (mut of_one, of_two) = (desired(&[("a", "one")]), desired(&[("b", "two")]));
+    of_one.meta.labels.insert("conformance".to_owned(), "one".to_owned());
+    of_one.meta.secret_type = Some("example.com/conformance".to_owned());
+    for (owner, desired) in [(&one, &of_one), (&two, &of_two)] {
+        apply(store, &Write::new(&target, owner, desired).under(CreationPolicy::CreateOrMerge)).await?;
+    }
+    expect_share(store, &target, &one, &of_one).await?;
+    expect_share(store, &target, &two, &of_two).await?;
+    refused(store, &Write::new(&target, &two, &of_one).under(CreationPolicy::CreateOrMerge)).await?;
+    expect_share(store, &target, &one, &of_one).await?;
+
+    let gone = [key("a")];
+    let nothing = Desired::default();
+    apply(store, &Write::new(&target, &one, &nothing).removing(&gone).under(CreationPolicy::CreateOrMerge)).await?;
+    expect_share(store, &target, &two, &of_two).await?;
+    // What is shared may be removed in part or not at all.
+    let part = remove(store, &target, &one).await;
+    ensure(part.is_ok() || not_owned(&part), "removing a part of a target fails")?;
+    expect_share(store, &target, &two, &of_two).await?;
+    apply(store, &Write::new(&target, &two, &of_two)).await?;
+    expect(store, &target, &two, &of_two).await?;
+    remove(store, &target, &two).await.map_err(|error| failed("remove", &error))?;
+    ensure(matches!(observe(store, &target, &two).await?, Observed::Absent), "a removed target is still there")
+}
+
+/// The keys of a share are as desired, and so are the labels where the store keeps any.
+async fn expect_share(
+    store: &dyn Store,
+    target: &TargetRef,
+    owner: &OwnerId,
+    desired: &Desired,
+) -> Result<(), Violation> {
+    let Observed::Present(mut present) = observe(store, target, owner).await? else {
+        return Err(Violation(format!("the target that `{owner}` shares is absent")));
+    };
+    present.keys.retain(|_, state| state.owned);
+    let labels = present.meta.as_ref().map(|meta| &meta.labels);
+    ensure(
+        labels.is_none_or(|labels| *labels == desired.meta.labels),
+        format!("`{owner}` sees the labels {labels:?} as its own"),
+    )?;
+    // A store that reads no more than metadata does not see it.
+    let (wanted, kept) = (&desired.meta.secret_type, present.meta.as_ref().and_then(|meta| meta.secret_type.as_ref()));
+    ensure(
+        wanted.is_none() || kept.is_none() || wanted.as_ref() == kept,
+        format!("the type that `{owner}` wrote is now {kept:?}"),
+    )?;
+    expect_present(&present, desired)
 }
 
 /// The target is ours, whole, and has exactly the desired keys with the desired values; nothing printable shows them.
@@ -55,6 +141,10 @@ async fn expect(store: &dyn Store, target: &TargetRef, owner: &OwnerId, desired:
     let observed = observe(store, target, owner).await?;
     ensure(!format!("{observed:?}").contains(CANARY), "`Debug` of an observation shows a value")?;
     let Observed::Present(present) = observed else { return Err(Violation("a written target is absent".to_owned())) };
+    expect_present(&present, desired)
+}
+
+fn expect_present(present: &Present, desired: &Desired) -> Result<(), Violation> {
     ensure(present.holder == Holder::Ours, format!("our own target is held by {:?}", present.holder))?;
     ensure(present.intact, "a target that nobody touched is not intact")?;
     let keys: Vec<_> = present.keys.keys().collect();
@@ -72,11 +162,25 @@ async fn observe(store: &dyn Store, target: &TargetRef, owner: &OwnerId) -> Resu
     store.observe(target, owner).await.map_err(|error| failed("observe", &error))
 }
 
+/// One whole pass.
 async fn apply(store: &dyn Store, write: &Write<'_>) -> Result<Applied, Violation> {
+    let _pass = store.begin().await;
     store.admit(write).await.map_err(|error| failed("admit", &error))?;
     let applied = store.apply(write).await.map_err(|error| failed("apply", &error))?;
     flush(store).await?;
     Ok(applied)
+}
+
+/// One whole pass.
+async fn remove(store: &dyn Store, target: &TargetRef, owner: &OwnerId) -> Result<Removed, Error> {
+    let _pass = store.begin().await;
+    let removed = store.remove(target, owner).await?;
+    store.flush().await?;
+    Ok(removed)
+}
+
+fn not_owned<T>(result: &Result<T, Error>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotOwned)
 }
 
 async fn flush(store: &dyn Store) -> Result<(), Violation> {

@@ -62,14 +62,11 @@ pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) ->
     if !changes.any() {
         return Ok(Decision::Leave { reason: Reason::Synced, changes });
     }
-    if present.immutable {
-        let data_changes = changes.keys.iter().any(|(_, change)| *change != Change::Unchanged);
-        if spec.meta.immutable {
-            return Ok(leave(Reason::Immutable));
-        }
-        if data_changes {
-            return Err(immutable(spec));
-        }
+    if spec.meta.immutable {
+        return Ok(leave(Reason::Immutable));
+    }
+    if present.immutable && changes.keys.iter().any(|(_, change)| *change != Change::Unchanged) {
+        return Err(immutable(spec));
     }
     Ok(Decision::Apply { outcome: Outcome::Updated, changes, remove })
 }
@@ -127,7 +124,7 @@ fn foreign(spec: &SyncSpec, holder: &str) -> Error {
     not_owned(
         format!("target `{}`", spec.target),
         holder,
-        "choose another `target.name`, or remove the target from its owner first; `creationPolicy: Merge` adds keys to a Secret that nobody controls",
+        "choose another `target.name`, or remove the target from its owner first",
     )
 }
 

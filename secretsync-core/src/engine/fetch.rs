@@ -81,6 +81,9 @@ async fn ask(
     sharing: Sharing,
 ) -> Vec<((ProviderKey, ObjectRef), Result<Fetched>)> {
     let options = FetchOptions::default();
+    for object in &objects {
+        tracing::debug!(provider = %key, object = %object, "asked for");
+    }
     let answers = match sharing {
         Sharing::Shared => provider.fetch(&objects, &options).await,
         Sharing::Fresh => provider.inner().fetch(&objects, &options).await,

@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
                 Ok(self.done(Outcome::Unchanged, reason, changes, &assembled))
             }
             Decision::Remove { changes } => {
-                if self.mode == Mode::Sync {
+                if self.writes() {
                     self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
                 }
                 Ok(self.done(Outcome::Removed, Reason::Deleted, changes, &assembled))
@@ -155,7 +155,7 @@ impl<'a> Run<'a> {
             Decision::Apply { outcome, changes, remove } => {
                 let write = self.write(desired, &remove);
                 self.admit(&write).await?;
-                if self.mode == Mode::Plan {
+                if !self.writes() {
                     return Ok(self.done(outcome, Reason::Synced, changes, &assembled));
                 }
                 let applied = self.shared.store.apply(&write).await.map_err(writing)?;
@@ -167,6 +167,11 @@ impl<'a> Run<'a> {
                 Ok(self.done(outcome, Reason::Synced, changes, &assembled))
             }
         }
+    }
+
+    /// Whether the store is told to write: also in a plan where it only stages, so that what later syncs see is the same.
+    fn writes(&self) -> bool {
+        self.mode == Mode::Sync || self.shared.store.stages()
     }
 
     fn write<'w>(&'w self, desired: &'w Desired, remove: &'w [crate::secret::SecretKey]) -> Write<'w> {

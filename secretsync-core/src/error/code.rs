@@ -31,7 +31,7 @@ macro_rules! codes {
 codes! {
     CredentialMissing "credential-missing" "A store refers to a credential that could not be found.";
     DataInvalid "data-invalid" "A remote value could not be used the way the manifest asks.";
-    DeletionUnconfirmed "deletion-unconfirmed" "A target was due for deletion, but a second read did not confirm that its sources are gone.";
+    DeletionUnconfirmed "deletion-unconfirmed" "Something was due for deletion, but a second read did not confirm that its source is gone.";
     EnvKeyConflict "env-key-conflict" "Two syncs give the same variable of an env file.";
     EnvKeyInvalid "env-key-invalid" "A key cannot be the name of an environment variable.";
     InternalDefect "internal-defect" "secretsync itself failed.";

@@ -116,6 +116,7 @@ impl Provider for Retrying {
             if indexes.is_empty() {
                 break;
             }
+            tracing::debug!(provider = %self.info().name, objects = indexes.len(), ?wait, "trying again");
             tokio::time::sleep(wait).await;
             let pending: Vec<_> = indexes.iter().map(|&index| objects[index].clone()).collect();
             for (index, answer) in indexes.into_iter().zip(self.inner.fetch(&pending, options).await) {

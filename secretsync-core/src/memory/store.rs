@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use crate::store::{
-    Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetMeta, TargetRef, Write, not_owned,
+    Applied, Holder, KeyState, Observed, OwnerId, Pass, Present, Removed, Store, TargetMeta, TargetRef, Write,
+    not_owned,
 };
 use crate::sync::CreationPolicy;
 
@@ -29,7 +30,9 @@ struct Target {
     /// The sync that owns it whole; `None` for targets that syncs merge into.
     owner: Option<OwnerId>,
     keys: BTreeMap<SecretKey, Kept>,
-    meta: TargetMeta,
+    secret_type: Option<String>,
+    /// What each sync asks for beside keys and type.
+    metas: BTreeMap<OwnerId, TargetMeta>,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl MemoryStore {
 
     /// The metadata of a target.
     pub fn meta(&self, namespace: &str, name: &str) -> Option<TargetMeta> {
-        Some(self.state().targets.get(&TargetRef::new(namespace, name))?.meta.clone())
+        Some(self.state().targets.get(&TargetRef::new(namespace, name))?.meta())
     }
 
     /// How often something was written or removed.
@@ -87,6 +90,25 @@ impl Target {
             None => Holder::Nobody,
         }
     }
+
+    /// What all syncs together ask for.
+    fn meta(&self) -> TargetMeta {
+        let mut all = TargetMeta { secret_type: self.secret_type.clone(), ..TargetMeta::default() };
+        for meta in self.metas.values() {
+            all.immutable |= meta.immutable;
+            all.labels.extend(meta.labels.clone());
+            all.annotations.extend(meta.annotations.clone());
+            let new = meta.finalizers.iter().filter(|name| !all.finalizers.contains(name));
+            all.finalizers.extend(new.cloned().collect::<Vec<_>>());
+        }
+        all
+    }
+
+    /// What is there on behalf of `owner`.
+    fn meta_of(&self, owner: &OwnerId) -> TargetMeta {
+        let TargetMeta { labels, annotations, .. } = self.metas.get(owner).cloned().unwrap_or_default();
+        TargetMeta { labels, annotations, ..self.meta() }
+    }
 }
 
 #[async_trait]
@@ -95,12 +117,21 @@ impl Store for MemoryStore {
         "memory"
     }
 
+    async fn begin(&self) -> Pass {
+        Pass::default()
+    }
+
+    fn stages(&self) -> bool {
+        false
+    }
+
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         let state = self.state();
         let Some(found) = state.targets.get(target) else { return Ok(Observed::Absent) };
         let mut present = Present::new(found.holder(owner));
-        present.meta = Some(found.meta.clone());
-        present.immutable = found.meta.immutable;
+        let meta = found.meta_of(owner);
+        present.immutable = meta.immutable;
+        present.meta = Some(meta);
         present.keys.extend(found.keys.iter().map(|(key, kept)| {
             let fingerprint = Some(Fingerprint::of(&kept.value));
             let ours = kept.writer.as_ref() == Some(owner);
@@ -144,22 +175,35 @@ impl Store for MemoryStore {
         for (key, value) in &write.desired.data {
             target.keys.insert(key.clone(), Kept { value: value.duplicate(), writer: Some(write.owner.clone()) });
         }
-        target.meta = write.desired.meta.clone();
+        let meta = write.desired.meta.clone();
+        let kept = || target.secret_type.take().unwrap_or_else(|| "Opaque".to_owned());
+        target.secret_type = Some(meta.secret_type.clone().unwrap_or_else(kept));
+        target.metas.insert(write.owner.clone(), meta);
         target.owner = (write.creation == CreationPolicy::Owner).then(|| write.owner.clone());
         Ok(if existed { Applied::Updated } else { Applied::Created })
     }
 
     async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {
         let mut state = self.state();
-        let Some(found) = state.targets.get(target) else { return Ok(Removed::AlreadyAbsent) };
+        let Some(found) = state.targets.get_mut(target) else { return Ok(Removed::AlreadyAbsent) };
         match found.holder(owner) {
             Holder::Ours => {}
             Holder::Nobody => return Err(refusal(target, "nobody that this sync knows of")),
             Holder::Other(holder) => return Err(refusal(target, &holder)),
         }
-        state.targets.remove(target);
+        if found.owner.is_none() {
+            found.keys.retain(|_, kept| kept.writer.as_ref() != Some(owner));
+            found.metas.remove(owner);
+        }
+        if found.owner.is_some() || found.keys.is_empty() {
+            state.targets.remove(target);
+        }
         state.writes += 1;
         Ok(Removed::Removed)
+    }
+
+    async fn verify(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn flush(&self) -> Result<()> {

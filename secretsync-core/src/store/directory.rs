@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use self::record::{RECORD, Record};
-use super::file::{Folder, Stamp, blocking, leftovers, replace};
+use super::file::{Folder, Stamp, blocking, busy, leftovers, replace};
 use super::share::Shares;
-use super::{Applied, Observed, OwnerId, Removed, Store, TargetRef, Write};
+use super::{Applied, Observed, OwnerId, Pass, Passes, Removed, Store, TargetRef, Write};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::SecretMap;
 use crate::sync::CreationPolicy;
@@ -46,6 +46,7 @@ pub struct DirectoryStore(Arc<Inner>);
 
 struct Inner {
     root: PathBuf,
+    passes: Passes,
     state: Mutex<State>,
     /// Writers share it and a removal takes it alone, so that no folder vanishes under a writer.
     gate: RwLock<()>,
@@ -58,7 +59,7 @@ struct State {
     /// Which file it was read from.
     read_from: Option<Stamp>,
     session: Option<Session>,
-    /// What was admitted, beside what is recorded.
+    /// What was admitted in this pass.
     claims: BTreeMap<TargetRef, Shares>,
 }
 
@@ -75,7 +76,8 @@ struct Session {
 impl DirectoryStore {
     /// A store below `path`. Nothing is read or created yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Inner { root: path.into(), state: Mutex::default(), gate: RwLock::default() }))
+        let (passes, state, gate) = (Passes::default(), Mutex::default(), RwLock::default());
+        Self(Arc::new(Inner { root: path.into(), passes, state, gate }))
     }
 }
 
@@ -89,6 +91,16 @@ impl fmt::Debug for DirectoryStore {
 impl Store for DirectoryStore {
     fn kind(&self) -> &'static str {
         "directory"
+    }
+
+    async fn begin(&self) -> Pass {
+        let pass = self.0.passes.next().await;
+        self.0.state().claims.clear();
+        pass
+    }
+
+    fn stages(&self) -> bool {
+        false
     }
 
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
@@ -114,6 +126,10 @@ impl Store for DirectoryStore {
     async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {
         let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
         blocking(move || inner.remove(&target, &owner)).await
+    }
+
+    async fn verify(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn flush(&self) -> Result<()> {
@@ -159,16 +175,13 @@ impl State {
     }
 
     /// Takes the folder for this run, creates it if need be, and reads what is true now.
-    fn begin(&mut self, path: &std::path::Path) -> Result<Arc<Folder>> {
+    fn open_session(&mut self, path: &std::path::Path) -> Result<Arc<Folder>> {
         if let Some(session) = &self.session {
             return Ok(Arc::clone(&session.root));
         }
         let root = Arc::new(Folder::create(path)?);
         if !root.lock()? {
-            return Err(Error::new(ErrorKind::Unavailable, "write")
-                .on(format!("`{}`", path.display()))
-                .because("another run is writing there")
-                .with_hint(Hint::new(Code::TargetUnwritable, "wait until it has ended, and run again")));
+            return Err(busy(path));
         }
         for leftover in leftovers(&root)? {
             root.remove_file(&leftover)?;

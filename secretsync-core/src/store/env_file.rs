@@ -15,7 +15,9 @@ use self::document::{Damage, Document, SectionId};
 use self::stage::{Change, Claim};
 use super::file::{SingleFile, Stamp, blocking};
 use super::share::{Share, Shares};
-use super::{Applied, Holder, KeyState, Observed, OwnerId, Present, Removed, Store, TargetRef, Write, not_owned};
+use super::{
+    Applied, Holder, KeyState, Observed, OwnerId, Pass, Passes, Present, Removed, Store, TargetRef, Write, not_owned,
+};
 use crate::error::Result;
 use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use zeroize::Zeroizing;
@@ -39,14 +41,15 @@ use zeroize::Zeroizing;
 ///
 /// # Conflicts
 ///
-/// A key that cannot be a variable ([`EnvKeyInvalid`](crate::error::Code::EnvKeyInvalid)), or that two syncs or a sync and the user give
-/// ([`EnvKeyConflict`](crate::error::Code::EnvKeyConflict)), is an error when
-/// it is admitted, and then [`flush`](Store::flush) fails too and changes nothing: half of an environment is worse than an old one.
+/// A key that cannot be a variable ([`EnvKeyInvalid`](crate::error::Code::EnvKeyInvalid)), or that two targets or a sync and the user give
+/// ([`EnvKeyConflict`](crate::error::Code::EnvKeyConflict)), makes [`flush`](Store::flush) fail and change nothing: half of an environment is worse than
+/// an old one. Where one sync alone is to blame, it is refused when it is admitted, too.
 #[derive(Clone)]
 pub struct EnvFileStore(Arc<Inner>);
 
 struct Inner {
     file: SingleFile,
+    passes: Passes,
     state: Mutex<State>,
 }
 
@@ -68,7 +71,8 @@ struct Current {
 impl EnvFileStore {
     /// A store that writes `path`. Nothing is read or created yet; the folder that it lies in must exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Inner { file: SingleFile::new(path.into()), state: Mutex::default() }))
+        let (passes, state) = (Passes::default(), Mutex::default());
+        Self(Arc::new(Inner { file: SingleFile::new(path.into()), passes, state }))
     }
 }
 
@@ -84,6 +88,17 @@ impl Store for EnvFileStore {
         "env"
     }
 
+    async fn begin(&self) -> Pass {
+        let pass = self.0.passes.next().await;
+        let mut state = self.0.state();
+        (state.claims, state.staged) = Default::default();
+        pass
+    }
+
+    fn stages(&self) -> bool {
+        true
+    }
+
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         let (inner, target, owner) = (Arc::clone(&self.0), target.clone(), owner.clone());
         blocking(move || inner.observe(&target, &owner)).await
@@ -96,10 +111,9 @@ impl Store for EnvFileStore {
 
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
         let (id, claim) = self.0.claim(write)?;
-        let (inner, owner, values) =
-            (Arc::clone(&self.0), write.owner.clone(), stage::check_values(self.0.file.path(), write));
-        blocking(move || inner.admit(&id, &owner, claim)).await?;
-        values
+        stage::check_values(self.0.file.path(), write)?;
+        let (inner, owner) = (Arc::clone(&self.0), write.owner.clone());
+        blocking(move || inner.admit(&id, &owner, claim)).await
     }
 
     async fn apply(&self, write: &Write<'_>) -> Result<Applied> {
@@ -118,9 +132,14 @@ impl Store for EnvFileStore {
         blocking(move || inner.remove(&target, &owner)).await
     }
 
+    async fn verify(&self) -> Result<()> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || inner.end(false)).await
+    }
+
     async fn flush(&self) -> Result<()> {
         let inner = Arc::clone(&self.0);
-        blocking(move || inner.flush()).await
+        blocking(move || inner.end(true)).await
     }
 }
 
@@ -130,12 +149,13 @@ impl Inner {
     }
 
     fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
-        let Some(current) = self.read(&mut self.state())? else { return Ok(Observed::Absent) };
+        let mut state = self.state();
+        let Some(current) = self.read(&mut state)? else { return Ok(Observed::Absent) };
         let shares = current.document.shares(target);
         if shares.is_empty() {
             return Ok(Observed::Absent);
         }
-        let mut present = Present::new(shares.holder(owner));
+        let mut present = Present::new(shares.with_claims(Some(&state.claimed(target)), owner).holder(owner));
         if let Some(section) = current.document.section(&SectionId::new(target, owner)) {
             present.intact = section.intact && current.private;
             for (name, text) in &section.entries {
@@ -164,7 +184,7 @@ impl Inner {
             return Err(not_owned(self.place(target), &other, "remove it with the sync that wrote it"));
         }
         let id = SectionId::new(target, owner);
-        state.claims.remove(&id);
+        state.claims.insert(id.clone(), Claim::default());
         state.staged.remove(&id);
         if current.document.section(&id).is_none() {
             return Ok(Removed::AlreadyAbsent);
@@ -173,24 +193,29 @@ impl Inner {
         Ok(Removed::Removed)
     }
 
-    /// Writes all or nothing. What was staged is gone afterwards either way: the next run sees what is missing.
-    fn flush(&self) -> Result<()> {
-        let mut state = self.state();
-        let staged = std::mem::take(&mut state.staged);
-        if let Some(defect) = state.claims.values().find_map(|claim| claim.defect.clone()) {
+    /// Writes all or nothing, or only looks whether that could be. What was staged is gone afterwards either way: the next run sees what is missing.
+    fn end(&self, write: bool) -> Result<()> {
+        let (staged, defect) = {
+            let mut state = self.state();
+            let defect = state.claims.values().find_map(|claim| claim.defect.clone());
+            (std::mem::take(&mut state.staged), defect)
+        };
+        if let Some(defect) = defect {
             return Err(defect);
         }
         if staged.is_empty() {
             return Ok(());
         }
-        // Read again, so that what others wrote meanwhile stays.
-        let before = self.file.read()?;
-        let mut document = before.as_ref().map(|content| self.parse(&content.bytes)).transpose()?.unwrap_or_default();
-        for (id, change) in &staged {
-            change.apply(&mut document, id);
-        }
-        self.check_conflicts(&mut document, |id| staged.contains_key(id))?;
-        self.file.update(before.as_ref(), document.text().as_bytes())
+        // Of the file as it is by now, so that what others wrote meanwhile stays.
+        let change = |before: Option<&[u8]>| {
+            let mut document = before.map(|bytes| self.parse(bytes)).transpose()?.unwrap_or_default();
+            for (id, change) in &staged {
+                change.apply(&mut document, id);
+            }
+            self.check_conflicts(&mut document, |id| staged.contains_key(id))?;
+            Ok(document.text())
+        };
+        if write { self.file.update(change) } else { self.file.check(change) }
     }
 
     /// The file, or `None` if there is none.

@@ -9,12 +9,13 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-pub(super) use failure::{blocking, failed, refused};
+pub(super) use failure::{blocking, busy, failed, refused};
 pub(super) use single::SingleFile;
 pub(super) use staging::{Staging, leftovers, replace};
 
@@ -22,6 +23,10 @@ use crate::error::Result;
 
 /// More than any Secret or list of names has: what is larger was not written by us.
 const LIMIT: u64 = 256 << 20;
+
+/// How often, and how far apart, a lock is tried that others have only while they replace a file: ten seconds in all.
+const PATIENCE: u32 = 1_000;
+const PAUSE: Duration = Duration::from_millis(10);
 
 const PRIVATE_FILE: Mode = Mode::from_raw_mode(0o600);
 const PRIVATE_FOLDER: Mode = Mode::from_raw_mode(0o700);
@@ -219,6 +224,17 @@ impl Folder {
         #[cfg(target_os = "linux")]
         rustix::fs::syncfs(&self.fd).map_err(|errno| failed("write", &self.path, errno))?;
         Ok(())
+    }
+
+    /// Takes this folder for one run at a time, until the handle is dropped. Waits for short work of another run, and fails if it has it longer.
+    pub(super) fn lock_soon(&self) -> Result<()> {
+        for _ in 0..PATIENCE {
+            if self.lock()? {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Err(busy(&self.path))
     }
 
     /// Takes this folder for one run at a time, until the handle is dropped. `false` if another run has it.

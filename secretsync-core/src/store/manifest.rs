@@ -15,7 +15,7 @@ use self::document::{Damage, Manifests};
 use self::secret::{SecretDocument, Update, encode};
 use super::file::{SingleFile, Stamp, blocking};
 use super::share::{Share, Shares, check_names};
-use super::{Applied, Holder, Observed, OwnerId, Present, Removed, Store, TargetRef, Write, not_owned};
+use super::{Applied, Holder, Observed, OwnerId, Pass, Passes, Present, Removed, Store, TargetRef, Write, not_owned};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::SecretMap;
 use crate::sync::CreationPolicy;
@@ -40,6 +40,7 @@ pub struct ManifestStore(Arc<Inner>);
 
 struct Inner {
     sink: Sink,
+    passes: Passes,
     state: Mutex<State>,
 }
 
@@ -81,7 +82,7 @@ impl ManifestStore {
     }
 
     fn new(sink: Sink) -> Self {
-        Self(Arc::new(Inner { sink, state: Mutex::default() }))
+        Self(Arc::new(Inner { sink, passes: Passes::default(), state: Mutex::default() }))
     }
 }
 
@@ -99,6 +100,17 @@ impl fmt::Debug for ManifestStore {
 impl Store for ManifestStore {
     fn kind(&self) -> &'static str {
         "manifest"
+    }
+
+    async fn begin(&self) -> Pass {
+        let pass = self.0.passes.next().await;
+        let mut state = self.0.state();
+        (state.claims, state.staged) = Default::default();
+        pass
+    }
+
+    fn stages(&self) -> bool {
+        true
     }
 
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
@@ -133,9 +145,14 @@ impl Store for ManifestStore {
         blocking(move || inner.remove(&target, &owner)).await
     }
 
+    async fn verify(&self) -> Result<()> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || inner.end(false)).await
+    }
+
     async fn flush(&self) -> Result<()> {
         let inner = Arc::clone(&self.0);
-        blocking(move || inner.flush()).await
+        blocking(move || inner.end(true)).await
     }
 }
 
@@ -145,12 +162,14 @@ impl Inner {
     }
 
     fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
-        let current = self.read(&mut self.state())?;
+        let mut state = self.state();
+        let current = self.read(&mut state)?;
         if let Some(line) = current.manifests.foreign_line_of(target) {
             return Ok(Observed::Present(Present::new(Holder::Other(by_hand(line)))));
         }
         let Some(document) = current.manifests.get(target) else { return Ok(Observed::Absent) };
-        let mut present = Present::new(document.shares().holder(owner));
+        let shares = document.shares().with_claims(state.claims.get(target), owner);
+        let mut present = Present::new(shares.holder(owner));
         let (keys, whole) = document.keys(owner);
         present.keys = keys;
         present.meta = Some(document.meta(owner));
@@ -174,11 +193,9 @@ impl Inner {
                 format!("remove that document, or add the label `{}: \"true\"` to hand it over", secret::MANAGED);
             return Err(not_owned(place, &by_hand(line), advice));
         }
-        if let Some(document) = current.manifests.get(target) {
-            document.shares().refuse(&place, owner, &claim.keys)?;
-        }
+        let written = current.manifests.get(target).map(SecretDocument::shares).unwrap_or_default();
         let claims = state.claims.entry(target.clone()).or_default();
-        claims.refuse(&place, owner, &claim.keys)?;
+        written.with_claims(Some(claims), owner).refuse(&place, owner, &claim.keys)?;
         claims.insert(owner.to_string(), claim);
         Ok(())
     }
@@ -209,9 +226,7 @@ impl Inner {
         let current = self.read(&mut state)?;
         let id = (target.clone(), owner.to_string());
         state.staged.remove(&id);
-        if let Some(claims) = state.claims.get_mut(target) {
-            claims.remove(&id.1);
-        }
+        state.claims.entry(target.clone()).or_default().insert(id.1.clone(), Share::default());
         let shares = current.manifests.get(target).map(SecretDocument::shares).unwrap_or_default();
         if let Holder::Other(other) = shares.holder(owner) {
             return Err(not_owned(self.place(target), &other, "remove it with the sync that wrote it"));
@@ -223,19 +238,22 @@ impl Inner {
         Ok(Removed::Removed)
     }
 
-    /// What was staged is gone afterwards, written or not: the next run sees what is missing.
-    fn flush(&self) -> Result<()> {
+    /// Writes, or only looks whether that could be. What was staged is gone afterwards, written or not: the next run sees what is missing.
+    fn end(&self, write: bool) -> Result<()> {
         let staged = std::mem::take(&mut self.state().staged);
         let file = match &self.sink {
             Sink::File(_) if staged.is_empty() => return Ok(()),
             Sink::File(file) => file,
-            Sink::Writer(writer) => return write_to(writer, staged),
+            Sink::Writer(writer) if write => return write_to(writer, staged),
+            Sink::Writer(_) => return Ok(()),
         };
-        // Read again, so that what others wrote meanwhile stays.
-        let before = file.read()?;
-        let mut manifests = before.as_ref().map(|content| parse(file, &content.bytes)).transpose()?.unwrap_or_default();
-        change(&mut manifests, staged);
-        file.update(before.as_ref(), manifests.text().as_bytes())
+        // Of the file as it is by now, so that what others wrote meanwhile stays.
+        let change = |before: Option<&[u8]>| {
+            let mut manifests = before.map(|bytes| parse(file, bytes)).transpose()?.unwrap_or_default();
+            change(&mut manifests, staged);
+            Ok(manifests.text())
+        };
+        if write { file.update(change) } else { file.check(change) }
     }
 
     /// The file, which is empty if there is none.

@@ -63,6 +63,15 @@ impl Shares {
         Self(self.0.iter().filter_map(keep).collect())
     }
 
+    /// The same with what others claim in this pass in the place of what they wrote earlier.
+    pub(super) fn with_claims(mut self, claims: Option<&Self>, owner: &OwnerId) -> Self {
+        let owner = owner.to_string();
+        for (other, share) in claims.into_iter().flat_map(Self::iter).filter(|(other, _)| *other != owner) {
+            self.insert(other.to_owned(), share.clone());
+        }
+        self
+    }
+
     /// Who holds the target, seen by `owner`: another sync that holds it alone, else this one if it wrote here, else nobody. So several syncs
     /// can merge into one target, as in a cluster, where only `creationPolicy: Owner` makes a controller.
     pub(super) fn holder(&self, owner: &OwnerId) -> Holder {
@@ -89,7 +98,7 @@ impl Shares {
     }
 
     /// Fails where another sync holds the whole target.
-    pub(super) fn refuse_target(&self, place: &str, owner: &OwnerId) -> Result<()> {
+    fn refuse_target(&self, place: &str, owner: &OwnerId) -> Result<()> {
         match self.sole_holder_but(owner) {
             Some(other) => Err(not_owned(place, &external_secret(other), advice(place, owner, other))),
             None => Ok(()),

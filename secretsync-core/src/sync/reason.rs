@@ -10,7 +10,7 @@ pub enum Reason {
     CreationPolicyNone,
     /// The sources are gone and `deletionPolicy: Delete` removes the target.
     Deleted,
-    /// The target is immutable, so changed sources are not written.
+    /// `target.immutable: true` and the target exists, so changed sources are not written.
     Immutable,
     /// `refreshPolicy: CreatedOnce` and the target exists.
     KeptOnce,
@@ -86,7 +86,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::CreationPolicyNone => "creationPolicy is None",
             Self::Deleted => "the sources are gone and deletionPolicy is Delete",
-            Self::Immutable => "the target is immutable",
+            Self::Immutable => "target.immutable is true and the target exists",
             Self::KeptOnce => "refreshPolicy is CreatedOnce and the target exists",
             Self::NotOwned => "the target belongs to somebody else",
             Self::Retained => "the sources are empty and deletionPolicy is Retain",

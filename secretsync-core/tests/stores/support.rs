@@ -59,6 +59,7 @@ impl Case {
 
     /// One whole run.
     pub(crate) async fn sync(&self, store: &impl Store) -> Result<Applied> {
+        let _pass = store.begin().await;
         let applied = self.apply(store).await;
         store.flush().await?;
         applied

@@ -22,6 +22,11 @@ struct Claimed {
 }
 
 impl Claims {
+    /// Forgets them: the next run begins.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Claims what `write` needs; a later claim of the same owner replaces its earlier one.
     pub(crate) fn claim(&self, write: &Write<'_>, target: impl std::fmt::Display) -> Result<()> {
         let claimed = Claimed {

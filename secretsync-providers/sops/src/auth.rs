@@ -26,14 +26,26 @@ impl Keys {
         match self {
             Self::Ambient(ambient) => age = age::from_env(ambient.clone()).await?,
             Self::Configured { references, credentials } => {
+                // One key that cannot be had is told only when no other opens the document: keys are rotated one after the other.
+                let mut first = None;
                 for reference in references {
-                    let text = credentials.resolve(reference).await.map_err(Error::Credential)?;
-                    age.add(&reference.to_string(), text.expose())?;
+                    if let Err(error) = add(&mut age, reference, credentials.as_ref()).await {
+                        age.note(format!("{reference} cannot be used"));
+                        first.get_or_insert(error);
+                    }
+                }
+                if let (true, Some(error)) = (age.is_empty(), first) {
+                    return Err(error);
                 }
             }
         }
         Ok(KeyRing { age })
     }
+}
+
+async fn add(age: &mut Identities, reference: &CredentialRef, credentials: &dyn CredentialSource) -> Result<(), Error> {
+    let text = credentials.resolve(reference).await.map_err(Error::Credential)?;
+    age.add(&reference.to_string(), text.expose())
 }
 
 /// Keys in memory, wiped when dropped. `Debug` shows nothing of them.

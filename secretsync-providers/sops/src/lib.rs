@@ -1,7 +1,4 @@
-//! SOPS documents as a secretsync provider.
-//!
-//! A document is one object: its keys are the object's properties. It is read from a file or folder, a `ConfigMap`, a Secret, or the store itself,
-//! and decrypted here, without the `sops` program. Every value's tag and the document's MAC are verified before one value leaves.
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod auth;

@@ -57,11 +57,9 @@ impl SopsProvider {
     async fn fetch_one(&self, object: &ObjectRef) -> Result<Fetched, Error> {
         // Whoever made the reference by hand gets the checks of `address` too.
         let name = address::name(object.name())?;
-        let format = self.client.format(&name)?;
-        match self.client.read(&name).await? {
-            Some(content) => self.session.decrypt(format, content).await.map(Fetched::Found),
-            None => Ok(Fetched::Absent),
-        }
+        // Read first: a document that does not exist is absent, whatever format its name would have.
+        let Some(content) = self.client.read(&name).await? else { return Ok(Fetched::Absent) };
+        self.session.decrypt(self.client.format(&name)?, content).await.map(Fetched::Found)
     }
 
     async fn fetch_in_time(&self, object: &ObjectRef, timeout: Option<Duration>) -> Result<Fetched> {

@@ -61,7 +61,9 @@ impl Sops {
         recipients: &[impl AsRef<str>],
         arguments: &[&str],
     ) -> Result<String> {
-        let file = self.home.path().join(format!("plain.{}", format.name()));
+        // A folder for each call, so that threads may share one `Sops`; the file's name matters to sops's own rules.
+        let folder = tempfile::tempdir_in(self.home.path()).context("failed to make a folder for the plain text")?;
+        let file = folder.path().join(format!("plain.{}", format.name()));
         fs::write(&file, plaintext).context("failed to write the plain text for sops")?;
         let mut sops = self.command("encrypt", format);
         if !recipients.is_empty() {
@@ -70,7 +72,6 @@ impl Sops {
         }
         sops.args(arguments).arg(&file);
         let document = run(sops, "encrypt")?;
-        fs::remove_file(&file).context("failed to remove the plain text for sops")?;
         String::from_utf8(document).context("sops wrote a document that is not UTF-8")
     }
 

@@ -13,16 +13,18 @@ impl Inner {
     pub(super) fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         let (namespace, name) = folders_of(target)?;
         let root = Folder::open(&self.root)?;
-        let (shares, unfinished) = {
+        let (shares, claims, unfinished) = {
             let mut state = self.state();
             state.refresh(root.as_ref())?;
-            (state.record.shares(target), state.record.is_unfinished(target, &owner.to_string()))
+            let unfinished = state.record.is_unfinished(target, &owner.to_string());
+            (state.record.shares(target), state.claims.get(target).cloned(), unfinished)
         };
         let Some(folder) = descend(root.as_ref(), namespace, name)? else { return Ok(Observed::Absent) };
         if unfinished {
             return Ok(Observed::Absent);
         }
         let shares = shares.without_gone(owner, |key| folder.has_file(key.as_str()).unwrap_or(true));
+        let shares = shares.with_claims(claims.as_ref(), owner);
         let mut present = Present::new(shares.holder(owner));
         present.intact = leftovers(&folder)?.is_empty();
         for key in shares.of(owner).into_iter().flat_map(|share| &share.keys) {

@@ -57,7 +57,8 @@ impl Inner {
         let mut state = self.state();
         state.refresh(root.as_ref())?;
         let folder = descend(root.as_ref(), namespace, name)?;
-        self.refuse(&state, work, folder.as_ref())?;
+        let shares = state.present_shares(&work.target, &work.owner, folder.as_ref());
+        self.refuse(&shares.with_claims(state.claims.get(&work.target), &work.owner), work, folder.as_ref())?;
         let claim = Share { owns: work.owns, keys: work.keys.clone() };
         state.claims.entry(work.target.clone()).or_default().insert(work.owner.to_string(), claim);
         Ok(())
@@ -67,9 +68,10 @@ impl Inner {
         let (namespace, name) = folders_of(&work.target)?;
         let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state();
-        let root = state.begin(&self.root)?;
+        let root = state.open_session(&self.root)?;
         let existing = descend(Some(&root), namespace, name)?;
-        self.refuse(&state, work, existing.as_ref())?;
+        // Without claims: what another sync gives up but has not removed, perhaps because it failed, is still there.
+        self.refuse(&state.present_shares(&work.target, &work.owner, existing.as_ref()), work, existing.as_ref())?;
         let mine = state.record.shares(&work.target).of(&work.owner).cloned().unwrap_or_default();
         let difference = Difference::between(work, &mine, existing.as_ref())?;
         let created = existing.is_none() || state.record.is_unfinished(&work.target, &work.owner.to_string());
@@ -109,7 +111,7 @@ impl Inner {
         if shares.of(owner).is_none() {
             return Ok(Removed::AlreadyAbsent);
         }
-        let root = state.begin(&self.root)?;
+        let root = state.open_session(&self.root)?;
         // Another run may have written between the look and the lock.
         let Some(mine) = state.record.shares(target).remove(&owner.to_string()) else {
             return Ok(Removed::AlreadyAbsent);
@@ -132,16 +134,11 @@ impl Inner {
         Ok(removed)
     }
 
-    fn refuse(&self, state: &State, work: &Work, folder: Option<&Folder>) -> Result<()> {
+    fn refuse(&self, shares: &Shares, work: &Work, folder: Option<&Folder>) -> Result<()> {
         for key in folder.into_iter().flat_map(|_| work.keys.iter().chain(&work.remove)) {
             folder.map(|folder| folder.has_file(key.as_str())).transpose()?;
         }
-        let place = self.place(&work.target);
-        state.present_shares(&work.target, &work.owner, folder).refuse(&place, &work.owner, &work.keys)?;
-        match state.claims.get(&work.target) {
-            Some(claims) => claims.refuse(&place, &work.owner, &work.keys),
-            None => Ok(()),
-        }
+        shares.refuse(&self.place(&work.target), &work.owner, &work.keys)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::store::{Applied, OwnerId, TargetRef, Write};
 use crate::sync::CreationPolicy;
 
 /// What a sync said it would write.
+#[derive(Default)]
 pub(super) struct Claim {
     keys: BTreeSet<SecretKey>,
     owns: bool,
@@ -94,13 +95,11 @@ impl Inner {
         let current = self.read(&mut state)?;
         state.claims.remove(id);
         let place = self.place(&id.target);
-        // Who holds a target is a matter between these syncs, so it stops no others.
-        state.claimed_shares(&id.target).refuse_target(&place, owner)?;
-        if let Some(current) = &current {
-            current.document.shares(&id.target).refuse_target(&place, owner)?;
-        }
+        let written = current.as_ref().map(|current| current.document.shares(&id.target)).unwrap_or_default();
+        // Who holds what of a target is a matter between these syncs, so it stops no others.
+        written.with_claims(Some(&state.claimed(&id.target)), owner).refuse(&place, owner, &claim.keys)?;
         if claim.defect.is_none() {
-            claim.defect = self.conflict(&state, id, &claim, current.as_ref().map(|current| &current.document));
+            claim.defect = current.and_then(|current| self.conflict(id, &claim, &current.document));
         }
         let defect = claim.defect.clone();
         state.claims.insert(id.clone(), claim);
@@ -161,13 +160,7 @@ impl Inner {
         Ok(())
     }
 
-    fn conflict(&self, state: &State, id: &SectionId, claim: &Claim, document: Option<&Document>) -> Option<Error> {
-        for (other, theirs) in state.claims.iter().filter(|(other, _)| *other != id) {
-            if let Some(key) = theirs.keys.intersection(&claim.keys).next() {
-                return Some(self.conflict_of_two(key.as_str(), &other.owner, &id.owner));
-            }
-        }
-        let document = document?;
+    fn conflict(&self, id: &SectionId, claim: &Claim, document: &Document) -> Option<Error> {
         let (key, line) = claim.keys.iter().find_map(|key| Some((key, document.foreign_line_of(key.as_str())?)))?;
         Some(self.conflict_with_line(key.as_str(), &id.owner, line))
     }
@@ -194,7 +187,7 @@ impl Inner {
 }
 
 impl State {
-    fn claimed_shares(&self, target: &TargetRef) -> Shares {
+    pub(super) fn claimed(&self, target: &TargetRef) -> Shares {
         let mut shares = Shares::default();
         for (id, claim) in self.claims.iter().filter(|(id, _)| id.target == *target) {
             shares.insert(id.owner.clone(), Share { owns: claim.owns, keys: claim.keys.clone() });

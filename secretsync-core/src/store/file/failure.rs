@@ -47,6 +47,14 @@ pub(in crate::store) fn refused(path: &Path, wanted: &str, found: FileType) -> E
         .with_hint(Hint::new(Code::TargetUnwritable, "move it away and run again: it was left as it is"))
 }
 
+/// Another run has taken a folder.
+pub(in crate::store) fn busy(path: &Path) -> Error {
+    Error::new(ErrorKind::Unavailable, "write")
+        .on(format!("`{}`", path.display()))
+        .because("another run is writing there")
+        .with_hint(Hint::new(Code::TargetUnwritable, "wait until it has ended, and run again"))
+}
+
 /// Runs file work where it may block. It runs to its end even if nobody waits for it any more.
 pub(in crate::store) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use zeroize::Zeroizing;
 
 use super::{Content, Folder, Stamp, failed, replace};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
@@ -32,13 +33,28 @@ impl SingleFile {
         Ok(self.folder()?.map(|folder| folder.stamp(name)).transpose()?.flatten())
     }
 
-    /// Replaces it, unless it is the same already and nobody else can read it.
-    pub(in crate::store) fn update(&self, before: Option<&Content>, bytes: &[u8]) -> Result<()> {
-        if before.is_some_and(|before| before.private && before.bytes.as_slice() == bytes) {
+    /// Replaces it by what `change` makes of it, unless that is the same already and nobody else can read it. Nobody else changes it meanwhile.
+    pub(in crate::store) fn update(
+        &self,
+        change: impl FnOnce(Option<&[u8]>) -> Result<Zeroizing<String>>,
+    ) -> Result<()> {
+        let folder = self.folder_to_write()?;
+        folder.lock_soon()?;
+        let before = folder.read(self.name()?)?;
+        let text = change(before.as_ref().map(|before| before.bytes.as_slice()))?;
+        if before.is_some_and(|before| before.private && before.bytes.as_slice() == text.as_bytes()) {
             return Ok(());
         }
-        let folder = self.folder()?.ok_or_else(|| failed("write", &self.0, Errno::NOENT))?;
-        replace(&folder, self.name()?, bytes)
+        replace(&folder, self.name()?, text.as_bytes())
+    }
+
+    /// Fails where [`update`](Self::update) would, as far as can be told without writing.
+    pub(in crate::store) fn check(
+        &self,
+        change: impl FnOnce(Option<&[u8]>) -> Result<Zeroizing<String>>,
+    ) -> Result<()> {
+        let before = self.folder_to_write()?.read(self.name()?)?;
+        change(before.as_ref().map(|before| before.bytes.as_slice())).map(drop)
     }
 
     /// Its content cannot be understood.
@@ -51,6 +67,10 @@ impl SingleFile {
 
     fn folder(&self) -> Result<Option<Folder>> {
         Folder::open(self.0.parent().unwrap_or(&self.0))
+    }
+
+    fn folder_to_write(&self) -> Result<Folder> {
+        self.folder()?.ok_or_else(|| failed("write", &self.0, Errno::NOENT))
     }
 
     fn name(&self) -> Result<&str> {

@@ -200,9 +200,13 @@ impl SecretDocument {
         after.data.extend(update.set.clone());
         mark.keys.retain(|key| !update.unset.contains(key));
         mark.keys.extend(update.set.keys().cloned());
-        after.labels.extend(update.meta.labels.clone());
+        let labels = after.free(&update.meta.labels, &after.labels, |mark| &mark.labels);
+        let annotations = after.free(&update.meta.annotations, &after.annotations, |mark| &mark.annotations);
+        mark.labels = labels.keys().cloned().collect();
+        mark.annotations = annotations.keys().cloned().collect();
+        after.labels.extend(labels);
         after.labels.insert(MANAGED.to_owned(), "true".to_owned());
-        after.annotations.extend(update.meta.annotations.clone());
+        after.annotations.extend(annotations);
         for name in &update.meta.finalizers {
             if !after.finalizers.contains(name) {
                 after.finalizers.push(name.clone());
@@ -212,10 +216,20 @@ impl SecretDocument {
         after.immutable = update.meta.immutable || (after.immutable && !after.marks.is_empty());
         mark.owner.clone_from(&update.owner);
         mark.owns = update.owns;
-        mark.labels = update.meta.labels.keys().cloned().collect();
-        mark.annotations = update.meta.annotations.keys().cloned().collect();
         after.marks.insert(update.owner.clone(), mark);
         after
+    }
+
+    /// What of `wanted` a sync can have: not what another one gives another text, or the two would take turns.
+    fn free(
+        &self,
+        wanted: &BTreeMap<String, String>,
+        there: &BTreeMap<String, String>,
+        names: fn(&Mark) -> &BTreeSet<String>,
+    ) -> BTreeMap<String, String> {
+        let taken = |name: &String| self.marks.values().any(|mark| names(mark).contains(name));
+        let free = wanted.iter().filter(|(name, text)| !taken(name) || there.get(*name) == Some(*text));
+        free.map(|(name, text)| (name.clone(), text.clone())).collect()
     }
 
     /// What is left without a sync. `None` if nobody else wrote into it.

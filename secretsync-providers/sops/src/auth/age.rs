@@ -90,6 +90,16 @@ impl Identities {
         })
     }
 
+    /// Whether there is no identity to try.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.usable.is_empty()
+    }
+
+    /// Remembers what could not be used, for the message when nothing else fits.
+    pub(crate) fn note(&mut self, what: String) {
+        self.unusable.push(what);
+    }
+
     /// What could not be used, in words.
     pub(crate) fn unusable(&self) -> impl Iterator<Item = &str> {
         self.unusable.iter().map(String::as_str)

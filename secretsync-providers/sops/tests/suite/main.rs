@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
+mod conformance;
 mod interop;
 mod store;
 mod support;

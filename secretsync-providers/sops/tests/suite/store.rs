@@ -168,6 +168,9 @@ async fn what_is_no_regular_readable_file_is_refused_without_waiting() {
     symlink("/dev/zero", secrets.join("device.yaml")).unwrap();
     fs::write(secrets.join("huge.yaml"), vec![b' '; (16 << 20) + 1]).unwrap();
     fs::write(secrets.join("latin.yaml"), b"a: \xff\n").unwrap();
+    for other in ["app.env", "app.ini", "app.txt"] {
+        fs::write(secrets.join(other), "A=b\n").unwrap();
+    }
     let store = Store::path(base.path(), "secrets");
     for (key, expected) in [
         ("pipe.yaml", "is no regular file"),
@@ -325,4 +328,30 @@ async fn one_bad_document_does_not_spoil_its_neighbours() {
         matches!(answers.as_slice(), [Ok(Fetched::Found(_)), Err(_), Ok(Fetched::Absent), Ok(Fetched::Found(_))]),
         "{answers:?}"
     );
+}
+
+#[tokio::test]
+async fn one_key_that_cannot_be_had_does_not_keep_another_from_opening_the_document() {
+    let document = DOCUMENT.as_str();
+    let key = |name: &str| json!({ "age": { "secretRef": { "name": name, "key": "key.txt" } } });
+    for keys in [
+        json!([key("nope"), key("sops-age")]),
+        json!([key("junk"), key("sops-age")]),
+        json!([key("sops-age"), key("nope")]),
+    ] {
+        let given = Given::key(KEY).and("junk/key.txt", "no identity");
+        let store = Store::inline(document).with_credentials(given).with_keys(keys);
+        assert!(store.read("inline").await.is_ok());
+    }
+    let store = Store::inline(document).with_keys(json!([key("nope")]));
+    assert!(store.complaint("inline").await.contains("`nope`"));
+}
+
+#[tokio::test]
+async fn a_document_that_does_not_exist_is_absent_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::path(folder.path(), ".");
+    for key in ["app", "app.env", "app.yaml", "sub/app"] {
+        assert!(matches!(store.fetch(key).await.unwrap(), Fetched::Absent), "{key}");
+    }
 }
