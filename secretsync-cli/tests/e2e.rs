@@ -15,5 +15,7 @@ mod sandbox;
 mod sops;
 #[path = "e2e/targets.rs"]
 mod targets;
+#[path = "e2e/templates.rs"]
+mod templates;
 #[path = "e2e/vault.rs"]
 mod vault;

@@ -39,7 +39,7 @@ use crate::sync::CreationPolicy;
 ///
 /// # Secrets
 ///
-/// What is observed holds key names and process-keyed fingerprints, never values.
+/// What is observed holds key names and process-keyed fingerprints, never values; only [`own_values`](Self::own_values) gives an owner's values back.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The kind, for messages and labels: `directory`, `kubernetes`.

@@ -7,6 +7,13 @@ use crate::error::{Code, Error, ErrorKind, Hint};
 use crate::provider::{CredentialKind, CredentialRef};
 
 /// How the target is made from the data (`target.template`).
+///
+/// # Random results
+///
+/// A text that calls `randAlphaNum`, `uuidv4`, `now` or the like would make another value at each run, and no target would ever be in line. So what
+/// such a text made stays: a key (label, annotation) that the target has from this sync already keeps its value; one that is missing, or that somebody
+/// else wrote, is rendered. The engine keeps no trace of earlier inputs, so a text that mixes random results with data (`{{ bcrypt .password }}`) keeps
+/// its value when the data or the text changes, too: remove the key from the target to have it made anew.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default)]
 pub struct TemplateSpec {

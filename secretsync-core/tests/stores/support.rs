@@ -73,9 +73,9 @@ impl Case {
     }
 }
 
-/// The keys that the owner wrote.
+/// The keys that a sync may decide about: no bystanders.
 pub(crate) fn names(present: &Present) -> Vec<&str> {
-    present.keys.iter().filter(|(_, state)| state.owned).map(|(key, _)| key.as_str()).collect()
+    present.keys.iter().filter(|(_, state)| state.removable).map(|(key, _)| key.as_str()).collect()
 }
 
 pub(crate) fn text(error: &Error) -> String {

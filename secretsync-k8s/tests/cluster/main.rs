@@ -6,3 +6,4 @@ mod keys;
 mod ownership;
 mod refusals;
 mod support;
+mod templates;

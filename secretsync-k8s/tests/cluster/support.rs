@@ -11,7 +11,7 @@ use secretsync_core::memory::MemoryProvider;
 use secretsync_core::secret::{Secret, SecretObject};
 use secretsync_core::sync::{ProviderKey, Sync as _, SyncReport, SyncSpec};
 use secretsync_k8s::api::{ExternalSecret, parse};
-use secretsync_k8s::{KubeStore, convert};
+use secretsync_k8s::{KubeStore, KubeTemplates, convert};
 use serde_json::{Value, json};
 use xtask::rig::cluster::{Cluster, Namespace};
 
@@ -68,7 +68,8 @@ impl World {
     pub(crate) fn engine(&self) -> Engine {
         let store = Arc::new(KubeStore::new(self.client.clone()));
         let provider: Arc<dyn secretsync_core::provider::Provider> = Arc::clone(&self.provider) as _;
-        Engine::builder(store).provider(ProviderKey::new("memory"), provider).build()
+        let templates = Arc::new(KubeTemplates::new(self.client.clone()));
+        Engine::builder(store).provider(ProviderKey::new("memory"), provider).template_source(templates).build()
     }
 
     /// Applies a Secret as `manager`, by an ordinary write as most tools do.
