@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use self::record::{RECORD, Record};
-use super::file::{Folder, Stamp, blocking, busy, leftovers, replace};
+use super::file::{Folder, Stamp, blocking, leftovers, replace};
 use super::share::Shares;
 use super::{Applied, Observed, OwnerId, Pass, Passes, Removed, Store, TargetRef, Write};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
@@ -185,9 +186,7 @@ impl State {
             return Ok(Arc::clone(&session.root));
         }
         let root = Arc::new(Folder::create_itself(path)?);
-        if !root.lock()? {
-            return Err(busy(path));
-        }
+        root.lock(PATIENCE)?;
         for leftover in leftovers(&root)? {
             root.remove_file(&leftover)?;
         }
@@ -245,3 +244,6 @@ fn folders_of(target: &TargetRef) -> Result<(&str, &str)> {
             "use 1 to 253 of the characters A-Z a-z 0-9 - . _, not beginning with a dot",
         )))
 }
+
+/// Another run has the folder until it ends, so there is no point in waiting for it; a child that was just started may have it for a moment.
+const PATIENCE: Duration = Duration::from_millis(300);

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -24,8 +24,7 @@ use crate::error::Result;
 /// More than any Secret or list of names has: what is larger was not written by us.
 const LIMIT: u64 = 256 << 20;
 
-/// How often, and how far apart, a lock is tried that others have only while they replace a file: ten seconds in all.
-const PATIENCE: u32 = 1_000;
+/// How far apart a lock is tried.
 const PAUSE: Duration = Duration::from_millis(10);
 
 const PRIVATE_FILE: Mode = Mode::from_raw_mode(0o600);
@@ -246,24 +245,17 @@ impl Folder {
         Ok(())
     }
 
-    /// Takes this folder for one run at a time, until the handle is dropped. Waits for short work of another run, and fails if it has it longer.
-    pub(super) fn lock_soon(&self) -> Result<()> {
-        for _ in 0..PATIENCE {
-            if self.lock()? {
-                return Ok(());
+    /// Takes this folder for one run at a time, until the handle is dropped. Fails if another run has it for longer than this.
+    pub(super) fn lock(&self, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
+                // A file system without locks is used without them.
+                Ok(()) | Err(Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS) => return Ok(()),
+                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                Err(Errno::WOULDBLOCK) => return Err(busy(&self.path)),
+                Err(errno) => return Err(failed("lock", &self.path, errno)),
             }
-            std::thread::sleep(PAUSE);
-        }
-        Err(busy(&self.path))
-    }
-
-    /// Takes this folder for one run at a time, until the handle is dropped. `false` if another run has it.
-    pub(super) fn lock(&self) -> Result<bool> {
-        match rustix::fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
-            // A file system without locks is used without them.
-            Ok(()) | Err(Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS) => Ok(true),
-            Err(Errno::WOULDBLOCK) => Ok(false),
-            Err(errno) => Err(failed("lock", &self.path, errno)),
         }
     }
 

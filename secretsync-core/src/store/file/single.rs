@@ -1,6 +1,7 @@
 //! One file that a user named.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use zeroize::Zeroizing;
@@ -39,7 +40,7 @@ impl SingleFile {
         change: impl FnOnce(Option<&[u8]>) -> Result<Zeroizing<String>>,
     ) -> Result<()> {
         let folder = self.folder_to_write()?;
-        folder.lock_soon()?;
+        folder.lock(PATIENCE)?;
         let before = folder.read(self.name()?)?;
         let text = change(before.as_ref().map(|before| before.bytes.as_slice()))?;
         if before.is_some_and(|before| before.private && before.bytes.as_slice() == text.as_bytes()) {
@@ -82,3 +83,6 @@ impl SingleFile {
         })
     }
 }
+
+/// How long to wait for others, who have the folder only while they replace a file.
+const PATIENCE: Duration = Duration::from_secs(10);
