@@ -135,7 +135,30 @@ async fn expect_share(
         wanted.is_none() || kept.is_none() || wanted.as_ref() == kept,
         format!("the type that `{owner}` wrote is now {kept:?}"),
     )?;
-    expect_present(&present, desired)
+    expect_present(&present, desired)?;
+    expect_own_values(store, target, owner, desired).await
+}
+
+/// A store that gives values back gives back those of the sync that wrote them, and no others.
+async fn expect_own_values(
+    store: &dyn Store,
+    target: &TargetRef,
+    owner: &OwnerId,
+    desired: &Desired,
+) -> Result<(), Violation> {
+    let values = match store.own_values(target, owner).await {
+        Ok(values) => values,
+        Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+        Err(error) => return Err(failed("give back the values", &error)),
+    };
+    let same = values.len() == desired.data.len()
+        && values
+            .iter()
+            .all(|(key, value)| desired.data.get(key.as_str()).is_some_and(|wanted| wanted.expose() == value.expose()));
+    ensure(same, format!("the values given back are not those written, for the keys {:?}", values.keys()))?;
+    let foreign = store.own_values(target, &OwnerId::new(target.namespace(), "nobody")).await;
+    let foreign = foreign.map_err(|error| failed("give back the values of another sync", &error))?;
+    ensure(foreign.is_empty(), "a sync that wrote nothing is given values back")
 }
 
 /// The target is ours, whole, and has exactly the desired keys with the desired values; nothing printable shows them.

@@ -297,6 +297,18 @@ fn schema_rules_are_enforced_with_their_paths() {
             "`spec.target.template.engineVersion`: expected one of `v2`",
         ),
         (
+            json!({"target": {"creationPolcy": "Owner"}}),
+            "unknown field `spec.target.creationPolcy` (did you mean `creationPolicy`?)",
+        ),
+    ] {
+        assert_eq!(refused(&extra), (ErrorKind::InvalidConfig, expected.to_owned()), "{extra}");
+    }
+}
+
+#[test]
+fn schema_rules_of_template_sources_are_enforced() {
+    for (extra, expected) in [
+        (
             json!({"target": {"template": {"templateFrom": [{"configMap": {"name": "../x", "items": []}}]}}}),
             "`spec.target.template.templateFrom[0].configMap.name`: must be lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most 253 characters",
         ),
@@ -311,10 +323,6 @@ fn schema_rules_are_enforced_with_their_paths() {
         (
             json!({"target": {"template": {"templateFrom": [{"configMap": {"name": "x"}}]}}}),
             "`spec.target.template.templateFrom[0].configMap`: missing field `items`",
-        ),
-        (
-            json!({"target": {"creationPolcy": "Owner"}}),
-            "unknown field `spec.target.creationPolcy` (did you mean `creationPolicy`?)",
         ),
     ] {
         assert_eq!(refused(&extra), (ErrorKind::InvalidConfig, expected.to_owned()), "{extra}");
