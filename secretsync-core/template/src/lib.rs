@@ -7,6 +7,8 @@ mod budget;
 mod error;
 mod execute;
 mod function;
+#[cfg(feature = "crypto")]
+mod key;
 mod lex;
 mod literal;
 mod parse;
