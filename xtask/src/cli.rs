@@ -4,6 +4,7 @@
 
 mod deny;
 mod fences;
+mod golden;
 mod rig;
 mod steps;
 mod test;
@@ -33,6 +34,9 @@ enum Verb {
     Deny,
     /// Check that no crate depends on what its layer must not know.
     Fences,
+    /// Compare the template engine with Go's own: results and speed.
+    #[command(subcommand)]
+    Golden(golden::Verb),
     /// Install, start and stop the real servers that tests use.
     #[command(subcommand)]
     Rig(rig::Verb),
@@ -46,6 +50,7 @@ pub fn run() -> ExitCode {
     let done = match verb {
         Verb::Deny => deny::run(),
         Verb::Fences => fences::run(),
+        Verb::Golden(verb) => golden::run(verb),
         Verb::Rig(verb) => rig::run(verb),
         Verb::Test(arguments) => test::run(&arguments),
     };

@@ -11,7 +11,7 @@ use crate::value::{Buffer, Bytes, ElementType, List, Value};
 ///
 /// Limits count work, not time, so the same template with the same data always ends the same way.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Limits {
     /// Bytes of template text. Default 1 MiB, the most that a Kubernetes object can hold.
     pub template_bytes: usize,

@@ -33,7 +33,7 @@ pub(crate) fn execute(source: Source<'_>, data: &Value) -> Result<Vec<u8>, Error
         tree: source.tree,
         missing_key: source.missing_key,
         budget: Budget::new(source.limits),
-        output: Buffer::default(),
+        output: Buffer::with_capacity(source.text.len().min(source.limits.output_bytes)),
         dot: Held::plain(data.clone()),
         scope: Scope::new(data.clone()),
         frames: Vec::new(),

@@ -9,6 +9,8 @@ use crate::value::{Map, Value};
 
 mod builtin;
 mod compare;
+#[cfg(feature = "crypto")]
+mod crypto;
 mod date;
 mod dict;
 mod digest;
@@ -27,6 +29,8 @@ mod string;
 mod url;
 mod yaml;
 
+#[cfg(feature = "crypto")]
+pub(crate) use crypto::CERTIFICATE_FIELDS;
 pub(crate) use date::METHODS as TIME_METHODS;
 pub(crate) use encode::{decode_64, encode_64};
 pub(crate) use semver::METHODS as VERSION_METHODS;
@@ -56,11 +60,23 @@ pub(crate) enum Body {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Type {
     Any,
+    /// `[]interface {}`, or nil
+    #[cfg(feature = "crypto")]
+    Anys,
     Bool,
+    /// What `genCA` and its kin return.
+    #[cfg(feature = "crypto")]
+    Certificate,
+    /// `uint32`; no value has this type, so only a literal fits.
+    #[cfg(feature = "crypto")]
+    Counter,
     /// `map[string]interface {}`, or nil
     Dict,
     /// `float64`
     Float,
+    /// A text type of its own; no value has it, so only a literal fits.
+    #[cfg(feature = "crypto")]
+    HashAlgorithm,
     Int,
     /// `string`
     Text,
@@ -103,6 +119,14 @@ impl Type {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Any => "interface {}",
+            #[cfg(feature = "crypto")]
+            Self::Anys => "[]interface {}",
+            #[cfg(feature = "crypto")]
+            Self::Certificate => "sprig.certificate",
+            #[cfg(feature = "crypto")]
+            Self::Counter => "uint32",
+            #[cfg(feature = "crypto")]
+            Self::HashAlgorithm => "sprig.HashAlgorithm",
             Self::Bool => "bool",
             Self::Dict => "map[string]interface {}",
             Self::Float => "float64",
@@ -114,6 +138,10 @@ impl Type {
     }
 
     pub(crate) fn takes_nil(self) -> bool {
+        #[cfg(feature = "crypto")]
+        if self == Self::Anys {
+            return true;
+        }
         matches!(self, Self::Any | Self::Dict)
     }
 
@@ -121,6 +149,15 @@ impl Type {
     pub(crate) fn accepts(self, value: &Value) -> bool {
         match self {
             Self::Any => true,
+            #[cfg(feature = "crypto")]
+            Self::Anys => match value {
+                Value::List(list) => list.element() == crate::value::ElementType::Any,
+                value => matches!(value, Value::Nil),
+            },
+            #[cfg(feature = "crypto")]
+            Self::Certificate => value.type_name() == self.name(),
+            #[cfg(feature = "crypto")]
+            Self::Counter | Self::HashAlgorithm => false,
             Self::Bool => matches!(value, Value::Bool(_)),
             Self::Dict => matches!(value, Value::Map(_) | Value::Nil),
             Self::Float => matches!(value, Value::Float(_)),
@@ -191,6 +228,18 @@ static TABLE: LazyLock<HashMap<&'static str, &'static Function>> =
 static GROUPS: &[&[Function]] = &[
     builtin::FUNCTIONS,
     compare::FUNCTIONS,
+    #[cfg(feature = "crypto")]
+    crypto::CERTIFICATE,
+    #[cfg(feature = "crypto")]
+    crypto::CIPHER,
+    #[cfg(feature = "crypto")]
+    crypto::JWK,
+    #[cfg(feature = "crypto")]
+    crypto::KEY,
+    #[cfg(feature = "crypto")]
+    crypto::PASSWORD,
+    #[cfg(feature = "crypto")]
+    crypto::PKCS12,
     date::FUNCTIONS,
     dict::FUNCTIONS,
     digest::FUNCTIONS,

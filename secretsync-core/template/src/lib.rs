@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 mod budget;
+mod cache;
 mod error;
 mod execute;
 mod function;
+#[cfg(feature = "crypto")]
+mod key;
 mod lex;
 mod literal;
 mod parse;
@@ -19,6 +22,7 @@ mod value;
 mod version;
 
 pub use budget::Limits;
+pub use cache::TemplateCache;
 pub use error::{Error, ErrorClass};
 pub use value::{Buffer, Bytes, ElementType, List, Map, Object, Value};
 
@@ -36,7 +40,7 @@ struct Parsed {
 
 /// How a template is read and rendered.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Options {
     /// What encloses an action.
     pub delimiters: Delimiters,
@@ -75,7 +79,7 @@ impl Options {
 }
 
 /// What encloses an action.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Delimiters {
     left: String,
     right: String,
@@ -98,7 +102,7 @@ impl Default for Delimiters {
 
 /// What a field means that the data does not have.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum MissingKey {
     /// It is nil, printed as `<no value>`: Go's `missingkey=default`.
     Default,
@@ -137,6 +141,11 @@ impl Template {
     /// Name of the root definition.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The text that was parsed.
+    pub fn text(&self) -> &str {
+        &self.0.text
     }
 
     /// Whether the text calls, anywhere, a function whose result changes from run to run (`now`, `randAlphaNum`, `genCA`, …): such a

@@ -8,7 +8,7 @@ use crate::function::{decode_64, encode_64};
 use crate::value::Buffer;
 
 pub(crate) mod certificate;
-mod der;
+pub(crate) mod der;
 
 /// One block: type, headers, content.
 #[derive(Debug)]
@@ -19,8 +19,9 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub(crate) fn certificate(content: &[u8]) -> Self {
-        Self { label: b"CERTIFICATE".to_vec(), headers: BTreeMap::new(), content: Buffer::from(content) }
+    /// A block without headers.
+    pub(crate) fn new(label: &str, content: impl Into<Buffer>) -> Self {
+        Self { label: label.as_bytes().to_vec(), headers: BTreeMap::new(), content: content.into() }
     }
 
     /// The first well-formed block and the text after its last line. Text before it and broken blocks are passed over, as in Go.
@@ -80,6 +81,14 @@ impl Block {
             return Some(None);
         };
         Some(Some(Self { label: label.to_vec(), headers, content }))
+    }
+
+    /// The block alone as text.
+    #[cfg(feature = "crypto")]
+    pub(crate) fn text(&self) -> Buffer {
+        let mut out = Buffer::default();
+        self.append(&mut out);
+        out
     }
 
     /// The block as text: `Proc-Type` first, then the other headers in order, lines of 64 characters.

@@ -1,5 +1,6 @@
 //! Values as Go has them: the types a template can tell apart.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ mod object;
 
 pub use bytes::{Buffer, Bytes};
 pub use container::{ElementType, List, Map};
+#[cfg(feature = "crypto")]
+pub(crate) use object::Issued;
 pub(crate) use object::Kind;
 pub use object::Object;
 
@@ -117,6 +120,21 @@ impl Value {
             Self::Byte(value) => Some(i128::from(*value)),
             Self::Uint(value) => Some(i128::from(*value)),
             _ => None,
+        }
+    }
+
+    /// A struct with fields as the map that JSON makes of it; anything else as it is.
+    pub(crate) fn without_structs(&self) -> Cow<'_, Self> {
+        let fields = match self {
+            Self::Object(object) => object.fields(),
+            _ => None,
+        };
+        match fields {
+            Some(fields) => {
+                let entries = fields.map(|(name, text)| (Bytes::from(name), Self::Bytes(text.clone())));
+                Cow::Owned(Self::Map(Map::new(entries)))
+            }
+            None => Cow::Borrowed(self),
         }
     }
 

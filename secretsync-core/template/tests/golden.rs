@@ -1,9 +1,6 @@
 //! Every golden vector, answered by the real Go engine, against ours.
-//!
-//! `pending.txt` lists the ids that do not pass yet, one a line. The test fails when one of them passes or any other does not, so the list
-//! is always the truth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -70,16 +67,10 @@ fn class_of(class: ErrorClass) -> &'static str {
 }
 
 #[test]
-fn every_golden_vector_passes_unless_it_is_listed_as_pending() {
+fn every_golden_vector_passes() {
     let vectors: Vec<Vector> =
         include_str!("template.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(vectors.len() >= 1387, "vectors are missing");
-    let pending: BTreeSet<&str> = include_str!("pending.txt").lines().filter(|line| !line.is_empty()).collect();
-    let failed: BTreeSet<&str> =
-        vectors.iter().filter(|vector| !vector.passes()).map(|vector| vector.id.as_str()).collect();
-
-    let broken: Vec<_> = failed.difference(&pending).collect();
-    let stale: Vec<_> = pending.difference(&failed).collect();
-    assert!(broken.is_empty(), "these vectors fail: {broken:?}");
-    assert!(stale.is_empty(), "these vectors pass or do not exist: take them off pending.txt: {stale:?}");
+    let failed: Vec<&str> = vectors.iter().filter(|vector| !vector.passes()).map(|vector| vector.id.as_str()).collect();
+    assert!(failed.is_empty(), "these vectors fail: {failed:?}");
 }

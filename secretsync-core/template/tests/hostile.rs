@@ -227,6 +227,78 @@ fn no_error_shows_a_value() {
     }
 }
 
+/// Functions that need keys, ciphers or password hashes.
+#[cfg(feature = "crypto")]
+mod crypto {
+    use super::*;
+
+    #[test]
+    fn slow_work_ends_at_the_step_limit() {
+        assert_limit("{{range 10}}{{genPrivateKey \"rsa\" | len}}{{end}}", "steps");
+        assert_limit("{{range 1000}}{{bcrypt \"x\" | len}}{{end}}", "steps");
+        assert_limit("{{range 1000}}{{derivePassword 1 \"pin\" \"p\" \"u\" \"s\" | len}}{{end}}", "steps");
+    }
+
+    #[test]
+    fn an_archive_that_asks_for_many_rounds_is_refused_before_they_begin() {
+        // Octets, then a number: a salt and 2^31 - 1 rounds.
+        let archive = "{{pkcs12key (b64dec \"MBAEA2FiYwIEf////wQDYWJj\")}}";
+        assert_limit(archive, "steps");
+    }
+
+    #[test]
+    fn dsa_is_refused_by_name() {
+        let error = render("{{genPrivateKey \"dsa\"}}".to_owned()).expect_err("refused");
+        assert_eq!(error.class(), ErrorClass::Execute);
+        assert!(error.message().contains("DSA"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("ecdsa")));
+    }
+
+    #[test]
+    fn a_certificate_is_not_signed_with_a_key_of_somebody_else() {
+        let template = "{{$a := genCAWithKey \"a\" 1 (genPrivateKey \"ecdsa\")}}\
+            {{$b := buildCustomCert (b64enc $a.Cert) (genPrivateKey \"ecdsa\" | b64enc)}}\
+            {{(genSignedCert \"c\" nil nil 1 $b).Cert}}";
+        let error = render(template.to_owned()).expect_err("refused");
+        assert!(error.message().contains("does not belong"), "{error}");
+    }
+
+    #[test]
+    fn no_error_of_a_cryptographic_function_shows_a_value() {
+        for text in [
+            "{{decryptAES \"k\" .secret}}",
+            "{{pkcs12keyPass .secret .secret}}",
+            "{{pkcs12certPass .secret .secret}}",
+            "{{pemToPkcs12Pass .secret .secret .secret}}",
+            "{{pemTruststoreToPKCS12 .secret}}",
+            "{{jwkPublicKeyPem .secret}}",
+            "{{jwkPrivateKeyPem (printf `{\"kty\":%q,\"d\":%q}` .secret .secret)}}",
+            "{{jwkPrivateKeyPem (printf `{\"kty\":\"EC\",\"crv\":%q,\"d\":%q}` .secret .secret)}}",
+            "{{rsaDecrypt .secret \"\" .secret .secret}}",
+            "{{rsaDecrypt \"RSA-OAEP\" .secret .secret .secret}}",
+            "{{buildCustomCert .secret .secret}}",
+            "{{genSelfSignedCert .secret (list .secret) nil 1}}",
+            "{{genSelfSignedCert \"x\" nil (list (print .secret \"\\u00e9\")) 1}}",
+            "{{genCAWithKey .secret 1 .secret}}",
+            "{{htpasswd .secret .secret .secret}}",
+        ] {
+            let error = render(text.to_owned()).expect_err(text);
+            let shown = format!("{error} {error:?} {:?} {}", error.hint(), error.construct());
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_archive_a_key_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let data = Value::string_map([("x".to_owned(), bytes)]);
+            for text in ["{{pkcs12key .x}}", "{{jwkPublicKeyPem .x}}", "{{decryptAES \"k\" (b64enc .x)}}"] {
+                let _result = Template::parse("key", text).and_then(|template| template.render(&data));
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_parses_or_fails(text in any::<String>()) {

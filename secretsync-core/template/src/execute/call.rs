@@ -122,6 +122,10 @@ fn constant(term: &Term, parameter: Type) -> Result<Value, Failure> {
         (Type::Bool, Term::Bool(value)) => Some(Value::Bool(*value)),
         (Type::Float, Term::Number(Number { float: Some(value), .. })) => Some(Value::Float(*value)),
         (Type::Int, Term::Number(Number { integer: Some(value), .. })) => Some(Value::Int(*value)),
+        #[cfg(feature = "crypto")]
+        (Type::Counter, Term::Number(Number { integer: Some(value @ 0..), .. })) => Some(Value::Int(*value)),
+        #[cfg(feature = "crypto")]
+        (Type::HashAlgorithm, Term::Text(text)) => Some(Value::Bytes(text.clone())),
         (Type::Text, Term::Text(text)) => Some(Value::Bytes(text.clone())),
         _ => None,
     };

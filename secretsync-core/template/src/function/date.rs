@@ -72,10 +72,12 @@ fn value(time: Time) -> Value {
 /// A moment, or seconds since 1970; anything else is now.
 fn moment(value: &Value) -> Time {
     match value {
-        Value::Object(object) => match object.kind() {
-            Kind::Time(time) => time.clone(),
-            Kind::Version(_) => Time::now(),
-        },
+        Value::Object(object) => {
+            if let Kind::Time(time) = object.kind() {
+                return time.clone();
+            }
+            Time::now()
+        }
         Value::Int(seconds) | Value::Int64(seconds) => Time::from_unix(*seconds),
         _ => Time::now(),
     }

@@ -26,7 +26,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn must_from_json(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
-    let decoded = read::decode(args.text(0), budget)?;
+    parse(args.text(0), budget)
+}
+
+/// A JSON text as a value.
+pub(super) fn parse(text: &[u8], budget: &mut Budget) -> Result<Value, Failure> {
+    let decoded = read::decode(text, budget)?;
     match decoded.complaint {
         None => Ok(decoded.value),
         Some(complaint) => Err(Failure::execute(complaint)),

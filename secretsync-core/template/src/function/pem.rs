@@ -72,7 +72,7 @@ fn certificates(text: &[u8], budget: &mut Budget) -> Result<Vec<Certificate>, Fa
 }
 
 /// From the one certificate that issued none of the others up to its last issuer, found by key identifiers.
-fn ordered(certificates: Vec<Certificate>, budget: &mut Budget) -> Result<Vec<Certificate>, Failure> {
+pub(super) fn ordered(certificates: Vec<Certificate>, budget: &mut Budget) -> Result<Vec<Certificate>, Failure> {
     let count = certificates.len();
     budget.step(count.saturating_mul(count))?;
     let issuer = |index: usize| {
@@ -106,6 +106,6 @@ fn alternative_names(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failu
     budget.texts(certificate.names())
 }
 
-fn malformed() -> Failure {
+pub(super) fn malformed() -> Failure {
     Failure::execute("failed to parse certificate: a PEM block is no X.509 certificate")
 }

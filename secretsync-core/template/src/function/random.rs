@@ -84,7 +84,7 @@ fn below(end: usize) -> Result<usize, Failure> {
     }
 }
 
-fn fill(bytes: &mut [u8]) -> Result<(), Failure> {
+pub(super) fn fill(bytes: &mut [u8]) -> Result<(), Failure> {
     getrandom::fill(bytes).map_err(|_| Failure::execute("the system gives no random numbers"))
 }
 

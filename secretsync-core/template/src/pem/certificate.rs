@@ -11,6 +11,9 @@ pub(crate) struct Certificate {
     pub(crate) der: Vec<u8>,
     pub(crate) subject_key: Vec<u8>,
     pub(crate) authority_key: Vec<u8>,
+    /// Content of `SubjectPublicKeyInfo`.
+    #[cfg_attr(not(feature = "crypto"), expect(dead_code, reason = "only who signs looks at it"))]
+    pub(crate) public_key: Vec<u8>,
     names: Vec<Name>,
 }
 
@@ -34,14 +37,20 @@ impl Certificate {
         }
         signed.optional(EXPLICIT_VERSION);
         signed.expect(INTEGER)?;
-        // Signature algorithm, issuer, validity, subject, public key.
-        for _ in 0..5 {
+        // Signature algorithm, issuer, validity, subject.
+        for _ in 0..4 {
             signed.expect(SEQUENCE)?;
         }
+        let public_key = signed.expect(SEQUENCE)?;
         signed.optional(ISSUER_ID);
         signed.optional(SUBJECT_ID);
-        let mut parsed =
-            Self { der: der.to_vec(), subject_key: Vec::new(), authority_key: Vec::new(), names: Vec::new() };
+        let mut parsed = Self {
+            der: der.to_vec(),
+            subject_key: Vec::new(),
+            authority_key: Vec::new(),
+            public_key: public_key.to_vec(),
+            names: Vec::new(),
+        };
         if let Some(extensions) = signed.optional(EXPLICIT_EXTENSIONS) {
             let mut extensions = Reader(Reader(extensions).expect(SEQUENCE)?);
             while !extensions.is_empty() {
@@ -86,7 +95,7 @@ impl Certificate {
     }
 
     pub(crate) fn block(&self) -> Block {
-        Block::certificate(&self.der)
+        Block::new("CERTIFICATE", &*self.der)
     }
 }
 

@@ -6,8 +6,11 @@ use crate::value::Buffer;
 
 /// Appends a text between double quotes with Go's escapes; `ascii` escapes everything else too.
 pub(crate) fn append(out: &mut Buffer, text: &[u8], ascii: bool) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    let plain = text.iter().take_while(|byte| is_plain(byte)).count();
     out.push(b'"');
-    for chunk in text.utf8_chunks() {
+    out.extend(&text[..plain]);
+    for chunk in text[plain..].utf8_chunks() {
         for character in chunk.valid().chars() {
             append_character(out, character, '"', ascii);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 /// A Go string: any bytes, shared, immutable, wiped with its last owner. `Debug` shows the length only.
 #[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -56,7 +56,7 @@ impl Buffer {
             let room = (self.0.len() + bytes.len()).max(self.0.capacity() * 2).max(64);
             let mut grown = Vec::with_capacity(room);
             grown.extend_from_slice(&self.0);
-            self.0.zeroize();
+            wipe(&mut self.0);
             self.0 = grown;
         }
         self.0.extend_from_slice(bytes);
@@ -74,8 +74,16 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.0.zeroize();
+        wipe(&mut self.0);
     }
+}
+
+/// Overwrites all of the memory at once: `zeroize` writes byte by byte, and most texts are short-lived.
+fn wipe(bytes: &mut Vec<u8>) {
+    let room = bytes.capacity();
+    bytes.clear();
+    bytes.resize(room, 0);
+    optimization_barrier(bytes.as_slice());
 }
 
 impl Deref for Buffer {

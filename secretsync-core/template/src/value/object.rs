@@ -1,10 +1,11 @@
-//! Values with methods: moments in time and versions.
+//! Values with methods or fields: moments in time, versions, certificates with their keys.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::function::Function;
 use crate::time::Time;
+use crate::value::Bytes;
 use crate::version::Version;
 
 /// A Go struct that templates can print, compare and call methods of. `Debug` shows its type only.
@@ -13,8 +14,18 @@ pub struct Object(Arc<Kind>);
 
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
+    #[cfg(feature = "crypto")]
+    Certificate(Issued),
     Time(Time),
     Version(Version),
+}
+
+/// A certificate and its private key, both as PEM text.
+#[cfg(feature = "crypto")]
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Issued {
+    pub(crate) certificate: Bytes,
+    pub(crate) key: Bytes,
 }
 
 impl Object {
@@ -29,6 +40,8 @@ impl Object {
     /// Go's name of the type.
     pub fn type_name(&self) -> &'static str {
         match self.kind() {
+            #[cfg(feature = "crypto")]
+            Kind::Certificate(_) => "sprig.certificate",
             Kind::Time(_) => "time.Time",
             Kind::Version(_) => "*semver.Version",
         }
@@ -37,6 +50,8 @@ impl Object {
     /// Go's name of the kind of type.
     pub(crate) fn kind_name(&self) -> &'static str {
         match self.kind() {
+            #[cfg(feature = "crypto")]
+            Kind::Certificate(_) => "struct",
             Kind::Time(_) => "struct",
             Kind::Version(_) => "ptr",
         }
@@ -45,14 +60,27 @@ impl Object {
     /// Go's `==`: versions are pointers, so only the same one is equal.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         match self.kind() {
+            #[cfg(feature = "crypto")]
+            Kind::Certificate(_) => self.kind() == other.kind(),
             Kind::Time(_) => self.kind() == other.kind(),
             Kind::Version(_) => Arc::ptr_eq(&self.0, &other.0),
+        }
+    }
+
+    /// The fields of a struct without a `String` method.
+    pub(crate) fn fields(&self) -> Option<[(&'static str, &Bytes); 2]> {
+        match self.kind() {
+            #[cfg(feature = "crypto")]
+            Kind::Certificate(issued) => Some([("Cert", &issued.certificate), ("Key", &issued.key)]),
+            Kind::Time(_) | Kind::Version(_) => None,
         }
     }
 
     /// Its `String` method.
     pub(crate) fn text(&self) -> String {
         match self.kind() {
+            #[cfg(feature = "crypto")]
+            Kind::Certificate(_) => String::new(),
             Kind::Time(time) => time.to_string(),
             Kind::Version(version) => version.to_string(),
         }
@@ -61,6 +89,8 @@ impl Object {
     /// What its JSON text says.
     pub(crate) fn json_text(&self) -> String {
         match self.kind() {
+            #[cfg(feature = "crypto")]
+            Kind::Certificate(_) => String::new(),
             Kind::Time(time) => time.to_rfc3339(),
             Kind::Version(version) => version.to_string(),
         }
@@ -69,6 +99,8 @@ impl Object {
     /// A method; its first argument is the object.
     pub(crate) fn method(&self, name: &[u8]) -> Option<&'static Function> {
         let methods = match self.kind() {
+            #[cfg(feature = "crypto")]
+            Kind::Certificate(_) => crate::function::CERTIFICATE_FIELDS,
             Kind::Time(_) => crate::function::TIME_METHODS,
             Kind::Version(_) => crate::function::VERSION_METHODS,
         };

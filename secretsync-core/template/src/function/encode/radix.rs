@@ -3,24 +3,35 @@
 use crate::value::Buffer;
 
 pub(crate) fn encode_64(bytes: &[u8]) -> Buffer {
-    encode(bytes, ALPHABET_64, 6, 3, 4)
+    let mut out = Buffer::with_capacity(bytes.len().div_ceil(3) * 4);
+    let digit = |number: u32, place: u32| ALPHABET_64[(number >> (6 * place) & 63) as usize];
+    let mut blocks = bytes.chunks_exact(3);
+    for block in &mut blocks {
+        let number = u32::from(block[0]) << 16 | u32::from(block[1]) << 8 | u32::from(block[2]);
+        out.extend(&[digit(number, 3), digit(number, 2), digit(number, 1), digit(number, 0)]);
+    }
+    match *blocks.remainder() {
+        [first] => {
+            let number = u32::from(first) << 16;
+            out.extend(&[digit(number, 3), digit(number, 2), b'=', b'=']);
+        }
+        [first, second] => {
+            let number = u32::from(first) << 16 | u32::from(second) << 8;
+            out.extend(&[digit(number, 3), digit(number, 2), digit(number, 1), b'=']);
+        }
+        _ => {}
+    }
+    out
 }
 
 pub(super) fn encode_32(bytes: &[u8]) -> Buffer {
-    encode(bytes, ALPHABET_32, 5, 5, 8)
-}
-
-/// `size` bytes become `digits` digits of `bits` bits.
-fn encode(bytes: &[u8], alphabet: &[u8], bits: usize, size: usize, digits: usize) -> Buffer {
-    let mut out = Buffer::with_capacity(bytes.len().div_ceil(size) * digits);
-    for block in bytes.chunks(size) {
-        let number =
-            block.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) << (8 * (size - block.len()));
-        let used = (block.len() * 8).div_ceil(bits);
-        for digit in 0..digits {
-            let value = number >> (bits * (digits - 1 - digit)) & ((1 << bits) - 1);
-            let letter = usize::try_from(value).ok().and_then(|value| alphabet.get(value)).filter(|_| digit < used);
-            out.push(letter.copied().unwrap_or(b'='));
+    let mut out = Buffer::with_capacity(bytes.len().div_ceil(5) * 8);
+    for block in bytes.chunks(5) {
+        let number = block.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) << (8 * (5 - block.len()));
+        let used = (block.len() * 8).div_ceil(5);
+        for digit in 0..8 {
+            let letter = ALPHABET_32[(number >> (5 * (7 - digit)) & 31) as usize];
+            out.push(if digit < used { letter } else { b'=' });
         }
     }
     out

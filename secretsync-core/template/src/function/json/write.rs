@@ -83,6 +83,7 @@ struct Writer<'b> {
 impl Writer<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Failed> {
         self.budget.descend(depth)?;
+        let value = &*value.without_structs();
         match value {
             Value::Nil => self.literal("null"),
             Value::Bool(flag) => self.literal(if *flag { "true" } else { "false" }),

@@ -30,7 +30,7 @@ pub(super) fn read(text: &[u8], budget: &mut Budget) -> Result<Value, Refused> {
     let Ok(text) = std::str::from_utf8(text) else {
         return Err(Refused::Text(format!("{YAML}: invalid UTF-8")));
     };
-    let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), budget };
+    let mut reader = Reader { text, events: Parser::new_from_str(text), anchors: HashMap::new(), budget };
     loop {
         match reader.next()? {
             Event::StreamStart | Event::DocumentStart(..) => {}
@@ -46,6 +46,7 @@ pub(super) fn read(text: &[u8], budget: &mut Budget) -> Result<Value, Refused> {
 }
 
 struct Reader<'t, 'b> {
+    text: &'t str,
     events: Parser<'t, StrInput<'t>>,
     anchors: HashMap<usize, Value>,
     budget: &'b mut Budget,
@@ -58,7 +59,7 @@ impl<'t> Reader<'t, '_> {
             match self.events.next() {
                 Some(Ok((Event::Comment(..), _))) => {}
                 Some(Ok((event, _))) => return Ok(event),
-                Some(Err(error)) => return Err(refused(&error)),
+                Some(Err(error)) => return Err(refused(&error, self.text)),
                 None => return Ok(Event::StreamEnd),
             }
         }
@@ -164,8 +165,24 @@ fn merge(entries: &mut BTreeMap<Bytes, Value>, value: &Value) -> Result<(), Refu
     }
 }
 
-fn refused(error: &ScanError) -> Refused {
-    Refused::Text(format!("{YAML}: line {}: {}", error.marker().line(), error.info()))
+/// The complaint in the words of Go's parser, which names the problem without its context and counts lines in two ways.
+fn refused(error: &ScanError, text: &str) -> Refused {
+    let info = error.info();
+    let line = error.marker().line();
+    let (line, problem) = match info.strip_prefix("unclosed bracket '") {
+        // Found at the end of the text.
+        Some(open) if open.starts_with('[') => (text.lines().count(), "did not find expected ',' or ']'"),
+        Some(_) => (text.lines().count(), "did not find expected ',' or '}'"),
+        None => match info.split_once(", ") {
+            Some((context, problem)) if context.starts_with("while parsing") => (line.saturating_sub(1), problem),
+            Some((context, problem)) if context.starts_with("while scanning") => (line, problem),
+            _ => (line, &*info),
+        },
+    };
+    Refused::Text(match line {
+        0 => format!("{YAML}: {problem}"),
+        line => format!("{YAML}: line {line}: {problem}"),
+    })
 }
 
 const CONVERT: &str = "error converting YAML to JSON";

@@ -11,6 +11,7 @@ use crate::value::{Buffer, Bytes, Value};
 /// Without the newline at the end.
 pub(super) fn write(value: &Value, budget: &mut Budget) -> Result<Buffer, Failed> {
     let mut writer = Writer { out: Buffer::default(), budget };
+    let value = &*value.without_structs();
     match value {
         Value::Map(_) | Value::StringMap(_) | Value::List(_) => writer.collection(value, 0, 0, true)?,
         scalar => writer.scalar(scalar, 2)?,
@@ -84,6 +85,7 @@ impl Writer<'_> {
 
     /// A value behind `-` or a key.
     fn nested(&mut self, value: &Value, indent: usize, depth: usize, in_list: bool) -> Result<(), Failed> {
+        let value = &*value.without_structs();
         match value {
             Value::List(list) if !list.items().is_empty() && !in_list => {
                 self.collection(value, indent, depth + 1, false)

@@ -2,7 +2,7 @@
 
 use super::Printer;
 use crate::error::Failure;
-use crate::value::{ElementType, List, Value};
+use crate::value::{ElementType, List, Object, Value};
 
 impl Printer<'_> {
     /// An argument of its own.
@@ -25,6 +25,7 @@ impl Printer<'_> {
             Value::Float(number) => self.floating(value, *number, verb),
             Value::Complex(real, imaginary) => self.complex(value, *real, *imaginary, verb),
             Value::Bytes(text) if is_text_verb(verb) => self.text(text, verb),
+            Value::Object(object) if object.fields().is_some() => self.structure(object, verb),
             Value::Object(object) if is_text_verb(verb) => self.text(object.text().as_bytes(), verb),
             Value::List(list) => self.list(value, list, verb, depth),
             Value::Map(map) => {
@@ -70,6 +71,24 @@ impl Printer<'_> {
             self.value(item, verb, depth + 1)?;
         }
         self.write(if go_syntax { b"}" } else { b"]" })
+    }
+
+    /// `{a b}`, with names under `%+v`, with names and type under `%#v`.
+    fn structure(&mut self, object: &Object, verb: char) -> Result<(), Failure> {
+        let go_syntax = self.flags.go_syntax;
+        if go_syntax {
+            self.write(object.type_name().as_bytes())?;
+        }
+        self.write(b"{")?;
+        for (index, (name, text)) in object.fields().into_iter().flatten().enumerate() {
+            self.separator(index)?;
+            if go_syntax || self.flags.plus && verb == 'v' {
+                self.write(name.as_bytes())?;
+                self.write(b":")?;
+            }
+            self.value(&Value::Bytes(text.clone()), verb, 1)?;
+        }
+        self.write(b"}")
     }
 
     fn open_map(&mut self, value: &Value) -> Result<(), Failure> {

@@ -1,0 +1,40 @@
+//! `cargo xtask golden`: our template engine beside Go's own, which a small program of ours in `xtask/oracle` runs.
+
+mod bench;
+mod compare;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use super::root;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Measure both engines on the same templates, and print how many times as fast ours is.
+    Bench,
+    /// Render vectors with both engines, and print those that differ.
+    ///
+    /// Go's engine has sprig but not the functions of External Secrets Operator: vectors that use those are passed over.
+    Compare {
+        /// Vectors in the goldens' format: one JSON object a line with id, template and data.
+        #[arg(value_name = "FILE", default_value = "secretsync-core/template/tests/template.jsonl")]
+        vectors: PathBuf,
+    },
+}
+
+pub(super) fn run(verb: Verb) -> Result<()> {
+    match verb {
+        Verb::Bench => bench::run(),
+        Verb::Compare { vectors } => compare::run(&vectors),
+    }
+}
+
+/// The program with Go's engine; Go compiles it when it changed.
+fn oracle() -> Command {
+    let mut command = Command::new("go");
+    command.args(["run", "."]).current_dir(root().join("xtask/oracle"));
+    command
+}
