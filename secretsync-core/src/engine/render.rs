@@ -61,9 +61,9 @@ impl Templates {
         Ok(templates)
     }
 
-    /// Whether some template gives another result each time, so that [`Kept`] matters.
-    pub(crate) fn are_random(&self) -> bool {
-        self.texts.iter().any(|text| text.template.is_random())
+    /// Whether some template makes something new each time, so that [`Kept`] matters.
+    pub(crate) fn mint(&self) -> bool {
+        self.texts.iter().any(|text| text.template.mints())
     }
 
     /// Makes the target from the data, the root of every template. The data's own keys stay when the template merges or makes no keys of its own.
@@ -114,9 +114,10 @@ impl Text {
         }
     }
 
-    /// What is there already, if this template would give something else each time.
+    /// What is there already, if this template would make something new from nothing each time. What is only salted is made anew: it may have to
+    /// follow its data.
     fn kept(&self, kept: &Kept, key: &str) -> Option<SecretValue> {
-        if !self.template.is_random() {
+        if !self.template.mints() {
             return None;
         }
         let text = |texts: &BTreeMap<String, String>| texts.get(key).map(|text| SecretValue::from(text.as_str()));

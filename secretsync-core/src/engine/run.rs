@@ -116,7 +116,7 @@ impl<'a> Run<'a> {
         let Some(template) = self.spec.template.clone() else { return Ok(Desired::new(data, meta)) };
         let texts = texts(&template, self.shared.templates.as_deref()).await?;
         let templates = self.compute(move || Templates::parse(&template, &texts)).await?;
-        let kept = if templates.are_random() { self.kept(observed).await? } else { Kept::default() };
+        let kept = if templates.mint() { self.kept(observed).await? } else { Kept::default() };
         self.compute(move || templates.render(data, meta, &kept)).await
     }
 

@@ -10,10 +10,10 @@ use crate::provider::{CredentialKind, CredentialRef};
 ///
 /// # Random results
 ///
-/// A text that calls `randAlphaNum`, `uuidv4`, `now` or the like would make another value at each run, and no target would ever be in line. So what
-/// such a text made stays: a key (label, annotation) that the target has from this sync already keeps its value; one that is missing, or that somebody
-/// else wrote, is rendered. The engine keeps no trace of earlier inputs, so a text that mixes random results with data (`{{ bcrypt .password }}`) keeps
-/// its value when the data or the text changes, too: remove the key from the target to have it made anew.
+/// What a template makes from nothing (a password of `randAlphaNum`, a key of `genPrivateKey`) would be another one at each rendering. A key, label or
+/// annotation that such a text gave stays as it is for as long as it is there; only one that is missing, or that somebody else wrote, is rendered. The engine
+/// keeps no trace of earlier inputs, so data beside it in the same text (`{{ .user }}:{{ randAlphaNum 16 }}`) stays as it was, too: delete the key to have it
+/// made anew. What is only salted (`bcrypt`, `htpasswd`) or tells the time is rendered each time, so that it follows its data.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default)]
 pub struct TemplateSpec {

@@ -44,6 +44,7 @@ pub(crate) struct Function {
     pub(crate) rest: Option<Type>,
     /// Whether the result changes from run to run.
     pub(crate) random: bool,
+    pub(crate) mints: bool,
     pub(crate) body: Body,
 }
 
@@ -90,7 +91,7 @@ impl Function {
         parameters: &'static [Type],
         body: fn(Args<'_>, &mut Budget) -> Result<Value, Failure>,
     ) -> Self {
-        Self { name, parameters, rest: None, random: false, body: Body::Call(body) }
+        Self { name, parameters, rest: None, random: false, mints: false, body: Body::Call(body) }
     }
 
     /// With any number of further arguments of one type.
@@ -105,8 +106,14 @@ impl Function {
         self
     }
 
+    /// Whose result is new each time and comes from nothing: a password, a key.
+    pub(crate) const fn minting(mut self) -> Self {
+        self.mints = true;
+        self.random()
+    }
+
     pub(crate) const fn short_circuit(name: &'static str, body: Body) -> Self {
-        Self { name, parameters: &[Type::Any], rest: Some(Type::Any), random: false, body }
+        Self { name, parameters: &[Type::Any], rest: Some(Type::Any), random: false, mints: false, body }
     }
 
     /// Type of argument `index`, if there may be so many.

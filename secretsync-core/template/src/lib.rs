@@ -153,6 +153,12 @@ impl Template {
     pub fn is_random(&self) -> bool {
         self.0.tree.random
     }
+
+    /// Whether it makes something from nothing: a password, a key, a certificate (`randAlphaNum`, `uuidv4`, `genPrivateKey`, `genCA`…). What only varies
+    /// with salt or the clock (`bcrypt`, `encryptAES`, `now`, `date`…) is made of the data each time, and does not count.
+    pub fn mints(&self) -> bool {
+        self.0.tree.mints
+    }
 }
 
 impl fmt::Debug for Template {

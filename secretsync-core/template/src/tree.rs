@@ -17,6 +17,7 @@ pub(crate) struct Span {
 pub(crate) struct Tree {
     pub(crate) definitions: BTreeMap<Bytes, Vec<Node>>,
     pub(crate) random: bool,
+    pub(crate) mints: bool,
 }
 
 #[derive(Debug)]

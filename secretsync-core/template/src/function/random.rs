@@ -11,14 +11,14 @@ use crate::value::{Buffer, Value};
 use Type::{Int, Text};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("randAlpha", &[Int], |args, budget| letters(args, LETTERS, budget)).random(),
-    Function::new("randAlphaNum", &[Int], |args, budget| letters(args, LETTERS_AND_DIGITS, budget)).random(),
-    Function::new("randAscii", &[Int], |args, budget| letters(args, ASCII, budget)).random(),
-    Function::new("randBytes", &[Int], random_bytes).random(),
-    Function::new("randInt", &[Int, Int], random_integer).random(),
-    Function::new("randNumeric", &[Int], |args, budget| letters(args, DIGITS, budget)).random(),
+    Function::new("randAlpha", &[Int], |args, budget| letters(args, LETTERS, budget)).minting(),
+    Function::new("randAlphaNum", &[Int], |args, budget| letters(args, LETTERS_AND_DIGITS, budget)).minting(),
+    Function::new("randAscii", &[Int], |args, budget| letters(args, ASCII, budget)).minting(),
+    Function::new("randBytes", &[Int], random_bytes).minting(),
+    Function::new("randInt", &[Int, Int], random_integer).minting(),
+    Function::new("randNumeric", &[Int], |args, budget| letters(args, DIGITS, budget)).minting(),
     Function::new("shuffle", &[Text], shuffle).random(),
-    Function::new("uuidv4", &[], uuid).random(),
+    Function::new("uuidv4", &[], uuid).minting(),
 ];
 
 /// So many characters of an alphabet, each as likely as the other; a negative count gives none.

@@ -220,6 +220,7 @@ impl Parser<'_> {
         let name = self.text_of(token);
         if let Some(function) = function::find(name) {
             self.tree.random |= function.random;
+            self.tree.mints |= function.mints;
             return Ok(Term::Function(function));
         }
         let mut failure = Failure::new(ErrorClass::Function, format!("function {name:?} not defined"));

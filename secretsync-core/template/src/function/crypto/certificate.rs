@@ -31,29 +31,29 @@ pub(in crate::function) const FUNCTIONS: &[Function] = &[
         let key = key::generate_for_certificate(budget)?;
         authority(args, &key, budget)
     })
-    .random(),
+    .minting(),
     Function::new("genCAWithKey", &[Text, Int, Text], |args, budget| {
         authority(args, &key::labelled_from_pem(args.text(2))?, budget)
     })
-    .random(),
+    .minting(),
     Function::new("genSelfSignedCert", &[Text, Anys, Anys, Int], |args, budget| {
         let key = key::generate_for_certificate(budget)?;
         self_signed(args, &key, budget)
     })
-    .random(),
+    .minting(),
     Function::new("genSelfSignedCertWithKey", &[Text, Anys, Anys, Int, Text], |args, budget| {
         self_signed(args, &key::labelled_from_pem(args.text(4))?, budget)
     })
-    .random(),
+    .minting(),
     Function::new("genSignedCert", &[Text, Anys, Anys, Int, Type::Certificate], |args, budget| {
         let key = key::generate_for_certificate(budget)?;
         signed(args, &key, budget)
     })
-    .random(),
+    .minting(),
     Function::new("genSignedCertWithKey", &[Text, Anys, Anys, Int, Type::Certificate, Text], |args, budget| {
         signed(args, &key::labelled_from_pem(args.text(5))?, budget)
     })
-    .random(),
+    .minting(),
 ];
 
 /// Fields of what these functions return.

@@ -17,7 +17,7 @@ use crate::value::{Buffer, Value};
 use Type::Text;
 
 pub(in crate::function) const FUNCTIONS: &[Function] = &[
-    Function::new("genPrivateKey", &[Text], generate).random(),
+    Function::new("genPrivateKey", &[Text], generate).minting(),
     Function::new("rsaDecrypt", &[Text, Text, Text, Text], decrypt),
 ];
 
