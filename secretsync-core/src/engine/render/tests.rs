@@ -234,7 +234,7 @@ fn random_results_are_made_once() {
     let mut spec = own(&[("password", "{{ randAlphaNum 12 }}"), ("url", "db://{{ .user }}")]);
     spec.from.push(literal("token: '{{ randAlphaNum 12 }}'\nfresh: '{{ randAlphaNum 12 }}'"));
     spec.labels.insert("run".to_owned(), "{{ uuidv4 }}".to_owned());
-    assert!(Templates::parse(&spec, &Texts::new()).unwrap().are_random());
+    assert!(Templates::parse(&spec, &Texts::new()).unwrap().mint());
     let kept: SecretMap = ["password", "url", "token"]
         .into_iter()
         .map(|key| (SecretKey::new(key).unwrap(), SecretValue::from("old")))
@@ -244,5 +244,5 @@ fn random_results_are_made_once() {
     let value = |key: &str| desired.data.get(key).unwrap().expose();
     assert_eq!((value("password"), value("token"), value("url")), (&b"old"[..], &b"old"[..], &b"db://zoe"[..]));
     assert_eq!((value("fresh").len(), &*desired.meta.labels["run"]), (12, "1"));
-    assert!(!Templates::parse(&own(&[("a", "{{ .user }}")]), &Texts::new()).unwrap().are_random());
+    assert!(!Templates::parse(&own(&[("a", "{{ .user }}")]), &Texts::new()).unwrap().mint());
 }
