@@ -31,7 +31,7 @@ pub(crate) fn page() -> Result<String, Box<dyn Error>> {
             }
         }
         let signature = format!("{} {parameters}", names[0]);
-        let others = names[1..].iter().map(|name| format!("; `{name}`")).collect::<String>();
+        let others = names[1..].iter().map(|name| format!("; `{name}`")).collect::<Vec<_>>().concat();
         let example = example.replace('|', "\\|");
         let result = result.replace('\n', "⏎").replace('|', "\\|");
         let result = if result.is_empty() { String::new() } else { format!("`{result}`") };
