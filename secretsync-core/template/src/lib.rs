@@ -26,6 +26,11 @@ pub use cache::TemplateCache;
 pub use error::{Error, ErrorClass};
 pub use value::{Buffer, Bytes, ElementType, List, Map, Object, Value};
 
+/// Names of all functions that templates can call, in no order.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    function::names()
+}
+
 /// A parsed template: cheap to clone, shared between threads. `Debug` shows its name only.
 #[derive(Clone)]
 pub struct Template(Arc<Parsed>);

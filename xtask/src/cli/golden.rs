@@ -3,13 +3,14 @@
 mod bench;
 mod compare;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
 
-use super::root;
+use super::{capture, cargo, root};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -23,13 +24,24 @@ pub(super) enum Verb {
         #[arg(value_name = "FILE", default_value = "secretsync-core/template/tests/template.jsonl")]
         vectors: PathBuf,
     },
+    /// Write docs/templates.md, the page of template functions.
+    Reference,
 }
 
 pub(super) fn run(verb: Verb) -> Result<()> {
     match verb {
         Verb::Bench => bench::run(),
         Verb::Compare { vectors } => compare::run(&vectors),
+        Verb::Reference => reference(),
     }
+}
+
+/// A test of the crate compares the page, so there is no verb that checks it.
+fn reference() -> Result<()> {
+    let example = ["run", "--quiet", "--package", TEMPLATE, "--features", "crypto", "--example", "function_reference"];
+    let page = capture(cargo(&example))?;
+    let path = root().join("docs/templates.md");
+    fs::write(&path, page).with_context(|| format!("failed to write {}", path.display()))
 }
 
 /// The program with Go's engine; Go compiles it when it changed.
@@ -38,3 +50,5 @@ fn oracle() -> Command {
     command.args(["run", "."]).current_dir(root().join("xtask/oracle"));
     command
 }
+
+const TEMPLATE: &str = "secretsync-template";
