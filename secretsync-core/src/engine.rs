@@ -29,12 +29,12 @@ pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::layer::{Coalesce, Expectation};
-use crate::provider::{CredentialSource, Provider};
+use crate::object::ObjectRef;
+use crate::provider::{CredentialSource, Provider, RemoteRef};
 use crate::secret::{Secret, SecretValue};
 use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
-use fetch::Providers;
 use reads::Reads;
 use run::{Mode, Run};
 
@@ -193,15 +193,20 @@ impl Engine {
 impl Shared {
     /// Announces the objects that a spec names by itself, without those that a search will find.
     fn announce(&self, spec: &SyncSpec) -> Vec<Expectation> {
-        let address = |key: &ProviderKey, remote: &crate::provider::RemoteRef| self.provider(key)?.address(remote);
         // A spec that cannot be addressed fails when its turn comes, with the entry named.
-        let Ok(reads) = Reads::of(spec, &mut std::iter::empty(), address) else { return Vec::new() };
+        let Ok(reads) = Reads::of(spec, &mut std::iter::empty(), |key, remote| self.address(key, remote)) else {
+            return Vec::new();
+        };
         let expect = |(key, objects)| self.provider(&key).ok().map(|provider: Arc<Coalesce>| provider.expect(objects));
         reads.objects.into_iter().filter_map(expect).collect()
     }
-}
 
-impl Providers for Shared {
+    /// The one name of what a reference means at a provider.
+    fn address(&self, key: &ProviderKey, reference: &RemoteRef) -> Result<ObjectRef> {
+        self.provider(key)?.address(reference)
+    }
+
+    /// The provider with its layers, or why there is none.
     fn provider(&self, key: &ProviderKey) -> Result<Arc<Coalesce>> {
         self.providers.get(key).cloned().unwrap_or_else(|| {
             Err(Error::new(ErrorKind::InvalidConfig, "find the store")

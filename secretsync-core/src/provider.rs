@@ -21,7 +21,7 @@ pub use find::{Found, Query};
 pub use lease::{Leases, Renewed};
 pub use registry::{BuildContext, ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::ObjectRef;
 use crate::secret::Secret;
 
@@ -139,7 +139,6 @@ impl ProviderInfo {
 
 /// The error of a provider that declares no `find`.
 pub fn find_unsupported(info: &ProviderInfo) -> Error {
-    use crate::error::{Code, Hint};
     Error::new(ErrorKind::Unsupported, "find objects")
         .on(format!("in {}", info.name))
         .because(format!("provider `{}` does not support `find`", info.kind))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
+use super::Shared;
 use super::reads::{Reads, at};
 use crate::error::{Error, Result};
 use crate::layer::Coalesce;
@@ -25,12 +26,6 @@ pub(crate) enum Sharing {
     Fresh,
 }
 
-/// Looks up a provider by its key.
-pub(crate) trait Providers: Sync {
-    /// The provider with its layers, or why there is none.
-    fn provider(&self, key: &ProviderKey) -> Result<Arc<Coalesce>>;
-}
-
 impl Answers {
     /// The answer for an object that was asked for.
     pub(crate) fn get(&self, provider: &ProviderKey, object: &ObjectRef) -> Option<&Result<Fetched>> {
@@ -39,12 +34,12 @@ impl Answers {
 }
 
 /// Runs the `find` entries of a spec, in order.
-pub(crate) async fn find(spec: &SyncSpec, providers: &impl Providers) -> Result<Vec<Vec<Found>>> {
+pub(crate) async fn find(spec: &SyncSpec, shared: &Shared) -> Result<Vec<Vec<Found>>> {
     let mut found = Vec::new();
     for (index, entry) in spec.data_from.iter().enumerate() {
         if let Selection::Find(query) = &entry.selection {
             let origin = Origin::data_from(index, entry);
-            let provider = providers.provider(&entry.provider).map_err(|error| at(&origin, error))?;
+            let provider = shared.provider(&entry.provider).map_err(|error| at(&origin, error))?;
             found.push(provider.find(query).await.map_err(|error| at(&origin, error))?);
         }
     }
@@ -52,11 +47,11 @@ pub(crate) async fn find(spec: &SyncSpec, providers: &impl Providers) -> Result<
 }
 
 /// Fetches every object once, all providers at the same time, in pieces of the size that each provider takes best.
-pub(crate) async fn fetch(reads: &Reads, providers: &impl Providers, sharing: Sharing) -> Answers {
+pub(crate) async fn fetch(reads: &Reads, shared: &Shared, sharing: Sharing) -> Answers {
     let mut calls = Vec::new();
     let mut answers = Answers::default();
     for (key, objects) in &reads.objects {
-        let provider = match providers.provider(key) {
+        let provider = match shared.provider(key) {
             Ok(provider) => provider,
             Err(error) => {
                 answers.0.extend(

@@ -3,14 +3,13 @@
 use super::Shared;
 use super::assemble::{Assembled, assemble};
 use super::decide::{Decision, before_reading, decide, when_empty};
-use super::fetch::{Providers, Sharing, fetch, find};
+use super::fetch::{Sharing, fetch, find};
 use super::reads::Reads;
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
-use crate::provider::{Provider, RemoteRef};
 use crate::secret::SecretMap;
 use crate::store::{Applied, Desired, Observed, Write};
-use crate::sync::{Changes, Outcome, ProviderKey, Reason, SyncReport, SyncSpec};
+use crate::sync::{Changes, Outcome, Reason, SyncReport, SyncSpec};
 
 /// Whether the target may be touched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,23 +65,13 @@ impl<'a> Run<'a> {
         }
         let data = std::mem::take(&mut assembled.data);
         let desired = self.render(&observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
-        self.compare(&observed, &desired, assembled).await
-    }
-
-    async fn compare(
-        &self,
-        observed: &Observed,
-        desired: &Desired,
-        assembled: Assembled,
-    ) -> Result<SyncReport, Failure> {
-        let decision = decide(self.spec, observed, desired).map_err(writing)?;
-        self.settle(decision, desired, assembled).await
+        let decision = decide(self.spec, &observed, &desired).map_err(writing)?;
+        self.settle(decision, &desired, assembled).await
     }
 
     async fn reads(&self) -> Result<Reads> {
         let found = find(self.spec, self.shared).await?;
-        let address = |key: &ProviderKey, remote: &RemoteRef| self.shared.provider(key)?.address(remote);
-        Reads::of(self.spec, &mut found.into_iter(), address)
+        Reads::of(self.spec, &mut found.into_iter(), |key, remote| self.shared.address(key, remote))
     }
 
     async fn assemble(&self, reads: &Reads, sharing: Sharing) -> Result<Assembled> {
