@@ -11,6 +11,7 @@ mod observer;
 mod reads;
 mod render;
 mod run;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -81,6 +82,7 @@ pub(crate) struct Shared {
     observer: Arc<dyn EngineObserver>,
     templates: Option<Arc<dyn CredentialSource>>,
     slots: Semaphore,
+    concurrency: usize,
 }
 
 impl Engine {

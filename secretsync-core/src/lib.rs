@@ -11,6 +11,7 @@ pub mod memory;
 pub mod object;
 pub mod provider;
 pub mod regex;
+pub mod schedule;
 pub mod secret;
 pub mod store;
 pub mod sync;

@@ -86,6 +86,7 @@ impl EngineBuilder {
             observer: self.observer,
             templates: self.templates,
             slots: Semaphore::new(self.concurrency),
+            concurrency: self.concurrency,
         };
         Engine { shared: Arc::new(shared), tasks: TaskTracker::new() }
     }
