@@ -29,6 +29,13 @@ pub(super) fn refusal(refused: &Error) -> String {
     format!("{:#}\n", json!({ "error": error(refused) }))
 }
 
+/// One report of a watch, on one line.
+pub(super) fn line(report: &SyncReport, time: &str) -> String {
+    let mut line = sync(report);
+    line["time"] = time.into();
+    format!("{line}\n")
+}
+
 fn sync(report: &SyncReport) -> Value {
     let keys = |change: Change| report.changes.of(change).map(ToString::to_string).collect::<Vec<_>>();
     let expires_at = report.expires_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs());
