@@ -133,6 +133,18 @@ impl<A: Authenticator> Session<A> {
         self.login().await
     }
 
+    /// Whether a login is the one that is handed out now.
+    pub fn is_current(&self, login: &Arc<Login<A::Access>>) -> bool {
+        self.0.is_live(login)
+    }
+
+    /// Hands a login out no more although it may work: what it was made with has changed. It is given back later.
+    pub fn retire(&self, login: &Arc<Login<A::Access>>) {
+        let mut state = self.0.state();
+        let retired = state.live.take_if(|live| Arc::ptr_eq(live, login));
+        state.retired.extend(retired);
+    }
+
     /// Ends every login that no [`LeaseHold`] holds, and all background work. A later use logs in anew.
     pub async fn close(&self) {
         let logins = {

@@ -121,10 +121,12 @@ impl<A: Authenticator> Keeper<A> {
             }
         } else if self.superseded.is_none() {
             match session.relogin().await {
-                Ok(()) => self.superseded = Some(Instant::now()),
+                Ok(()) => {
+                    self.superseded = Some(Instant::now());
+                    self.due = self.login.ends_at();
+                }
                 Err(error) => self.failed(&error, "a login could not be replaced before its end"),
             }
-            self.due = self.due.max(self.login.ends_at().filter(|_| self.superseded.is_some()));
         } else {
             self.due = self.login.ends_at();
         }
@@ -149,13 +151,17 @@ impl<A: Authenticator> Keeper<A> {
         tracing::warn!(error = error as &dyn std::error::Error, "{what}");
         let first = self.granted.map_or(LONGEST_PAUSE, |granted| granted.mul_f64(FIRST_PAUSE)).min(FIRST_PAUSE_AT_MOST);
         let pause = first.max(SHORTEST).saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+        let pause = match error.retry() {
+            Retry::After(asked) => pause.max(asked),
+            _ => pause,
+        };
         self.failures += 1;
         self.due = Instant::now().checked_add(pause + jitter::part_of(pause / 4));
     }
 }
 
 impl<A: Authenticator> Inner<A> {
-    fn is_live(&self, login: &Arc<Login<A::Access>>) -> bool {
+    pub(super) fn is_live(&self, login: &Arc<Login<A::Access>>) -> bool {
         self.state().live.as_ref().is_some_and(|live| Arc::ptr_eq(live, login))
     }
 

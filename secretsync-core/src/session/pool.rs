@@ -11,8 +11,9 @@ use super::{Authenticator, Session};
 
 /// The sessions in use, by identity.
 ///
-/// The key MUST hold everything that decides who logs in where, and who may: the server, how the connection is trusted, the method with its references, and
-/// the scope in which these are resolved ([`CredentialSource::scope`](crate::provider::CredentialSource::scope)). Two stores with equal keys use one login.
+/// The key MUST hold everything that decides who logs in where, and who may: the server, how the connection is trusted, the method, and the
+/// credentials behind its references by [`CredentialSource::identity`](crate::provider::CredentialSource::identity), for a reference means something else in
+/// each namespace. Two stores with equal keys use one login.
 pub struct SessionPool<K, A: Authenticator>(Arc<Mutex<HashMap<K, Member<A>>>>);
 
 struct Member<A: Authenticator> {
@@ -20,7 +21,7 @@ struct Member<A: Authenticator> {
     users: usize,
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static, A: Authenticator> SessionPool<K, A> {
+impl<K: Clone + Eq + Hash + Send + Sync + 'static, A: Authenticator> SessionPool<K, A> {
     /// A pool without sessions.
     pub fn new() -> Self {
         Self(Arc::default())
@@ -29,8 +30,7 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Authenticator> SessionPool<K, A> 
     /// The session of an identity, made by `make` if nobody uses it yet.
     pub fn join(&self, key: &K, make: impl FnOnce() -> Session<A>) -> SharedSession<A> {
         let mut members = lock(&self.0);
-        let member =
-            members.entry(key.clone()).or_insert_with(|| Member { session: Arc::new(make()), users: 0 });
+        let member = members.entry(key.clone()).or_insert_with(|| Member { session: Arc::new(make()), users: 0 });
         member.users += 1;
         let session = Arc::clone(&member.session);
         drop(members);
@@ -49,7 +49,7 @@ impl<K: Clone + Eq + Hash + Send + 'static, A: Authenticator> SessionPool<K, A> 
     }
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static, A: Authenticator> Default for SessionPool<K, A> {
+impl<K: Clone + Eq + Hash + Send + Sync + 'static, A: Authenticator> Default for SessionPool<K, A> {
     fn default() -> Self {
         Self::new()
     }
