@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use secretsync_core::error::{Code, Error, ErrorKind};
+use secretsync_core::error::{Code, ErrorKind};
 use secretsync_core::provider::{Ambient, NoCredentials, RawConfig};
 
 use super::*;
