@@ -46,12 +46,21 @@ impl Server {
         self.ended.lock().unwrap().clone()
     }
 
-    fn failure(&self) -> Result<()> {
-        match *self.failure.lock().unwrap() {
-            Some(kind) => Err(Error::new(kind, "log in")),
-            None => Ok(()),
-        }
+    fn slow(&self) -> Duration {
+        *self.slow.lock().unwrap()
     }
+
+    fn failing(&self) -> Option<Error> {
+        self.failure.lock().unwrap().map(|kind| Error::new(kind, "log in"))
+    }
+}
+
+fn given(term: &Mutex<Option<Term>>) -> Option<Term> {
+    *term.lock().unwrap()
+}
+
+fn refused() -> Error {
+    Error::new(ErrorKind::PermissionDenied, "answer")
 }
 
 #[derive(Debug)]
@@ -63,22 +72,24 @@ impl Authenticator for Identity {
 
     async fn log_in(&self) -> Result<(usize, Term)> {
         let number = self.0.logins.fetch_add(1, Ordering::SeqCst) + 1;
-        let slow = *self.0.slow.lock().unwrap();
-        sleep(slow).await;
-        self.0.failure()?;
-        let term = *self.0.term.lock().unwrap();
-        term.map(|term| (number, term)).ok_or_else(|| Error::new(ErrorKind::Unauthenticated, "log in"))
+        sleep(self.0.slow()).await;
+        match self.0.failing() {
+            Some(error) => Err(error),
+            None => Ok((number, given(&self.0.term).ok_or_else(refused)?)),
+        }
     }
 
     async fn inspect(&self, _: &usize) -> Result<Term> {
         self.0.inspections.fetch_add(1, Ordering::SeqCst);
-        self.0.renewed.lock().unwrap().ok_or_else(|| Error::new(ErrorKind::Unavailable, "inspect"))
+        given(&self.0.renewed).ok_or_else(refused)
     }
 
     async fn renew(&self, _: &usize) -> Result<Term> {
         self.0.renewals.fetch_add(1, Ordering::SeqCst);
-        self.0.failure()?;
-        self.0.renewed.lock().unwrap().ok_or_else(|| Error::new(ErrorKind::PermissionDenied, "renew"))
+        match self.0.failing() {
+            Some(error) => Err(error),
+            None => given(&self.0.renewed).ok_or_else(refused),
+        }
     }
 
     async fn end(&self, number: &usize) {
@@ -91,7 +102,7 @@ fn session(server: &Arc<Server>) -> Session<Identity> {
 }
 
 fn minutes(count: u64) -> Duration {
-    Duration::from_secs(60 * count)
+    Duration::from_mins(count)
 }
 
 /// Uses a session every second for a while.
