@@ -11,7 +11,7 @@ use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::secret::SecretMap;
 use crate::store::{Applied, Desired, Observed, Write};
-use crate::sync::{Changes, Outcome, Reason, SyncReport, SyncSpec};
+use crate::sync::{Changes, Outcome, Reason, Rewrite, SyncReport, SyncSpec};
 
 /// Whether the target may be touched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
         if self.mode == Mode::Plan && reads.issue() {
             return Ok(self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default()));
         }
-        let mut assembled = self.assemble(&reads, Sharing::Shared).await.map_err(sourcing)?;
+        let mut assembled = self.assemble(reads, Sharing::Shared).await.map_err(sourcing)?;
         if takes_away(&observed, &assembled) {
             self.confirm_absence(&assembled).await.map_err(sourcing)?;
         }
@@ -76,9 +76,13 @@ impl<'a> Run<'a> {
         Reads::of(self.spec, &mut found.into_iter(), |key, remote| self.shared.address(key, remote))
     }
 
-    async fn assemble(&self, reads: &Reads, sharing: Sharing) -> Result<Assembled> {
-        let answers = fetch(reads, self.shared, sharing).await;
-        assemble(self.spec, reads, &answers)
+    async fn assemble(&self, reads: Reads, sharing: Sharing) -> Result<Assembled> {
+        let answers = fetch(&reads, self.shared, sharing).await;
+        if !self.spec.data_from.iter().any(|entry| entry.rewrites.iter().any(Rewrite::renders)) {
+            return assemble(self.spec, &reads, &answers);
+        }
+        let spec = self.spec.clone();
+        self.compute(move || assemble(&spec, &reads, &answers)).await
     }
 
     /// Asks everything once more, searches included and past the coalescing layer: something is taken away only on two independent answers.
@@ -94,7 +98,7 @@ impl<'a> Run<'a> {
         if reads.issue() {
             return Err(unconfirmed("asking again would issue something"));
         }
-        let second = self.assemble(&reads, Sharing::Fresh).await?;
+        let second = self.assemble(reads, Sharing::Fresh).await?;
         if second.missing == first.missing && second.data.keys().eq(first.data.keys()) {
             return Ok(());
         }
@@ -112,6 +116,7 @@ impl<'a> Run<'a> {
         self.compute(move || templates.render(data, meta, &kept)).await
     }
 
+    /// Runs templates off the async threads.
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(super::panicked(&self.spec.target)))
     }
