@@ -115,7 +115,7 @@ impl Text {
         let text = value.expose_str().ok_or_else(|| failure("parse", &subject).because("it is not UTF-8"))?;
         let shown = match reference.kind() {
             CredentialKind::ConfigMap => Shown::Text(TemplatePlace::Item(reference.clone())),
-            CredentialKind::Secret => Shown::Line,
+            CredentialKind::Secret | CredentialKind::ServiceAccount => Shown::Line,
         };
         Ok(Self {
             template: parser.parse(reference.key(), text, &shown, &subject)?,
