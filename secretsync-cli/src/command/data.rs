@@ -149,9 +149,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Data> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder for the test");
         let file = folder.path().join("data.yaml");
-        std::fs::write(&file, text).unwrap();
+        std::fs::write(&file, text).expect("a file for the test");
         Data::read(&file)
     }
 
