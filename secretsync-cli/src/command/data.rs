@@ -148,10 +148,15 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<Data> {
-        let folder = tempfile::tempdir().expect("a folder for the test");
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("data.yaml");
-        std::fs::write(&file, text).expect("a file for the test");
+        std::fs::write(&file, text).unwrap();
+        (folder, file)
+    }
+
+    fn read(text: &str) -> Result<Data> {
+        let (_folder, file) = file(text);
         Data::read(&file)
     }
 
