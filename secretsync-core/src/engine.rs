@@ -37,6 +37,7 @@ use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
 use reads::Reads;
+use render::TemplateParser;
 use run::{Mode, Run};
 
 /// Brings targets in line with their sources.
@@ -81,6 +82,7 @@ pub(crate) struct Shared {
     providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
     observer: Arc<dyn EngineObserver>,
     templates: Option<Arc<dyn CredentialSource>>,
+    parser: Arc<TemplateParser>,
     slots: Semaphore,
     concurrency: usize,
 }

@@ -9,16 +9,21 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::prepare;
 use crate::args::Job;
 use crate::output::{self, Style, WatchLog};
+use crate::target::Target;
 
 /// Keeps every target in line with its sources until a signal comes. An error means that nothing was tried.
 pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
-    if job.to.is_standard_output() {
+    let Job { source, to } = job;
+    if to.is_standard_output() {
         return Err(Error::new(ErrorKind::InvalidConfig, "watch")
             .because("`manifest=-` writes one document, and a watch would write it again and again")
-            .with_hint(Hint::new(Code::UsageInvalid, "name a file with `--to manifest=FILE`, or leave `--watch` out")));
+            .with_hint(Hint::new(
+                Code::UsageInvalid,
+                "name a file with `--to manifest=FILE`, or leave `--watch` out",
+            )));
     }
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let (mut prepared, progress) = prepare::prepare(job).await?;
+    let (mut prepared, progress) = prepare::prepare(source, Target::open(to).await?, None).await?;
     progress.end();
     let specs = std::mem::take(&mut prepared.specs);
     let mut log = WatchLog::start(style, specs.len());

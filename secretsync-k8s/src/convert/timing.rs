@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secretsync_core::sync::{self, Cron, SyncWindow, SyncWindows, Timing};
+use secretsync_core::sync::{Cron, SyncWindow, SyncWindows, Timing};
 
 use super::check;
 use crate::api::GoDuration;
@@ -23,7 +23,7 @@ pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
 }
 
 /// When a sync runs again. `spec` has passed [`check()`].
-pub(super) fn timing(spec: &ExternalSecretSpec) -> sync::Timing {
+pub(super) fn timing(spec: &ExternalSecretSpec) -> Timing {
     let interval = match spec.refresh_interval {
         Some(interval) => interval.positive(),
         None => Timing::default().interval,
