@@ -46,6 +46,7 @@ codes! {
     PropertyMissing "property-missing" "The remote object exists, but has no such property.";
     ProviderRateLimited "provider-rate-limited" "The provider asked to slow down.";
     ProviderUnavailable "provider-unavailable" "The provider could not be reached or could not answer.";
+    RewriteFailed "rewrite-failed" "The keys of an entry could not be rewritten.";
     SecretMissing "secret-missing" "The remote object does not exist.";
     SopsDocumentInvalid "sops-document-invalid" "A SOPS document is damaged or is not a SOPS document.";
     SopsKeyMissing "sops-key-missing" "None of the configured keys opens the SOPS document.";
