@@ -50,7 +50,7 @@ impl Place {
 /// let now = Instant::now();
 /// let mut scheduler = Scheduler::new();
 /// scheduler.add("db", Place::new("vault", "shop"), Duration::from_secs(60));
-/// scheduler.request("db", Lane::Refresh, now + Duration::from_secs(60));
+/// scheduler.request(&"db", Lane::Refresh, now + Duration::from_secs(60));
 /// assert_eq!(scheduler.next(now), None);
 /// assert_eq!(scheduler.next(now + Duration::from_secs(60)), Some("db"));
 /// ```
@@ -128,21 +128,21 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
 
     /// Asks for a run at a moment, or as soon as possible after it. An earlier or more urgent request stands; one for a sync that is running is served after
     /// it has finished. Unknown syncs are ignored.
-    pub fn request(&mut self, key: K, lane: Lane, at: Instant) {
-        let Some(entry) = self.entries.get(&key) else { return };
+    pub fn request(&mut self, key: &K, lane: Lane, at: Instant) {
+        let Some(entry) = self.entries.get(key) else { return };
         match entry.state {
             State::Running { again } => {
                 let again = again.map_or((at, lane), |(earlier, before)| (earlier.min(at), before.min(lane)));
-                self.set(&key, State::Running { again: Some(again) });
+                self.set(key, State::Running { again: Some(again) });
             }
             State::Waiting { lane: before, .. } if before <= lane => {}
             State::Timed { at: earlier, lane: before, .. } if earlier <= at && before <= lane => {}
             State::Timed { at: earlier, lane: before, .. } => {
-                self.unqueue(&key, entry.state);
+                self.unqueue(key, entry.state);
                 self.enqueue(key, lane.min(before), at.min(earlier));
             }
             state => {
-                self.unqueue(&key, state);
+                self.unqueue(key, state);
                 self.enqueue(key, lane, at);
             }
         }
@@ -164,7 +164,7 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
         let again = *again;
         self.set(key, State::Idle);
         if let Some((at, lane)) = again {
-            self.enqueue(key.clone(), lane, at);
+            self.enqueue(key, lane, at);
         }
     }
 
@@ -194,10 +194,10 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
         self.tickets
     }
 
-    fn enqueue(&mut self, key: K, lane: Lane, at: Instant) {
+    fn enqueue(&mut self, key: &K, lane: Lane, at: Instant) {
         let ticket = self.ticket();
         self.timers.insert((at, ticket), key.clone());
-        self.set(&key, State::Timed { at, ticket, lane });
+        self.set(key, State::Timed { at, ticket, lane });
     }
 
     /// Takes a sync out of the queues; what is left of it in a rotation is passed over later, since its ticket is no longer valid.

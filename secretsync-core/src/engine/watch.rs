@@ -101,7 +101,7 @@ impl<'a> Watch<'a> {
                 dependents.entry(object.clone()).or_default().push(index);
             }
             scheduler.add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
-            scheduler.request(index, Lane::Urgent, now);
+            scheduler.request(&index, Lane::Urgent, now);
         }
         Self { engine, units, dependents, scheduler, running: FuturesUnordered::new() }
     }
@@ -112,7 +112,7 @@ impl<'a> Watch<'a> {
             let Some(index) = self.scheduler.next(Instant::now()) else { return };
             if !self.may_run(index) {
                 self.scheduler.finish(&index);
-                self.scheduler.request(index, Lane::Refresh, Instant::now() + WINDOW_CHECK);
+                self.scheduler.request(&index, Lane::Refresh, Instant::now() + WINDOW_CHECK);
                 continue;
             }
             self.pull_dependents(index);
@@ -136,7 +136,7 @@ impl<'a> Watch<'a> {
         for other in sharers {
             let unit = &self.units[other];
             if self.scheduler.is_idle(&other) && unit.is_past_half(now) && self.may_run(other) {
-                self.scheduler.request(other, Lane::Refresh, now);
+                self.scheduler.request(&other, Lane::Refresh, now);
             } else if !self.scheduler.is_waiting(&other) || !unit.expectations.is_empty() {
                 continue;
             }
@@ -155,7 +155,7 @@ impl<'a> Watch<'a> {
             unit.failures = 0;
             unit.pullable_from = unit.interval.map(|interval| now + interval / 2);
             if let Some(wait) = unit.rest(reports) {
-                self.scheduler.request(index, Lane::Refresh, now + wait);
+                self.scheduler.request(&index, Lane::Refresh, now + wait);
             }
             return;
         }
@@ -167,7 +167,7 @@ impl<'a> Watch<'a> {
         let wait = asked.max().unwrap_or_default().max(pause);
         unit.failures = unit.failures.saturating_add(1);
         unit.pullable_from = None;
-        self.scheduler.request(index, Lane::Refresh, now + wait + jitter(wait));
+        self.scheduler.request(&index, Lane::Refresh, now + wait + jitter(wait));
     }
 }
 
@@ -198,7 +198,7 @@ impl Unit {
 
     /// How long after a success it is due again.
     fn rest(&self, reports: &[SyncReport]) -> Option<Duration> {
-        let interval = self.interval.map(|interval| interval - jitter(interval));
+        let interval = self.interval.map(|interval| interval.saturating_sub(jitter(interval)));
         let ends = reports.iter().filter_map(|report| report.expires_at).min();
         let ends =
             ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default().max(SHORTEST_END) + FIRST_RETRY);

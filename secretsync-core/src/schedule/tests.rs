@@ -20,7 +20,7 @@ impl World {
     fn later(&mut self, name: &str, lane: Lane, after: Duration) {
         let parts: Vec<_> = name.split('/').collect();
         self.scheduler.add(name.to_owned(), Place::new(parts[0], parts[1]), MINUTE);
-        self.scheduler.request(name.to_owned(), lane, self.start + after);
+        self.scheduler.request(&name.to_owned(), lane, self.start + after);
     }
 
     fn next(&mut self, after: Duration) -> Option<String> {
@@ -72,8 +72,8 @@ fn a_sync_never_runs_twice_at_once_and_is_not_forgotten_meanwhile() {
     let mut world = World::new();
     world.due("s/n/a", Lane::Refresh);
     assert_eq!(world.next(Duration::ZERO).unwrap(), "s/n/a");
-    world.scheduler.request("s/n/a".to_owned(), Lane::Refresh, world.start + MINUTE);
-    world.scheduler.request("s/n/a".to_owned(), Lane::Urgent, world.start + MINUTE * 2);
+    world.scheduler.request(&"s/n/a".to_owned(), Lane::Refresh, world.start + MINUTE);
+    world.scheduler.request(&"s/n/a".to_owned(), Lane::Urgent, world.start + MINUTE * 2);
     assert_eq!(world.next(MINUTE * 3), None, "it is running");
     world.scheduler.finish(&"s/n/a".to_owned());
     assert_eq!(world.scheduler.wake(), Some(world.start + MINUTE));
@@ -105,7 +105,7 @@ fn what_was_removed_does_not_run_and_leaves_nothing_behind() {
     for name in ["s/n/a", "s/n/b", "s/n/c"] {
         world.scheduler.remove(&name.to_owned());
         world.scheduler.finish(&name.to_owned());
-        world.scheduler.request(name.to_owned(), Lane::Urgent, world.start);
+        world.scheduler.request(&name.to_owned(), Lane::Urgent, world.start);
     }
     assert_eq!(world.drain(MINUTE * 9), Vec::<String>::new());
     let Scheduler { entries, timers, patience, .. } = &world.scheduler;

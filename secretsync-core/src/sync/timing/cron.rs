@@ -97,7 +97,7 @@ enum Round {
 
 /// The minute of the day; rounded up it may be one more than a day has.
 fn minute_of(moment: DateTime, round: Round) -> u16 {
-    let whole = moment.hour().unsigned_abs() as u16 * 60 + moment.minute().unsigned_abs() as u16;
+    let whole = u16::from(moment.hour().unsigned_abs()) * 60 + u16::from(moment.minute().unsigned_abs());
     let begun = moment.second() > 0 || moment.subsec_nanosecond() > 0;
     if begun && round == Round::Up { whole + 1 } else { whole }
 }
@@ -148,19 +148,19 @@ fn field(text: &str, what: &str, least: u8, most: u8, names: &[&str]) -> Result<
             Some((range, step)) => (range, Some(step.parse::<u8>().ok().filter(|step| *step > 0).ok_or_else(wrong)?)),
             None => (part, None),
         };
-        let (first, last) = match range.split_once('-') {
+        let (start, end) = match range.split_once('-') {
             _ if matches!(range, "*" | "?") => {
                 any |= step.is_none_or(|step| step == 1);
                 (least, most)
             }
-            Some((first, last)) => (value(first)?, value(last)?),
+            Some((start, end)) => (value(start)?, value(end)?),
             None if step.is_some() => (value(range)?, most),
             None => (value(range)?, value(range)?),
         };
-        if first < least || last > most || first > last {
+        if start < least || end > most || start > end {
             return Err(wrong());
         }
-        for bit in (first..=last).step_by(usize::from(step.unwrap_or(1))) {
+        for bit in (start..=end).step_by(usize::from(step.unwrap_or(1))) {
             bits |= 1 << bit;
         }
     }
