@@ -77,7 +77,6 @@ const EXCEPTIONS: &[(&str, Exception<'static>)] = &[
     ("*", Exception { at: "/externalsecrets/*/syncedResourceVersion", why: STATUS }),
     ("*", Exception { at: "/stores*", why: STATUS }),
     ("delete-one-then-all", Exception { at: "/externalsecrets/es/binding", why: BINDING }),
-    ("rename-while-failing", Exception { at: "/externalsecrets/es/binding", why: BINDING }),
     (
         "interval-default",
         Exception { at: "/externalsecrets/es/spec", why: "defaults are written by the schema of the CRD" },
