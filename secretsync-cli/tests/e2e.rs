@@ -11,6 +11,8 @@ mod kubernetes;
 mod parity;
 #[path = "e2e/quickstart.rs"]
 mod quickstart;
+#[path = "e2e/render.rs"]
+mod render;
 #[path = "e2e/sandbox.rs"]
 mod sandbox;
 #[path = "e2e/sops.rs"]

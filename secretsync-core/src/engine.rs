@@ -36,6 +36,7 @@ use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
 use reads::Reads;
+use render::TemplateParser;
 use run::{Mode, Run};
 
 /// Brings targets in line with their sources.
@@ -80,6 +81,7 @@ pub(crate) struct Shared {
     providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
     observer: Arc<dyn EngineObserver>,
     templates: Option<Arc<dyn CredentialSource>>,
+    parser: Arc<TemplateParser>,
     slots: Semaphore,
 }
 
