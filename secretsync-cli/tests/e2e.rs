@@ -7,6 +7,8 @@ mod bad_input;
 mod canary;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
+#[path = "e2e/parity.rs"]
+mod parity;
 #[path = "e2e/quickstart.rs"]
 mod quickstart;
 #[path = "e2e/render.rs"]
