@@ -3,9 +3,9 @@
 mod claims;
 mod managed_fields;
 mod owners;
-mod ownership;
+pub(crate) mod ownership;
 mod patch;
-mod snapshot;
+pub(crate) mod snapshot;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

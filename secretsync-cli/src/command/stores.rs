@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use secretsync_core::engine::EngineBuilder;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::layer::LayerSettings;
 use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderFactory, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::ProviderKey;
-use secretsync_k8s::api::{self, ClusterSecretStore, GoDuration, ObjectKind, SecretStore};
+use secretsync_k8s::api::{self, ClusterSecretStore, ObjectKind, SecretStore};
 use secretsync_k8s::convert::{self, StoreSpec};
 
 use crate::credentials::{CredentialPool, StoreCredentials};
@@ -64,7 +62,7 @@ impl Stores {
         ambient: Option<Ambient>,
     ) -> EngineBuilder {
         for (key, wanted) in self.wanted {
-            builder = builder.layers(layers(&wanted.spec));
+            builder = builder.layers(wanted.spec.layers());
             builder = match build(&self.registry, wanted, pool, ambient.clone()).await {
                 Ok(provider) => builder.provider(key, provider),
                 Err(error) => builder.broken_provider(key, error),
@@ -139,21 +137,3 @@ async fn build(
         .with_base(Some(folder));
     spec.factory(registry)?.build(&spec.config, context).await
 }
-
-/// The layers around a provider, with the retries that its store asks for.
-fn layers(spec: &StoreSpec) -> LayerSettings {
-    let mut layers = LayerSettings::default();
-    if let Some(retry) = &spec.retry {
-        // A negative number of retries means none; more than these would keep a one-shot run waiting for ever, and shorter pauses hammer the server.
-        let times = retry.max_retries.map_or(layers.retry.retries, |times| usize::try_from(times).unwrap_or(0));
-        let pause = retry.retry_interval.and_then(GoDuration::positive).unwrap_or(layers.retry.pause);
-        layers.retry.retries = times.min(MOST_RETRIES);
-        layers.retry.pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        layers.retry.longest = layers.retry.longest.max(layers.retry.pause);
-    }
-    layers
-}
-
-const MOST_RETRIES: usize = 10;
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
