@@ -36,7 +36,7 @@ pub(crate) struct Invocation {
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Bring targets in line with their sources.
-    Sync(Job),
+    Sync(SyncJob),
     /// Show what `sync` would change, without writing anything: key names and reasons, never values.
     Plan(Job),
     /// Print the finished Secrets as YAML, and show what is wrong with a template.
@@ -47,6 +47,18 @@ pub(crate) enum Verb {
     /// Look at SOPS documents in a repository: what is wrong with them, and who can read them. Editing them is the job of `sops`.
     #[command(subcommand)]
     Sops(Sops),
+}
+
+/// What `sync` works on, and for how long.
+#[derive(Args)]
+pub(crate) struct SyncJob {
+    #[command(flatten)]
+    pub(crate) job: Job,
+
+    /// Do not end: sync each target again at its `refreshInterval`, when a credential ends, and after failures, until SIGINT or SIGTERM. Tells what changes.
+    /// Manifests are read once.
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// What `sync` and `plan` work on.

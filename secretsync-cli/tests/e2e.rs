@@ -7,6 +7,8 @@ mod bad_input;
 mod canary;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
+#[path = "e2e/parity.rs"]
+mod parity;
 #[path = "e2e/quickstart.rs"]
 mod quickstart;
 #[path = "e2e/render.rs"]
@@ -23,3 +25,5 @@ mod targets;
 mod templates;
 #[path = "e2e/vault.rs"]
 mod vault;
+#[path = "e2e/watch.rs"]
+mod watch;
