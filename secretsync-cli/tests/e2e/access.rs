@@ -110,6 +110,7 @@ fn what_is_granted_is_read_and_a_search_sees_nothing_else() {
     let (run, asked) = world.sync("shop", "  dataFrom:\n    - find: {name: {regexp: '.*'}}");
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.contains("created teams_shop_db, teams_shop_mail; removed a"), "{run:?}");
+    assert!(asked.iter().any(|request| request.contains("teams/shop/mail")), "{asked:?}");
     assert!(!asked.iter().any(|request| request.contains("bank")), "{asked:?}");
 
     let (run, asked) = world.sync("shop", "  dataFrom:\n    - find: {path: teams/bank}");
