@@ -72,10 +72,8 @@ impl KeyTemplate {
 
     /// Whether it matches an address for this namespace.
     pub(super) fn matches(&self, namespace: &str, address: &[&str]) -> bool {
-        let long_enough = match self.below {
-            true => address.len() > self.segments.len(),
-            false => address.len() == self.segments.len(),
-        };
+        let (length, least) = (address.len(), self.segments.len());
+        let long_enough = if self.below { length > least } else { length == least };
         long_enough && self.fits(namespace, address)
     }
 
