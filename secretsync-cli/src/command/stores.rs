@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use secretsync_core::access::KeyAccess;
 use secretsync_core::engine::EngineBuilder;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderFactory, ProviderRegistry, StoreOrigin};
+use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::ProviderKey;
 use secretsync_k8s::api::{self, ClusterSecretStore, ObjectKind, SecretStore};
-use secretsync_k8s::convert::{self, StoreSpec};
+use secretsync_k8s::convert::{self, StoreSpec, StoreUse};
 
 use crate::credentials::{CredentialPool, StoreCredentials};
 use crate::manifests::{Object, Place};
@@ -41,17 +42,15 @@ impl Stores {
         Self { known, namespaces, registry: providers::registry(), wanted: BTreeMap::new() }
     }
 
-    /// The engine's name of a store for ExternalSecrets of a namespace; asks for its provider to be built.
-    pub(super) fn key(&mut self, origin: &StoreOrigin, namespace: &str) -> Result<ProviderKey> {
+    /// How ExternalSecrets of a namespace may use a store; asks for its provider to be built.
+    pub(super) fn admit(&mut self, origin: &StoreOrigin, namespace: &str) -> Result<StoreUse> {
         let Some(known) = self.known.get(origin) else { return Err(self.missing(origin)) };
         let spec = known.spec.clone()?;
-        self.check_access(&spec, namespace)?;
-        let referent = spec.factory(&self.registry).and_then(|factory| referent(&**factory, &spec));
-        let referent = referent.map_err(|error| error.within("read", &known.place))?;
-        let key = if referent { convert::provider_key_in(origin, namespace) } else { convert::provider_key(origin) };
+        let access = self.access(&spec, namespace)?;
+        let key = spec.provider_key(&self.registry, namespace).map_err(|error| error.within("read", &known.place))?;
         let wanted = Wanted { spec, folder: known.place.folder(), consumer: namespace.to_owned() };
         self.wanted.entry(key.clone()).or_insert(wanted);
-        Ok(key)
+        Ok(StoreUse::new(key, access))
     }
 
     /// Builds every provider that was asked for. One that cannot be built fails its own syncs only.
@@ -71,7 +70,7 @@ impl Stores {
         builder
     }
 
-    fn check_access(&self, spec: &StoreSpec, namespace: &str) -> Result<()> {
+    fn access(&self, spec: &StoreSpec, namespace: &str) -> Result<KeyAccess> {
         let nothing = BTreeMap::new();
         let labels = self.namespaces.get(namespace);
         let checked = spec.access.check(&spec.origin, namespace, labels.unwrap_or(&nothing));
@@ -99,13 +98,6 @@ impl Stores {
             .because("there is no such store among the manifests")
             .with_hint(Hint::new(Code::StoreMissing, advice))
     }
-}
-
-/// Whether a store is another provider in each namespace that uses it: a reference of a cluster store without a namespace means the ExternalSecret's.
-fn referent(factory: &dyn ProviderFactory, spec: &StoreSpec) -> Result<bool> {
-    let references = factory.references(&spec.config, &spec.origin)?;
-    let own = references.iter().any(|reference| reference.namespace().is_none());
-    Ok(spec.origin.namespace().is_none() && (own || factory.depends_on_consumer(&spec.config, &spec.origin)?))
 }
 
 fn known(object: Object) -> (StoreOrigin, Known) {

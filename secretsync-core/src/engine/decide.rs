@@ -16,6 +16,20 @@ pub(crate) enum Decision {
     Remove { changes: Changes },
 }
 
+impl Decision {
+    /// Whether keys go that this sync wrote.
+    pub(crate) fn takes_from(&self, observed: &Observed) -> bool {
+        let Observed::Present(present) = observed else { return false };
+        match self {
+            Self::Apply { remove, .. } => {
+                remove.iter().any(|key| present.keys.get(key.as_str()).is_some_and(|state| state.owned))
+            }
+            Self::Leave { .. } => false,
+            Self::Remove { .. } => true,
+        }
+    }
+}
+
 /// What can be decided before anything is read: `None` when the sources are needed.
 pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
     if spec.suspended {
@@ -65,10 +79,12 @@ pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) ->
     if !changes.any() {
         return Ok(Decision::Leave { reason: Reason::Synced, changes });
     }
-    if spec.meta.immutable {
+    let same_keys = changes.keys.iter().all(|(_, change)| *change == Change::Unchanged);
+    // Made immutable as it is; what is immutable already stays so, whatever the sources say.
+    if spec.meta.immutable && (!same_keys || present.immutable) {
         return Ok(leave(Reason::Immutable));
     }
-    if present.immutable && changes.keys.iter().any(|(_, change)| *change != Change::Unchanged) {
+    if present.immutable && !same_keys {
         return Err(immutable(spec));
     }
     Ok(Decision::Apply { outcome: Outcome::Updated, changes, remove })

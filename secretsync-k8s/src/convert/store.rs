@@ -6,6 +6,7 @@ use std::time::Duration;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::layer::LayerSettings;
 use secretsync_core::provider::{ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
+use secretsync_core::sync::ProviderKey;
 
 use super::check;
 use crate::access::Access;
@@ -33,6 +34,26 @@ pub struct StoreSpec {
 }
 
 impl StoreSpec {
+    /// Whether it is another provider in each namespace that uses it: a reference of a cluster store without a namespace means the ExternalSecret's.
+    pub fn is_referent(&self, registry: &ProviderRegistry) -> Result<bool> {
+        if self.origin.namespace().is_some() {
+            return Ok(false);
+        }
+        let factory = self.factory(registry)?;
+        let references = factory.references(&self.config, &self.origin)?;
+        let own = references.iter().any(|reference| reference.namespace().is_none());
+        Ok(own || factory.depends_on_consumer(&self.config, &self.origin)?)
+    }
+
+    /// The engine's name of its provider for ExternalSecrets of a namespace.
+    pub fn provider_key(&self, registry: &ProviderRegistry, namespace: &str) -> Result<ProviderKey> {
+        Ok(if self.is_referent(registry)? {
+            super::provider_key_in(&self.origin, namespace)
+        } else {
+            super::provider_key(&self.origin)
+        })
+    }
+
     /// The layers around its provider, with the retries that the store asks for.
     pub fn layers(&self) -> LayerSettings {
         let mut layers = LayerSettings::default();
@@ -95,6 +116,11 @@ pub fn cluster_store(object: &ClusterSecretStore) -> Result<StoreSpec> {
 
 fn build(origin: StoreOrigin, subject: &str, spec: &SecretStoreSpec, mut problems: Problems) -> Result<StoreSpec> {
     let access = Access::new(&spec.conditions, &mut problems);
+    for (index, _) in spec.conditions.iter().enumerate().filter(|(_, condition)| condition.keys.is_some()) {
+        if origin.namespace().is_some() {
+            problems.at(format_args!("spec.conditions[{index}].keys"), "means something on a ClusterSecretStore only");
+        }
+    }
     let providers = spec.provider.iter();
     if providers.len() != 1 {
         problems.add(format_args!(

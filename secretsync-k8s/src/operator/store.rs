@@ -51,18 +51,9 @@ impl Providers {
         Self { client, registry, own_identity, built: Mutex::default() }
     }
 
-    /// The engine's name of a store for one namespace: a cluster store whose references name no namespace is another provider in each.
+    /// The engine's name of a store for one namespace.
     pub(super) fn key(&self, spec: &StoreSpec, namespace: &str) -> Result<ProviderKey> {
-        Ok(if self.is_referent(spec)? {
-            convert::provider_key_in(&spec.origin, namespace)
-        } else {
-            convert::provider_key(&spec.origin)
-        })
-    }
-
-    fn is_referent(&self, spec: &StoreSpec) -> Result<bool> {
-        let references = spec.factory(&self.registry)?.references(&spec.config, &spec.origin)?;
-        Ok(spec.origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none()))
+        spec.provider_key(&self.registry, namespace)
     }
 
     /// Gives the engine the provider as its store configures it now. What cannot be built fails the syncs that need it.
@@ -138,7 +129,7 @@ async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static s
     const BUILD: &str = "unable to create client";
     let spec = store.spec.clone().map_err(|error| (BUILD, error))?;
     // Whose credentials such a store uses is known only when an ExternalSecret uses it.
-    if context.providers.is_referent(&spec).map_err(|error| (BUILD, error))? {
+    if spec.is_referent(&context.providers.registry).map_err(|error| (BUILD, error))? {
         return Ok(());
     }
     let key = convert::provider_key(&spec.origin);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use secretsync_core::access::KeyAccess;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
@@ -10,7 +11,7 @@ use secretsync_core::sync::{CreationPolicy, ProviderKey, Reason, SyncReport, Syn
 
 use super::world::{SyncState, World};
 use crate::api::names::created_by;
-use crate::convert;
+use crate::convert::{self, StoreUse};
 use crate::operator::Context;
 use crate::operator::due::{Due, due};
 use crate::operator::job::{Job, Work};
@@ -70,7 +71,7 @@ impl World {
         let mut refusal = None;
         let manifest = state.object.manifest.as_ref().map_err(|error| Refusal::Failed(error.clone()))?;
         let converted = convert::sync_spec(manifest, |origin| {
-            let provider = self.provider(context, origin, &id.namespace).map_err(|refused| {
+            let (provider, access) = self.provider(context, origin, &id.namespace).map_err(|refused| {
                 let error = Error::new(ErrorKind::Unavailable, "use").on(origin);
                 match refused {
                     Refusal::Failed(error) => error,
@@ -84,7 +85,7 @@ impl World {
             if needed.iter().all(|known| known.key != key) {
                 needed.push(provider);
             }
-            Ok(key)
+            Ok(StoreUse::new(key, access))
         });
         if let Some(refusal) = refusal {
             return Err(refusal);
@@ -93,7 +94,12 @@ impl World {
         Ok((spec, needed))
     }
 
-    fn provider(&self, context: &Context, origin: &StoreOrigin, namespace: &str) -> Result<Needed, Refusal> {
+    fn provider(
+        &self,
+        context: &Context,
+        origin: &StoreOrigin,
+        namespace: &str,
+    ) -> Result<(Needed, KeyAccess), Refusal> {
         if origin.namespace().is_none() && !context.settings.cluster_stores {
             return Err(Refusal::Foreign);
         }
@@ -110,9 +116,10 @@ impl World {
         }
         let nothing = BTreeMap::new();
         let labels = self.namespaces.get(namespace).unwrap_or(&nothing);
-        spec.access.check(origin, namespace, labels).map_err(Refusal::Failed)?;
+        let access = spec.access.check(origin, namespace, labels).map_err(Refusal::Failed)?;
         let key: ProviderKey = context.providers.key(&spec, namespace).map_err(Refusal::Failed)?;
-        Ok(Needed { key, spec, version: store.object.version.clone(), consumer: namespace.to_owned() })
+        let version = store.object.version.clone();
+        Ok((Needed { key, spec, version, consumer: namespace.to_owned() }, access))
     }
 
     /// Targets that this ExternalSecret owns under an earlier name.

@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
+use secretsync_core::access::KeyAccess;
 use secretsync_core::error::Result;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
 use secretsync_core::sync::{Reason, SyncSpec};
 
-use crate::convert;
+use crate::convert::{self, StoreUse};
 use crate::operator::object::{StoreObject, SyncObject};
 use crate::operator::status::Status;
 use crate::operator::target::TargetObject;
@@ -150,7 +151,7 @@ impl SyncState {
         let spec = object.manifest.clone().and_then(|manifest| {
             convert::sync_spec(&manifest, |origin| {
                 stores.insert(origin.clone());
-                Ok(convert::provider_key(origin))
+                Ok(StoreUse::new(convert::provider_key(origin), KeyAccess::everything()))
             })
         });
         match before {
