@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod access;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod engine;
@@ -12,6 +13,7 @@ pub mod memory;
 pub mod object;
 pub mod provider;
 pub mod regex;
+pub mod schedule;
 pub mod secret;
 pub mod session;
 pub mod store;

@@ -103,3 +103,85 @@ fn the_environment_can_replace_the_stores_keys() {
     assert!(without.code == 1 && without.stderr.contains("hint[credential-missing]"), "{without:?}");
     assert_eq!(sandbox.run("sync -f store.yaml -f es.yaml --to dir=out --ambient").code, 0);
 }
+
+/// One store of the cluster that lists no namespaced reference, so nothing but the binding tells its consumers apart.
+const BOUND: &str = "apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata: {name: docs}
+spec:
+  provider:
+    sops:
+      source: {path: docs}
+      keys:
+        - age:
+            secretRef: {name: age, key: key.txt, namespace: keys}
+      bind: Namespace
+";
+
+#[test]
+fn a_cluster_store_hands_bound_documents_to_their_own_namespace_only() {
+    let (recipient, secret) = key();
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("age.key", &secret)
+        .file("store.yaml", BOUND)
+        .file("docs/shop.yaml", &encrypt("secretsync: {namespace: shop}\na: for-shop\n", &recipient));
+    let sync = |namespace: &str| {
+        format!(
+            "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: app, namespace: {namespace}}}\nspec:\n  \
+             secretStoreRef: {{name: docs, kind: ClusterSecretStore}}\n  target: {{name: app}}\n  dataFrom:\n  - extract: {{key: shop.yaml}}\n"
+        )
+    };
+    sandbox.file("es.yaml", &[sync("shop"), sync("other")].join("---\n"));
+    let run = sandbox.run("sync -f store.yaml -f es.yaml --to dir=out --credential keys/age/key.txt=file:age.key");
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.row("shop/app").starts_with("created"), "{run:?}");
+    assert!(run.row("other/app").starts_with("failed"), "{run:?}");
+    assert!(run.stderr.contains("hint[sops-namespace-refused]"), "{run:?}");
+    assert_eq!(
+        sandbox.tree("out/shop/app").keys().map(String::as_str).collect::<Vec<_>>(),
+        ["a"],
+        "the binding is no data"
+    );
+    assert!(!sandbox.path("out/other").exists());
+}
+
+#[test]
+fn documents_in_a_config_map_are_found_by_name() {
+    let (recipient, secret) = key();
+    let sandbox = Sandbox::new();
+    let map = |name: &str, plain: &str| {
+        format!("  {name}: |\n    {}\n", encrypt(plain, &recipient).trim_end().replace('\n', "\n    "))
+    };
+    let documents = map("a.yaml", "x: one\n") + &map("b.yaml", "x: two\n") + "  notes: words\n";
+    sandbox
+        .file("age.key", &secret)
+        .file(
+            "docs.yaml",
+            &format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: docs, namespace: shop}}\ndata:\n{documents}"),
+        )
+        .file("store.yaml", &store("docs", &STORE.replace("path: docs", "configMapRef: {name: docs}")))
+        .file("es.yaml", &external_secret("app", "docs", "  dataFrom:\n  - find: {name: {regexp: .}}\n"));
+    let run =
+        sandbox.run("sync -f docs.yaml -f store.yaml -f es.yaml --to dir=out --credential age/key.txt=file:age.key");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(sandbox.text("out/shop/app/a.yaml"), r#"{"x":"one"}"#);
+    assert_eq!(sandbox.text("out/shop/app/b.yaml"), r#"{"x":"two"}"#);
+    assert_eq!(sandbox.tree("out/shop/app").len(), 2, "what is no document is left out");
+}
+
+/// The first example of the page, word for word.
+#[test]
+fn ten_lines_make_a_secret_out_of_a_document() {
+    let page = include_str!("../../../docs/providers/sops.md");
+    let manifests = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(manifests.lines().count() <= 10, "{manifests}");
+    let (recipient, secret) = key();
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("key.txt", &secret)
+        .file("app.yaml", &encrypt("password: x\n", &recipient))
+        .file("store.yaml", manifests);
+    let run = sandbox.run("sync -f store.yaml --to dir=out --credential sops-age/key.txt=file:key.txt");
+    assert_eq!((run.code, sandbox.text("out/shop/app/password").as_str()), (0, "x"), "{run:?}");
+}
