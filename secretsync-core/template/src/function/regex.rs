@@ -1,5 +1,7 @@
 //! Regular expressions in Go's syntax, run by a linear-time engine.
 
+use bstr::ByteSlice;
+
 use super::{Args, Function, Type};
 use crate::budget::Budget;
 use crate::error::Failure;
@@ -88,7 +90,7 @@ fn replace_all(args: Args<'_>, expand: bool, budget: &mut Budget) -> Result<Valu
     let subject = Subject::new(args.text(1));
     let replacement = args.text(2);
     let expanded = if expand {
-        budget.allocate(replacement.iter().filter(|byte| **byte == b'$').count().saturating_mul(PIECE_BYTES))?;
+        budget.allocate(replacement.find_iter("$").count().saturating_mul(PIECE_BYTES))?;
         Some(pattern.replacement(replacement))
     } else {
         None
