@@ -68,7 +68,8 @@ fn class_of(class: ErrorClass) -> &'static str {
 }
 
 fn check(vectors: &str, least: usize) {
-    let vectors: Vec<Vector> = vectors.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let vectors: Vec<Vector> =
+        vectors.lines().map(|line| serde_json::from_str(line).expect("a line is a vector")).collect();
     assert!(vectors.len() >= least, "vectors are missing");
     let failed: Vec<&str> = vectors.iter().filter(|vector| !vector.passes()).map(|vector| vector.id.as_str()).collect();
     assert!(failed.is_empty(), "these vectors fail: {failed:?}");
