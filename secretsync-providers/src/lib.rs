@@ -21,5 +21,5 @@ pub fn register_all(registry: &mut ProviderRegistry) {
     #[cfg(feature = "sops")]
     registry.register(sops::SopsFactory::new());
     #[cfg(feature = "vault")]
-    registry.register(vault::VaultFactory::new());
+    registry.register(vault::VaultFactory::new()).register(vault::OpenBaoFactory::new());
 }

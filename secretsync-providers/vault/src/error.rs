@@ -7,12 +7,17 @@ use std::time::Duration;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
 use thiserror::Error;
 
+use crate::auth::Wrapped;
 use crate::client::{Cause, Row, Transport};
 use crate::config::KvVersion;
 
 /// A failure. `Display` says what happened, without addresses of ours: [`Failure::into_error`] adds what was attempted on what.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
+    #[error("no proof of the AWS identity could be made: {0}")]
+    Aws(&'static str),
+    #[error("AWS refused to give keys (status {0})")]
+    AwsRefused(u16),
     #[error("the certificates of the authority cannot be used: {0}")]
     Authorities(&'static str),
     #[error("the credentials could not be obtained")]
@@ -28,6 +33,8 @@ pub(crate) enum Failure {
     Leased,
     #[error("the login failed")]
     Login(#[source] Error),
+    #[error("the server refused the login (status {0})")]
+    LoginRefused(u16),
     #[error("the answer has not the form of KV {version}: {found}")]
     Malformed { version: KvVersion, found: &'static str },
     #[error("{problem} (tried `{url}`)")]
@@ -38,6 +45,8 @@ pub(crate) enum Failure {
     NotVault(u16),
     #[error("a redirect was not followed (status {0})")]
     Redirect(u16),
+    #[error("the login wants a second factor")]
+    SecondFactor,
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),
     #[error("{} (status {status})", row.says)]
@@ -50,6 +59,10 @@ pub(crate) enum Failure {
     TooMany,
     #[error(transparent)]
     Transport(Transport),
+    #[error("the transit engine could not decrypt it")]
+    Undecryptable,
+    #[error("{}", wrapped(*.0))]
+    Wrapped(Wrapped),
 }
 
 /// A right that the token lacks.
@@ -146,6 +159,35 @@ impl Failure {
                 Code::StoreInvalid,
                 "install the system's certificates of authorities, or give `caBundle`; check that `tls` holds a certificate and its key",
             ),
+            Self::Aws(_) => (InvalidConfig, Code::StoreInvalid, "check `auth.iam.region`, and AWS_ENDPOINT_URL_STS"),
+            Self::AwsRefused(_) => (
+                Unauthenticated,
+                Code::VaultLoginRefused,
+                "check that the access keys or the service account may take the AWS role (its trust policy), and the external id",
+            ),
+            Self::LoginRefused(_) => (
+                Unauthenticated,
+                Code::VaultLoginRefused,
+                "check the credentials that `auth` refers to, the role or user name, the mount of the method, and `auth.namespace`",
+            ),
+            Self::Undecryptable => (
+                InvalidData,
+                Code::SopsKeyMissing,
+                "check that the document was encrypted with this key, and that its `min_decryption_version` still allows the key's version",
+            ),
+            Self::SecondFactor => {
+                (Unsupported, Code::Unsupported, "log in with a method that is made for machines, or exempt the role")
+            }
+            Self::Wrapped(Wrapped::Gone) => (
+                Unauthenticated,
+                Code::VaultLoginRefused,
+                "wrap a new secret id; if nobody of yours unwrapped this one, somebody else did: revoke its secret ids",
+            ),
+            Self::Wrapped(Wrapped::Substituted) => (
+                Unauthenticated,
+                Code::VaultLoginRefused,
+                "wrap a secret id of this mount; if nobody of yours wrapped something else, somebody put it there",
+            ),
             Self::NoToken => (Unavailable, Code::ProviderUnavailable, "check that `server` is Vault or OpenBao"),
             // Converted above, with the words of whoever failed.
             Self::Credential(_) | Self::Login(_) => (Internal, Code::InternalDefect, "report this"),
@@ -185,6 +227,13 @@ impl MountProblem {
             Self::NotKv { .. } => "correct `path` of the store, or the key".to_owned(),
             Self::Version { found, .. } => format!("write `version: {found}` into the store"),
         }
+    }
+}
+
+fn wrapped(problem: Wrapped) -> &'static str {
+    match problem {
+        Wrapped::Gone => "the wrapped secret id was unwrapped before or has expired",
+        Wrapped::Substituted => "what is wrapped is no secret id of this mount",
     }
 }
 
