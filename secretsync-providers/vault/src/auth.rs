@@ -59,7 +59,7 @@ pub(crate) struct Password {
     pub(crate) mount: String,
     /// One segment of a path.
     pub(crate) user: String,
-    pub(crate) password: CredentialRef,
+    pub(crate) secret: CredentialRef,
 }
 
 /// What a login gave.
@@ -103,7 +103,7 @@ impl Method {
             Self::Cert { certificate, .. } => vec![certificate.certificate.clone(), certificate.key.clone()],
             Self::Iam(iam) => iam.keys.references(),
             Self::Jwt { jwt, .. } | Self::Kubernetes { jwt, .. } => jwt.reference().into_iter().collect(),
-            Self::Ldap(login) | Self::UserPass(login) => vec![login.password.clone()],
+            Self::Ldap(login) | Self::UserPass(login) => vec![login.secret.clone()],
             Self::Token(reference) => vec![reference.clone()],
         }
     }
@@ -149,7 +149,7 @@ impl Method {
                 door.log_in(mount, None, &[("role", role), ("jwt", &token)]).await
             }
             Self::Ldap(login) | Self::UserPass(login) => {
-                let password = door.verbatim(&login.password).await?;
+                let password = door.verbatim(&login.secret).await?;
                 door.log_in(&login.mount, Some(&login.user), &[("password", &password)]).await
             }
         }

@@ -70,8 +70,7 @@ impl Transit {
     fn new(config: &TransitConfig, context: BuildContext, pool: &Pool) -> Result<Self> {
         let keys = key_names(config, &context.origin, MEMBER)?;
         let mut server = config.server();
-        server.path =
-            Some(config.path.clone().unwrap_or_default()).filter(|path| !path.is_empty()).or(Some(MOUNT.to_owned()));
+        server.path.clone_from(&config.path);
         let settings = Settings::new(&server, &context, MEMBER)?;
         let mount = settings.mount.clone().unwrap_or_else(|| MOUNT.to_owned());
         Ok(Self { session: Session::new(settings, context.credentials, Some(pool)), mount, keys })

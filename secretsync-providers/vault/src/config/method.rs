@@ -109,7 +109,7 @@ fn password(place: &Place<'_>, name: &'static str, config: &PasswordAuth) -> Res
     Ok(crate::auth::Password {
         mount: mount(place, &field("path"), config.path.as_deref().unwrap_or_default(), default)?,
         user: user.to_owned(),
-        password: place.given(&field("secretRef"), config.secret_ref.as_ref(), None)?,
+        secret: place.given(&field("secretRef"), config.secret_ref.as_ref(), None)?,
     })
 }
 

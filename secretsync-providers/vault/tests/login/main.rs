@@ -31,7 +31,7 @@ fn furnish(bao: &OpenBao) {
 }
 
 /// A role of `AppRole` at `approle/`; the text of `role/id` and `secret/id`.
-fn app_role(bao: &OpenBao, options: Value) -> (String, String) {
+fn app_role(bao: &OpenBao, options: &Value) -> (String, String) {
     enable(bao, "approle", "approle");
     let mut role = json!({"token_policies": "reader"});
     role.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());

@@ -30,7 +30,7 @@ fn selector(text: &str) -> Value {
 #[tokio::test]
 async fn app_role_takes_its_ids_from_the_manifest_or_by_reference() {
     let bao = server();
-    let (role, secret) = app_role(&bao, json!({}));
+    let (role, secret) = app_role(&bao, &json!({}));
     let secrets = Secrets::new(&[("role/id", &format!(" {role}\n")), ("app/id", &format!("{secret}\n"))]);
     let referenced = json!({"appRole": {"roleRef": selector("role/id"), "secretRef": selector("app/id")}});
     for config in [app_role_store(&bao, &role), store(&bao, &referenced)] {
@@ -51,7 +51,7 @@ async fn app_role_takes_its_ids_from_the_manifest_or_by_reference() {
 #[tokio::test]
 async fn a_wrapped_secret_id_is_looked_at_unwrapped_once_and_kept_for_later_logins() {
     let bao = server();
-    let (role, plain) = app_role(&bao, json!({"token_ttl": "2s", "token_max_ttl": "2s"}));
+    let (role, plain) = app_role(&bao, &json!({"token_ttl": "2s", "token_max_ttl": "2s"}));
     let wrap = |path: &str| bao.write_wrapped(path, &json!({"role": "app"})).unwrap();
     let secrets = Secrets::new(&[("app/id", &wrap("auth/approle/role/app/secret-id"))]);
     let provider = build(&app_role_store(&bao, &role), Arc::clone(&secrets) as _).await;
@@ -128,7 +128,7 @@ async fn the_identity_may_live_in_another_namespace_than_the_secrets() {
     bao.write("team/secret/app", &json!({"of": "team"})).unwrap();
     let policy = r#"path "team/secret/*" { capabilities = ["read"] }"#;
     bao.write("sys/policies/acl/team", &json!({ "policy": policy })).unwrap();
-    let (role, secret) = app_role(&bao, json!({"token_policies": "team"}));
+    let (role, secret) = app_role(&bao, &json!({"token_policies": "team"}));
     let mut config = app_role_store(&bao, &role);
     config["version"] = json!("v1");
     config["namespace"] = json!("team");
@@ -176,7 +176,7 @@ async fn a_json_web_token_comes_from_a_secret_or_is_issued_for_a_service_account
         (asked[0].0.as_str(), asked[0].1.audiences.as_slice()),
         ("app", &["more".to_owned(), "vault".to_owned()][..])
     );
-    assert_eq!(asked[0].1.lifetime, Some(Duration::from_secs(900)));
+    assert_eq!(asked[0].1.lifetime, Some(Duration::from_mins(15)));
 
     secrets.set("jwt/token", &signed(&key, "somebody else"));
     let config = store(&bao, &json!({"jwt": {"path": "jwt", "role": "app", "secretRef": selector("jwt/token")}}));
@@ -274,7 +274,7 @@ async fn a_service_account_logs_in_by_the_whole_handshake_with_its_cluster() {
 #[tokio::test]
 async fn stores_of_one_factory_share_a_login_where_they_are_the_same_identity() {
     let bao = server();
-    let (role, secret) = app_role(&bao, json!({}));
+    let (role, secret) = app_role(&bao, &json!({}));
     let secrets = Secrets::new(&[("app/id", &secret), ("other/id", &secret_id(&bao))]);
     let factory = VaultFactory::new();
     let mut versions = app_role_store(&bao, &role);

@@ -62,7 +62,9 @@ pub(crate) struct Secrets {
 impl Secrets {
     pub(crate) fn new(texts: &[(&str, &str)]) -> Arc<Self> {
         let secrets = Self::default();
-        texts.iter().for_each(|(name, text)| secrets.set(name, text));
+        for (name, text) in texts {
+            secrets.set(name, text);
+        }
         Arc::new(secrets)
     }
 

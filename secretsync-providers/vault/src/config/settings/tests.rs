@@ -152,7 +152,7 @@ fn tokens_of_service_accounts_have_the_receivers_of_the_original() {
         other => panic!("{other:?}"),
     };
     let none: Vec<String> = Vec::new();
-    assert_eq!(jwt(r#"{"kubernetes":{"role":"r","serviceAccountRef":{"name":"a"}}}"#), (none.clone(), 600));
+    assert_eq!(jwt(r#"{"kubernetes":{"role":"r","serviceAccountRef":{"name":"a"}}}"#), (none, 600));
     let named = r#"{"kubernetes":{"role":"r","serviceAccountRef":{"name":"a","audiences":["v"]}}}"#;
     assert_eq!(jwt(named).0, ["v"]);
     let account = |more: &str| {
