@@ -10,7 +10,7 @@ use age::{DecryptError, Decryptor};
 use secretsync_core::provider::Ambient;
 use zeroize::Zeroizing;
 
-use crate::document::DataKey;
+use crate::document::PART;
 use crate::error::Error;
 
 /// The identities of a store. Keys are wiped by the library when dropped.
@@ -105,56 +105,48 @@ impl Identities {
         self.unusable.iter().map(String::as_str)
     }
 
-    /// The data key in an armored age file.
-    pub(crate) fn unwrap(&self, wrapped: &str) -> Result<DataKey, NoFit> {
+    /// The data key, or part of it, in an armored age file.
+    pub(crate) fn unwrap(&self, wrapped: &str) -> Result<Zeroizing<Vec<u8>>, NoFit> {
         let decryptor = Decryptor::new(ArmoredReader::new(wrapped.trim().as_bytes())).map_err(|_| NoFit::Damaged)?;
         let identities = self.usable.iter().map(|identity| identity as &dyn age::Identity);
         let reader = decryptor.decrypt(identities).map_err(|error| match error {
             DecryptError::NoMatchingKeys => NoFit::NoIdentity,
             _ => NoFit::Damaged,
         })?;
-        // One byte more than a key has: what is longer is none.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(33));
-        reader.take(33).read_to_end(&mut bytes).map_err(|_| NoFit::Damaged)?;
-        let key: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| NoFit::Damaged)?;
-        Ok(Zeroizing::new(*key))
+        let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+        reader.take(LONGEST as u64).read_to_end(&mut bytes).map_err(|_| NoFit::Damaged)?;
+        Ok(bytes)
     }
 }
 
+/// One byte more than a part of a data key has: what is longer is neither.
+const LONGEST: usize = PART + 1;
+
 const USE_X25519: &str = "store a key file as `age-keygen` writes it, with a line `AGE-SECRET-KEY-1…`";
 
-/// The identities that the environment offers, all of them together: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, and the file that sops looks for
-/// in the user's configuration.
+/// The identities that the environment offers, all of them together: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, and the file that sops looks for in the
+/// user's configuration. There may be none.
 pub(crate) async fn from_env(ambient: Ambient) -> Result<Identities, Error> {
     tokio::task::spawn_blocking(move || {
         let mut identities = Identities::default();
-        let mut found = false;
         if let Some(text) = ambient.secret("SOPS_AGE_KEY") {
-            found = true;
             identities.add("SOPS_AGE_KEY", text.expose())?;
         }
         if let Some(path) = ambient.path("SOPS_AGE_KEY_FILE") {
-            found = true;
             let text = read(&path).map_err(|error| Error::io(path.display(), &error))?;
             identities.add(&format!("`{}`", path.display()), &text)?;
         }
         if let Some(path) = default_file(&ambient) {
             match read(&path) {
-                Ok(text) => {
-                    found = true;
-                    identities.add(&format!("`{}`", path.display()), &text)?;
-                }
+                Ok(text) => identities.add(&format!("`{}`", path.display()), &text)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io(path.display(), &error)),
             }
         }
-        if !found {
-            let what = "offers no age key".into();
-            return Err(Error::Identity {
-                from: "the environment".to_owned(),
-                what,
-                advice: "set SOPS_AGE_KEY_FILE to the path of a key file",
-            });
+        for name in ["SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"] {
+            if ambient.path(name).is_some() {
+                identities.note(format!("{name} is not used: secretsync runs no programs and reads no SSH keys"));
+            }
         }
         Ok(identities)
     })

@@ -42,24 +42,18 @@ impl Answer {
     }
 }
 
-/// Sends one request to the API path `path` (without `/v1/`).
-pub(super) fn send(address: &str, method: &str, path: &str, token: &str, body: Option<&Value>) -> Result<Answer> {
+/// Sends one request to the API path `path` (without `/v1/`); `body` is JSON or empty.
+pub(super) fn send(address: &str, method: &str, path: &str, token: &str, body: &str) -> Result<Answer> {
     send_with(&[("x-vault-token", token)], address, method, path, body)
 }
 
 /// Writes to a path and has the answer wrapped.
-pub(super) fn send_wrapped(address: &str, path: &str, token: &str, body: &Value) -> Result<Answer> {
-    send_with(&[("x-vault-token", token), ("x-vault-wrap-ttl", "60s")], address, "POST", path, Some(body))
+pub(super) fn send_wrapped(address: &str, path: &str, token: &str, body: &str) -> Result<Answer> {
+    send_with(&[("x-vault-token", token), ("x-vault-wrap-ttl", "60s")], address, "POST", path, body)
 }
 
 /// Headers without a value are left out.
-fn send_with(
-    headers: &[(&str, &str)],
-    address: &str,
-    method: &str,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Answer> {
+fn send_with(headers: &[(&str, &str)], address: &str, method: &str, path: &str, body: &str) -> Result<Answer> {
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(30)))
@@ -68,12 +62,11 @@ fn send_with(
         .build()
         .into();
     let request = format!("{method} {path}");
-    let text = body.map_or_else(String::new, Value::to_string);
     let mut builder = Request::builder().method(method).uri(format!("{address}/v1/{path}"));
     for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
         builder = builder.header(*name, *value);
     }
-    let built = builder.body(text).with_context(|| format!("{request} is no valid request"))?;
+    let built = builder.body(body.to_owned()).with_context(|| format!("{request} is no valid request"))?;
     let mut response = agent.run(built).with_context(|| format!("failed to send {request} to {address}"))?;
     let text =
         response.body_mut().read_to_string().with_context(|| format!("failed to read the answer to {request}"))?;
