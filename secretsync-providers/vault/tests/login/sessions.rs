@@ -171,7 +171,8 @@ async fn a_thousand_objects_are_a_thousand_reads_and_one_login() {
     fill(&bao, 1000);
     let provider = with_role(&bao, &json!({})).await;
     let store = Arc::new(MemoryStore::new());
-    let engine = Engine::builder(store.clone()).provider(ProviderKey::new("vault"), provider).build();
+    let engine =
+        Engine::builder(Arc::<MemoryStore>::clone(&store)).provider(ProviderKey::new("vault"), provider).build();
     assert_eq!(outcomes(&engine.sync_all(specs(1000)).await, Outcome::Created), 1000);
     assert_eq!(store.value("shop", "s999", "a").unwrap().expose(), b"999");
     let reads = bao.audit_requests().unwrap();
@@ -187,7 +188,9 @@ async fn a_server_that_is_sealed_during_a_sync_loses_nothing() {
     fill(&bao, 300);
     let provider = with_role(&bao, &json!({})).await;
     let store = Arc::new(MemoryStore::new());
-    let engine = Arc::new(Engine::builder(store.clone()).provider(ProviderKey::new("vault"), provider).build());
+    let engine = Arc::new(
+        Engine::builder(Arc::<MemoryStore>::clone(&store)).provider(ProviderKey::new("vault"), provider).build(),
+    );
     assert_eq!(outcomes(&engine.sync_all(specs(300)).await, Outcome::Created), 300);
     let running = tokio::spawn({
         let engine = Arc::clone(&engine);
