@@ -3,7 +3,7 @@
 mod plan;
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use secretsync_core::schedule::{Lane, Place, Scheduler};
 use secretsync_core::store::TargetRef;
 use secretsync_core::sync::{Outcome, Reason};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 
 use self::plan::Plan;
@@ -46,7 +46,9 @@ pub(super) struct Controller {
     context: Arc<Context>,
     world: World,
     scheduler: Scheduler<Key>,
-    running: JoinSet<(Option<Key>, Finished)>,
+    running: JoinSet<Finished>,
+    /// What runs where, so that a task that panics frees its key, too.
+    keys: HashMap<task::Id, Key>,
     /// Kinds of which everything is known.
     complete: BTreeSet<Kind>,
 }
@@ -58,6 +60,7 @@ impl Controller {
             world: World::default(),
             scheduler: Scheduler::new(),
             running: JoinSet::new(),
+            keys: HashMap::new(),
             complete: BTreeSet::new(),
         }
     }
@@ -85,7 +88,7 @@ impl Controller {
                 biased;
                 () = &mut stop => break,
                 Some(change) = changes.recv() => self.change(change),
-                Some(joined) = self.running.join_next() => self.finished(joined),
+                Some(joined) = self.running.join_next_with_id() => self.finished(joined),
                 () = due => {}
             }
         }
@@ -106,7 +109,9 @@ impl Controller {
                         "the cluster is known"
                     );
                     let all: Vec<_> = self.world.syncs.keys().cloned().collect();
-                    all.iter().for_each(|id| self.consider(id));
+                    for id in &all {
+                        self.consider(id);
+                    }
                 }
             }
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
@@ -133,7 +138,7 @@ impl Controller {
                 let context = Arc::clone(&self.context);
                 self.running.spawn(async move {
                     context.providers.forget(&context.engine, &origin).await;
-                    (None, Finished::Cleaned)
+                    Finished::Cleaned
                 });
             }
             Change::Gone(Kind::Namespace, id) => drop(self.world.namespaces.remove(&id.name)),
@@ -159,7 +164,7 @@ impl Controller {
                 let context = Arc::clone(&self.context);
                 self.running.spawn(async move {
                     job::release(&context, &object).await;
-                    (None, Finished::Cleaned)
+                    Finished::Cleaned
                 });
             }
             return;
@@ -252,10 +257,14 @@ impl Controller {
             let Some(key) = self.scheduler.next(Instant::now()) else { return };
             match &key {
                 Key::Store(kind, id) => {
-                    let Some(store) = self.world.stores.get(&origin(*kind, id)) else { continue };
+                    let Some(store) = self.world.stores.get(&origin(*kind, id)) else {
+                        self.scheduler.finish(&key);
+                        continue;
+                    };
                     let (context, object) = (Arc::clone(&self.context), store.object.clone());
-                    self.running
-                        .spawn(async move { (Some(key), Finished::Store(Box::new(validate(&context, object).await))) });
+                    let work = async move { Finished::Store(Box::new(validate(&context, object).await)) };
+                    let task = self.running.spawn(work).id();
+                    self.keys.insert(task, key);
                 }
                 Key::Sync(id) => match self.world.plan(&self.context, id) {
                     Plan::Run(job) => {
@@ -263,8 +272,9 @@ impl Controller {
                             (state.running, state.touched) = (true, false);
                         }
                         let context = Arc::clone(&self.context);
-                        self.running
-                            .spawn(async move { (Some(key), Finished::Sync(Box::new(job::run(context, *job).await))) });
+                        let work = async move { Finished::Sync(Box::new(job::run(context, *job).await)) };
+                        let task = self.running.spawn(work).id();
+                        self.keys.insert(task, key);
                     }
                     Plan::Leave => self.scheduler.finish(&key),
                     Plan::NotYet => {
@@ -277,20 +287,31 @@ impl Controller {
         }
     }
 
-    fn finished(&mut self, joined: Result<(Option<Key>, Finished), tokio::task::JoinError>) {
-        // A task that panicked has lost its key; the engine survives panics of providers and stores itself.
-        let Ok((key, finished)) = joined else {
-            tracing::error!("a task of the operator itself failed");
-            return;
-        };
+    fn finished(&mut self, joined: Result<(task::Id, Finished), task::JoinError>) {
+        let id = joined.as_ref().map_or_else(task::JoinError::id, |(id, _)| *id);
+        let key = self.keys.remove(&id);
         if let Some(key) = &key {
             self.scheduler.finish(key);
         }
-        match finished {
-            Finished::Cleaned => {}
-            Finished::Store(validated) => self.store_validated(*validated),
-            Finished::Sync(done) => self.sync_done(*done),
+        match joined {
+            Ok((_, Finished::Cleaned)) => {}
+            Ok((_, Finished::Store(validated))) => self.store_validated(*validated),
+            Ok((_, Finished::Sync(done))) => self.sync_done(*done),
+            Err(_) => self.failed_itself(key),
         }
+    }
+
+    /// A task of ours panicked: a defect, which must cost nobody but its own object, and that one a pause.
+    fn failed_itself(&mut self, key: Option<Key>) {
+        let Some(key) = key else { return };
+        tracing::error!(?key, "a task of the operator itself failed; please report it");
+        if let Key::Sync(id) = &key
+            && let Some(state) = self.world.syncs.get_mut(id)
+        {
+            state.running = false;
+            state.forced = true;
+        }
+        self.scheduler.request(&key, Lane::Refresh, Instant::now() + LONGEST_PAUSE);
     }
 
     fn store_validated(&mut self, validated: Validated) {

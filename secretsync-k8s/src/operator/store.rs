@@ -150,7 +150,7 @@ async fn write(context: &Context, store: &StoreObject, ready: &Condition) {
     let mut status = json!({"conditions": [ready.to_json()]});
     if ready.holds {
         // As the providers of External Secrets Operator say it of themselves; ours beyond those only read.
-        let known = store.spec.as_ref().is_ok_and(|spec| spec.is_of_external_secrets_operator());
+        let known = store.spec.as_ref().is_ok_and(StoreSpec::is_of_external_secrets_operator);
         status["capabilities"] = if known { "ReadWrite" } else { "ReadOnly" }.into();
     }
     let target = match store.kind {

@@ -133,7 +133,7 @@ async fn tell(
                 changes.push(Change::Gone(kind, id));
             }
             Err(error) => {
-                tracing::warn!(?kind, error = &error as &dyn std::error::Error, "a watch failed and begins again")
+                tracing::warn!(?kind, error = &error as &dyn std::error::Error, "a watch failed and begins again");
             }
         }
         for change in changes {
