@@ -8,6 +8,7 @@ pub mod error;
 pub mod json;
 pub mod layer;
 pub mod memory;
+pub mod net;
 pub mod object;
 pub mod provider;
 pub mod regex;

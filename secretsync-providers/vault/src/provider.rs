@@ -37,7 +37,7 @@ impl VaultProvider {
     /// Checks a configuration. Nothing is sent and no credential is resolved before the first use.
     pub fn new(config: &VaultConfig, context: BuildContext) -> Result<Self> {
         let settings = Settings::new(config, &context)?;
-        let info = ProviderInfo::new(KIND, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
+        let info = ProviderInfo::new(KIND, settings.origin.to_string()).with_per_fetch(CONCURRENT).with_find();
         let info = match settings.version {
             KvVersion::V1 => info,
             KvVersion::V2 => info.with_versions(),
