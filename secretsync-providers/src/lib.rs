@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "aws")]
+pub use secretsync_provider_aws as aws;
 #[cfg(feature = "sops")]
 pub use secretsync_provider_sops as sops;
 #[cfg(feature = "vault")]
@@ -16,8 +18,10 @@ use secretsync_core::provider::ProviderRegistry;
 /// secretsync_providers::register_all(&mut registry);
 /// assert_eq!(registry.factory("vault").is_some(), cfg!(feature = "vault"));
 /// ```
-#[cfg_attr(not(any(feature = "sops", feature = "vault")), expect(unused_variables, reason = "there is nothing to add"))]
+#[cfg_attr(not(any(feature = "aws", feature = "sops", feature = "vault")), expect(unused_variables, reason = "there is nothing to add"))]
 pub fn register_all(registry: &mut ProviderRegistry) {
+    #[cfg(feature = "aws")]
+    registry.register(aws::AwsFactory::new());
     #[cfg(feature = "sops")]
     registry.register(sops::SopsFactory::new());
     #[cfg(feature = "vault")]

@@ -48,11 +48,9 @@ impl Stores {
         let Some(known) = self.known.get(origin) else { return Err(self.missing(origin)) };
         let spec = known.spec.clone()?;
         self.check_access(&spec, namespace)?;
-        let references = spec.factory(&self.registry).and_then(|factory| factory.references(&spec.config, origin));
-        let references = references.map_err(|error| error.within("read", &known.place))?;
-        // A reference without a namespace means the ExternalSecret's, so such a cluster store is another provider in each namespace.
-        let referent =
-            origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none());
+        let referent = spec.factory(&self.registry).and_then(|factory| factory.follows_consumer(&spec.config, origin));
+        let referent = referent.map_err(|error| error.within("read", &known.place))?;
+        // Such a cluster store is another provider in each namespace.
         let key = if referent { convert::provider_key_in(origin, namespace) } else { convert::provider_key(origin) };
         let wanted = Wanted { spec, folder: known.place.folder(), consumer: namespace.to_owned() };
         self.wanted.entry(key.clone()).or_insert(wanted);

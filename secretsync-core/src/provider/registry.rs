@@ -20,6 +20,13 @@ pub trait ProviderFactory: fmt::Debug + Send + Sync + 'static {
     /// What the configuration reads from outside, so that callers can tell whose namespace decides and what to watch. Pure.
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>>;
 
+    /// Whether the store is another provider for each namespace that it serves: a cluster store whose references name no namespace means that of the
+    /// ExternalSecret. Pure.
+    fn follows_consumer(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<bool> {
+        let references = self.references(config, origin)?;
+        Ok(origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none()))
+    }
+
     /// Builds a provider. Checks the whole configuration; whether the other side answers is [`Provider::check`]'s to tell.
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>>;
 }

@@ -78,8 +78,7 @@ impl Moto {
 
     /// Makes a secret from text and returns its ARN.
     pub fn secret(&self, region: &str, name: &str, text: &str) -> Result<String> {
-        let made =
-            self.call(region, "secretsmanager.CreateSecret", &json!({ "Name": name, "SecretString": text }))?;
+        let made = self.call(region, "secretsmanager.CreateSecret", &json!({ "Name": name, "SecretString": text }))?;
         made["ARN"].as_str().map(str::to_owned).ok_or_else(|| anyhow!("the new secret has no ARN"))
     }
 

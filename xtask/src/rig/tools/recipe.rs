@@ -36,7 +36,9 @@ pub(super) enum Recipe {
 impl Recipe {
     pub(super) const fn name(&self) -> &'static str {
         match self {
-            Self::Crate { name, .. } | Self::Go { name, .. } | Self::Python { name, .. } | Self::Wheel { name, .. } => name,
+            Self::Crate { name, .. } | Self::Go { name, .. } | Self::Python { name, .. } | Self::Wheel { name, .. } => {
+                name
+            }
         }
     }
 

@@ -1,0 +1,1 @@
+//! KMS as a key service of SOPS documents.
