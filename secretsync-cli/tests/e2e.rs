@@ -7,8 +7,12 @@ mod bad_input;
 mod canary;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
+#[path = "e2e/parity.rs"]
+mod parity;
 #[path = "e2e/quickstart.rs"]
 mod quickstart;
+#[path = "e2e/render.rs"]
+mod render;
 #[path = "e2e/sandbox.rs"]
 mod sandbox;
 #[path = "e2e/sops.rs"]
@@ -19,3 +23,5 @@ mod targets;
 mod templates;
 #[path = "e2e/vault.rs"]
 mod vault;
+#[path = "e2e/watch.rs"]
+mod watch;

@@ -11,6 +11,7 @@ mod observer;
 mod reads;
 mod render;
 mod run;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -36,6 +37,7 @@ use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
 use reads::Reads;
+use render::TemplateParser;
 use run::{Mode, Run};
 
 /// Brings targets in line with their sources.
@@ -80,7 +82,9 @@ pub(crate) struct Shared {
     providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
     observer: Arc<dyn EngineObserver>,
     templates: Option<Arc<dyn CredentialSource>>,
+    parser: Arc<TemplateParser>,
     slots: Semaphore,
+    concurrency: usize,
 }
 
 impl Engine {
@@ -193,6 +197,9 @@ impl Engine {
 impl Shared {
     /// Announces the objects that a spec names by itself, without those that a search will find.
     fn announce(&self, spec: &SyncSpec) -> Vec<Expectation> {
+        if spec.suspended {
+            return Vec::new();
+        }
         // A spec that cannot be addressed fails when its turn comes, with the entry named.
         let Ok(reads) = Reads::of(spec, &mut std::iter::empty(), |key, remote| self.address(key, remote)) else {
             return Vec::new();

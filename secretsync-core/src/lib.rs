@@ -5,6 +5,7 @@
 pub mod conformance;
 pub mod engine;
 pub mod error;
+mod jitter;
 pub mod json;
 pub mod layer;
 pub mod memory;
@@ -12,7 +13,9 @@ pub mod net;
 pub mod object;
 pub mod provider;
 pub mod regex;
+pub mod schedule;
 pub mod secret;
+pub mod session;
 pub mod store;
 pub mod sync;
 pub mod yaml;

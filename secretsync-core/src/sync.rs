@@ -7,8 +7,10 @@ mod plan;
 mod policy;
 mod reason;
 mod report;
+mod rewrite;
 mod spec;
 mod template;
+mod timing;
 
 use std::fmt;
 
@@ -19,11 +21,13 @@ pub use plan::Plan;
 pub use policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
 pub use reason::Reason;
 pub use report::{Outcome, SyncReport};
+pub use rewrite::{Merge, MergeConflict, MergeResult, Rewrite};
 pub(crate) use spec::Origin;
 pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, ValueRules};
 pub use template::{
     TemplateFrom, TemplateMissing, TemplateScope, TemplateSpec, TemplateTarget, TemplateText, template_missing,
 };
+pub use timing::{Cron, CronError, SyncWindow, SyncWindows, Timing};
 
 /// Brings targets in line with their sources. [`crate::engine::Engine`] implements it; embedders may wrap it.
 ///

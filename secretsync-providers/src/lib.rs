@@ -18,12 +18,22 @@ use secretsync_core::provider::ProviderRegistry;
 /// secretsync_providers::register_all(&mut registry);
 /// assert_eq!(registry.factory("vault").is_some(), cfg!(feature = "vault"));
 /// ```
-#[cfg_attr(not(any(feature = "aws", feature = "sops", feature = "vault")), expect(unused_variables, reason = "there is nothing to add"))]
+#[cfg_attr(
+    not(any(feature = "aws", feature = "sops", feature = "vault")),
+    expect(unused_variables, reason = "there is nothing to add")
+)]
 pub fn register_all(registry: &mut ProviderRegistry) {
     #[cfg(feature = "aws")]
-    registry.register(aws::AwsFactory::new());
+    let aws = aws::AwsFactory::new();
     #[cfg(feature = "sops")]
-    registry.register(sops::SopsFactory::new());
+    {
+        let sops = sops::SopsFactory::new();
+        #[cfg(feature = "aws-kms")]
+        let sops = sops.with_key_service(aws::KmsFactory::beside(&aws));
+        registry.register(sops);
+    }
+    #[cfg(feature = "aws")]
+    registry.register(aws);
     #[cfg(feature = "vault")]
     registry.register(vault::VaultFactory::new());
 }

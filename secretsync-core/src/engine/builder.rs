@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use secretsync_template::Delimiters;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use super::render::TemplateParser;
 use super::{Engine, EngineObserver, NoObserver, Shared};
 use crate::error::{Error, Result};
 use crate::layer::{Coalesce, LayerSettings, stack};
@@ -21,6 +23,7 @@ pub struct EngineBuilder {
     observer: Arc<dyn EngineObserver>,
     layers: LayerSettings,
     templates: Option<Arc<dyn CredentialSource>>,
+    delimiters: Delimiters,
     concurrency: usize,
 }
 
@@ -32,6 +35,7 @@ impl EngineBuilder {
             observer: Arc::new(NoObserver),
             layers: LayerSettings::default(),
             templates: None,
+            delimiters: Delimiters::default(),
             concurrency: 64,
         }
     }
@@ -71,6 +75,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets what encloses the actions of all templates. An empty text stands for the default, `{{` or `}}`.
+    #[must_use]
+    pub fn template_delimiters(mut self, left: impl Into<String>, right: impl Into<String>) -> Self {
+        self.delimiters = Delimiters::new(left, right);
+        self
+    }
+
     /// Sets how many syncs run at once, at least one. The default is 64.
     #[must_use]
     pub fn concurrency(mut self, syncs: usize) -> Self {
@@ -85,7 +96,9 @@ impl EngineBuilder {
             providers: self.providers,
             observer: self.observer,
             templates: self.templates,
+            parser: Arc::new(TemplateParser::new(self.delimiters)),
             slots: Semaphore::new(self.concurrency),
+            concurrency: self.concurrency,
         };
         Engine { shared: Arc::new(shared), tasks: TaskTracker::new() }
     }

@@ -1,5 +1,7 @@
 //! One sync, step by step.
 
+use std::sync::Arc;
+
 use super::Shared;
 use super::assemble::{Assembled, assemble};
 use super::decide::{Decision, before_reading, decide, when_empty};
@@ -9,7 +11,7 @@ use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::secret::SecretMap;
 use crate::store::{Applied, Desired, Observed, Write};
-use crate::sync::{Changes, Outcome, Reason, SyncReport, SyncSpec};
+use crate::sync::{Changes, Outcome, Reason, Rewrite, SyncReport, SyncSpec};
 
 /// Whether the target may be touched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,7 +56,7 @@ impl<'a> Run<'a> {
         if self.mode == Mode::Plan && reads.issue() {
             return Ok(self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default()));
         }
-        let mut assembled = self.assemble(&reads, Sharing::Shared).await.map_err(sourcing)?;
+        let mut assembled = self.assemble(reads, Sharing::Shared).await.map_err(sourcing)?;
         if takes_away(&observed, &assembled) {
             self.confirm_absence(&assembled).await.map_err(sourcing)?;
         }
@@ -74,9 +76,13 @@ impl<'a> Run<'a> {
         Reads::of(self.spec, &mut found.into_iter(), |key, remote| self.shared.address(key, remote))
     }
 
-    async fn assemble(&self, reads: &Reads, sharing: Sharing) -> Result<Assembled> {
-        let answers = fetch(reads, self.shared, sharing).await;
-        assemble(self.spec, reads, &answers)
+    async fn assemble(&self, reads: Reads, sharing: Sharing) -> Result<Assembled> {
+        let answers = fetch(&reads, self.shared, sharing).await;
+        if !self.spec.data_from.iter().any(|entry| entry.rewrites.iter().any(Rewrite::renders)) {
+            return assemble(self.spec, &reads, &answers);
+        }
+        let spec = self.spec.clone();
+        self.compute(move || assemble(&spec, &reads, &answers)).await
     }
 
     /// Asks everything once more, searches included and past the coalescing layer: something is taken away only on two independent answers.
@@ -92,7 +98,7 @@ impl<'a> Run<'a> {
         if reads.issue() {
             return Err(unconfirmed("asking again would issue something"));
         }
-        let second = self.assemble(&reads, Sharing::Fresh).await?;
+        let second = self.assemble(reads, Sharing::Fresh).await?;
         if second.missing == first.missing && second.data.keys().eq(first.data.keys()) {
             return Ok(());
         }
@@ -104,11 +110,13 @@ impl<'a> Run<'a> {
         let meta = self.spec.meta.clone();
         let Some(template) = self.spec.template.clone() else { return Ok(Desired::new(data, meta)) };
         let texts = texts(&template, self.shared.templates.as_deref()).await?;
-        let templates = self.compute(move || Templates::parse(&template, &texts)).await?;
+        let parser = Arc::clone(&self.shared.parser);
+        let templates = self.compute(move || Templates::parse(&parser, &template, &texts)).await?;
         let kept = if templates.mint() { self.kept(observed).await? } else { Kept::default() };
         self.compute(move || templates.render(data, meta, &kept)).await
     }
 
+    /// Runs templates off the async threads.
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(super::panicked(&self.spec.target)))
     }

@@ -51,10 +51,12 @@ codes! {
     PropertyMissing "property-missing" "The remote object exists, but has no such property.";
     ProviderRateLimited "provider-rate-limited" "The provider asked to slow down.";
     ProviderUnavailable "provider-unavailable" "The provider could not be reached or could not answer.";
+    RewriteFailed "rewrite-failed" "The keys of an entry could not be rewritten.";
     SecretMissing "secret-missing" "The remote object does not exist.";
     SopsDocumentInvalid "sops-document-invalid" "A SOPS document is damaged or is not a SOPS document.";
     SopsKeyMissing "sops-key-missing" "None of the configured keys opens the SOPS document.";
     SopsMacMismatch "sops-mac-mismatch" "A SOPS document was changed after it was encrypted.";
+    SopsNamespaceRefused "sops-namespace-refused" "A SOPS document is not bound to the namespace that asks for it.";
     SopsPathRefused "sops-path-refused" "A document's path leaves the folder of its store.";
     StoreInvalid "store-invalid" "The store's configuration cannot work.";
     StoreMissing "store-missing" "An ExternalSecret refers to a store that does not exist.";

@@ -20,11 +20,15 @@ pub trait ProviderFactory: fmt::Debug + Send + Sync + 'static {
     /// What the configuration reads from outside, so that callers can tell whose namespace decides and what to watch. Pure.
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>>;
 
-    /// Whether the store is another provider for each namespace that it serves: a cluster store whose references name no namespace means that of the
-    /// ExternalSecret. Pure.
-    fn follows_consumer(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<bool> {
-        let references = self.references(config, origin)?;
-        Ok(origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none()))
+    /// The files and folders that the configuration reads, so that callers can watch them. Pure; nothing where [`BuildContext::base`] is not set.
+    fn paths(&self, _config: &RawConfig, _context: &BuildContext) -> Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether what a provider of a ClusterSecretStore hands out depends on [`BuildContext::consumer`], so that each namespace needs one of its own
+    /// even where no reference says so. Pure.
+    fn depends_on_consumer(&self, _config: &RawConfig, _origin: &StoreOrigin) -> Result<bool> {
+        Ok(false)
     }
 
     /// Builds a provider. Checks the whole configuration; whether the other side answers is [`Provider::check`]'s to tell.

@@ -17,8 +17,8 @@ use secretsync_core::provider::{Ambient, CredentialRef, CredentialSource};
 use crate::client::Network;
 use crate::config::{Region, SessionTag};
 
-/// Who asks, in full: equal identities share one session.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+/// Who asks.
+#[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) source: Source,
     /// The roles to take, in order.
@@ -27,8 +27,40 @@ pub(crate) struct Identity {
     pub(crate) region: Region,
 }
 
-/// Where the first credentials come from. References carry the namespace that they are resolved in.
+/// Everything that decides who asks: equal keys share one session.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct IdentityKey {
+    source: SourceKey,
+    roles: Vec<Role>,
+    region: Region,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum SourceKey {
+    Named { references: Vec<String>, audiences: Vec<String> },
+    Own(ambient::Environment),
+}
+
+impl Identity {
+    /// The identity as others may share it; `None` where nobody knows what its references mean elsewhere.
+    pub(crate) fn key(&self, credentials: &dyn CredentialSource) -> Option<IdentityKey> {
+        let named = |references: &[&CredentialRef], audiences: &[String]| {
+            let references =
+                references.iter().map(|reference| credentials.identity(reference)).collect::<Option<_>>()?;
+            Some(SourceKey::Named { references, audiences: audiences.to_vec() })
+        };
+        let source = match &self.source {
+            Source::Account { account, audiences } => named(&[account], audiences)?,
+            Source::Keys { id, secret, token: None } => named(&[id, secret], &[])?,
+            Source::Keys { id, secret, token: Some(token) } => named(&[id, secret, token], &[])?,
+            Source::Own(environment) => SourceKey::Own(environment.clone()),
+        };
+        Some(IdentityKey { source, roles: self.roles.clone(), region: self.region.clone() })
+    }
+}
+
+/// Where the first credentials come from.
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// A role that a service account may take.
     Account { account: CredentialRef, audiences: Vec<String> },
@@ -63,19 +95,21 @@ impl Role {
 
 /// What obtaining credentials needs.
 #[derive(Clone, Debug)]
-pub(crate) struct Access {
+pub(crate) struct Surroundings {
     pub(crate) network: Network,
     pub(crate) credentials: Arc<dyn CredentialSource>,
 }
 
 /// Obtains the credentials of an identity anew.
-pub(crate) async fn obtain(identity: &Identity, access: &Access) -> Result<Credentials> {
-    let sts = sts::Sts::new(&access.network, &identity.region);
+pub(crate) async fn obtain(identity: &Identity, surroundings: &Surroundings) -> Result<Credentials> {
+    let sts = sts::Sts::new(&surroundings.network, &identity.region);
     let mut credentials = match &identity.source {
         Source::Account { account, audiences } => {
-            account::obtain(&sts, account, audiences, &*access.credentials).await?
+            account::obtain(&sts, account, audiences, &*surroundings.credentials).await?
         }
-        Source::Keys { id, secret, token } => keys::obtain(id, secret, token.as_ref(), &*access.credentials).await?,
+        Source::Keys { id, secret, token } => {
+            keys::obtain(id, secret, token.as_ref(), &*surroundings.credentials).await?
+        }
         Source::Own(environment) => ambient::obtain(environment, &sts).await?,
     };
     for role in &identity.roles {

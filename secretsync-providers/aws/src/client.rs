@@ -91,6 +91,11 @@ pub(crate) struct Clients<C> {
 }
 
 impl<C: Clone> Clients<C> {
+    /// Ends what is held.
+    pub(crate) async fn close(&self) {
+        self.session.close().await;
+    }
+
     pub(crate) fn new(
         api: Api,
         network: Network,
@@ -114,7 +119,7 @@ impl<C: Clone> Clients<C> {
     {
         let client = self.client(region)?;
         // Asked for here, so that a failure is told in our own words; the SDK finds it ready then.
-        let used = self.session.credentials().await.map_err(Failure::Credential)?;
+        let used = self.session.login().await.map_err(Failure::Credential)?;
         self.calls.count(call);
         let failure = match operation(client.clone()).await {
             Ok(answer) => return Ok(answer),

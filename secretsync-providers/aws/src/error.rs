@@ -131,7 +131,9 @@ impl Failure {
                 (ErrorKind::InvalidConfig, Code::ManifestInvalid, "narrow `find.path` or `find.name`".into())
             }
             // Converted above, with the words of whoever failed.
-            Self::Credential(_) | Self::Endpoint(_) => (ErrorKind::Internal, Code::InternalDefect, "report this".into()),
+            Self::Credential(_) | Self::Endpoint(_) => {
+                (ErrorKind::Internal, Code::InternalDefect, "report this".into())
+            }
         }
     }
 }

@@ -8,13 +8,13 @@ use secretsync_core::provider::{
     Ambient, BuildContext, CredentialRef, Provider, ProviderFactory, RawConfig, StoreOrigin,
 };
 
-use crate::auth::Access;
+use crate::auth::Surroundings;
 use crate::client::{Endpoints, Network};
 use crate::config::{self, Region};
-use crate::session::{Session, Sessions};
+use crate::session::{Pool, Session};
 use crate::{AwsConfig, AwsProvider, KIND};
 
-/// The factory of `provider.aws`. Stores of one factory that name the same identity share one session, so what they name must lie in one cluster.
+/// The factory of `provider.aws`. Its stores share a session where they name the same identity.
 #[derive(Clone, Debug)]
 pub struct AwsFactory {
     shared: Arc<Shared>,
@@ -24,15 +24,16 @@ pub struct AwsFactory {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) network: Network,
-    sessions: Sessions,
+    sessions: Pool,
 }
 
 impl Shared {
     /// The session of the identity that a configuration and its surroundings lead to.
     pub(crate) fn session(&self, config: &AwsConfig, region: &Region, context: &BuildContext) -> Result<Arc<Session>> {
         let identity = config::identity(config, region, context)?;
-        let access = Access { network: self.network.clone(), credentials: Arc::clone(&context.credentials) };
-        Ok(self.sessions.of(identity, &access))
+        let surroundings =
+            Surroundings { network: self.network.clone(), credentials: Arc::clone(&context.credentials) };
+        Ok(Arc::new(Session::new(identity, surroundings, &self.sessions)))
     }
 }
 
@@ -45,7 +46,7 @@ impl AwsFactory {
     /// A factory that looks for endpoints in another environment.
     pub fn with_endpoints_from(environment: &Ambient) -> Self {
         let network = Network::new(Endpoints::new(environment));
-        Self { shared: Arc::new(Shared { network, sessions: Sessions::default() }) }
+        Self { shared: Arc::new(Shared { network, sessions: Pool::default() }) }
     }
 
     #[cfg(feature = "kms")]
@@ -71,11 +72,9 @@ impl ProviderFactory for AwsFactory {
         config::references(config.auth.as_ref(), origin)
     }
 
-    fn follows_consumer(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<bool> {
+    fn depends_on_consumer(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<bool> {
         let config: AwsConfig = config.read(origin, KIND)?;
-        let references = config::references(config.auth.as_ref(), origin)?;
-        let referent = references.iter().any(|reference| reference.namespace().is_none());
-        Ok(origin.namespace().is_none() && (referent || config::tags_follow_consumer(&config)))
+        Ok(config::tags_follow_consumer(&config))
     }
 
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>> {

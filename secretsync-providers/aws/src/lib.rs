@@ -14,6 +14,8 @@ mod session;
 
 pub use config::AwsConfig;
 pub use factory::AwsFactory;
+#[cfg(feature = "kms")]
+pub use kms::{KmsConfig, KmsFactory};
 pub use provider::AwsProvider;
 
 /// The member of a store's `provider` that this crate reads.

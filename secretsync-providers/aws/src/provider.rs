@@ -126,6 +126,10 @@ impl Provider for AwsProvider {
     }
 
     async fn close(&self) {
+        match &self.service {
+            Backend::Parameters(parameters) => parameters.clients.close().await,
+            Backend::Secrets(secrets) => secrets.clients.close().await,
+        }
         let calls = self.calls.by_kind();
         if !calls.is_empty() {
             tracing::info!(store = %self.info.name, ?calls, "calls to AWS");

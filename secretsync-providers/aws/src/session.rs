@@ -1,151 +1,50 @@
 //! One session for each identity: credentials that all its stores share, replaced before they end.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
+use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use secretsync_core::error::{Error, Result};
-use tokio::time::Instant;
+use secretsync_core::error::Result;
+use secretsync_core::session::{self, Authenticator, SessionPool, SessionSettings, SharedSession, Term};
 
-use crate::auth::{Access, Identity, obtain};
+use crate::auth::{self, Identity, IdentityKey, Surroundings};
 
-/// The sessions of a program, by identity. A session lives as long as a store uses it.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<Identity, Weak<Session>>>);
+/// The sessions of a program.
+pub(crate) type Pool = SessionPool<IdentityKey, Taker>;
 
-impl Sessions {
-    /// The session of an identity: the one that others use, or a new one. Nothing is sent.
-    pub(crate) fn of(&self, identity: Identity, access: &Access) -> Arc<Session> {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, session| session.strong_count() > 0);
-        if let Some(session) = sessions.get(&identity).and_then(Weak::upgrade) {
-            return session;
-        }
-        let session = Arc::new(Session(Arc::new(Shared {
-            identity: identity.clone(),
-            access: access.clone(),
-            live: Mutex::default(),
-            obtaining: tokio::sync::Mutex::default(),
-        })));
-        sessions.insert(identity, Arc::downgrade(&session));
-        session
-    }
-}
+pub(crate) type Login = Arc<session::Login<Credentials>>;
 
-/// The credentials of one identity.
+/// One store's use of the credentials of its identity.
 #[derive(Debug)]
-pub(crate) struct Session(Arc<Shared>);
-
-struct Shared {
-    identity: Identity,
-    access: Access,
-    live: Mutex<Option<Live>>,
-    /// Held by the one who obtains credentials.
-    obtaining: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone)]
-struct Live {
-    credentials: Credentials,
-    window: Option<Window>,
-    /// Whether the task that renews them is under way.
-    renewing: bool,
-}
-
-/// When credentials are to be replaced.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Window {
-    /// From here on in the background, while they still serve.
-    soon: Instant,
-    /// From here on they serve nobody.
-    latest: Instant,
-}
-
-impl Window {
-    /// 15 and 10 minutes before the end, as AWS's own tools do; short sessions are used for most of their life.
-    fn of(lasts: Duration, now: Instant) -> Self {
-        let before = |margin: Duration, part: u32| now + lasts.saturating_sub(margin.min(lasts / part));
-        Self { soon: before(ADVISORY, 4), latest: before(MANDATORY, 8) }
-    }
-}
+pub(crate) struct Session(SharedSession<Taker>);
 
 impl Session {
+    /// The session of an identity: the one that others use, or a new one. Nothing is sent.
+    pub(crate) fn new(identity: Identity, surroundings: Surroundings, pool: &Pool) -> Self {
+        let key = identity.key(&*surroundings.credentials);
+        let make = || session::Session::new(Taker { identity, surroundings }, SessionSettings::default());
+        Self(match key {
+            Some(key) => pool.join(&key, make),
+            None => SharedSession::alone(make()),
+        })
+    }
+
     /// Credentials that are good for a while. Many who ask at once cause one login.
-    pub(crate) async fn credentials(&self) -> Result<Credentials> {
-        let now = Instant::now();
-        match self.0.current() {
-            Some(Live { credentials, window: None, .. }) => Ok(credentials),
-            Some(Live { credentials, window: Some(window), renewing }) if now < window.latest => {
-                if now >= window.soon && !renewing {
-                    self.renew_in_background();
-                }
-                Ok(credentials)
-            }
-            stale => self.0.obtain(stale.map(|live| live.credentials)).await,
-        }
+    pub(crate) async fn login(&self) -> Result<Login> {
+        self.0.login().await
     }
 
-    /// Replaces credentials that AWS refused, unless somebody did so already. Says whether there are others now.
-    pub(crate) async fn replace(&self, refused: &Credentials) -> Result<bool> {
-        let fresh = self.0.obtain(Some(refused.clone())).await?;
-        Ok(fresh != *refused)
+    /// Replaces credentials that AWS refused. Says whether there are others now.
+    pub(crate) async fn replace(&self, refused: &Login) -> Result<bool> {
+        Ok(self.0.replace(refused).await?.access() != refused.access())
     }
 
-    /// One task, whoever notices: it ends with its first attempt, and the next request after a failure starts another.
-    fn renew_in_background(&self) {
-        self.0.set_renewing(true);
-        let shared = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            let stale = shared.current().map(|live| live.credentials);
-            if let Err(error) = shared.obtain(stale).await {
-                // The old ones serve on; a pause keeps a failing STS from being asked with each request.
-                tracing::warn!(identity = ?shared.identity.source, error = &error as &dyn std::error::Error, "credentials were not renewed yet");
-                tokio::time::sleep(PAUSE).await;
-                shared.set_renewing(false);
-            }
-        });
-    }
-}
-
-impl Shared {
-    /// Credentials other than `stale`, obtained by one for all who wait.
-    async fn obtain(&self, stale: Option<Credentials>) -> Result<Credentials, Error> {
-        let _alone = self.obtaining.lock().await;
-        if let Some(live) = self.current()
-            && Some(&live.credentials) != stale.as_ref()
-            && live.window.is_none_or(|window| Instant::now() < window.latest)
-        {
-            return Ok(live.credentials);
-        }
-        let credentials = obtain(&self.identity, &self.access).await?;
-        let lasts = credentials.expiry().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
-        let window = lasts.map(|lasts| Window::of(lasts, Instant::now()));
-        *self.lock() = Some(Live { credentials: credentials.clone(), window, renewing: false });
-        Ok(credentials)
-    }
-
-    fn current(&self) -> Option<Live> {
-        self.lock().clone()
-    }
-
-    fn set_renewing(&self, renewing: bool) {
-        if let Some(live) = self.lock().as_mut() {
-            live.renewing = renewing;
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Live>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("identity", &self.identity).finish_non_exhaustive()
+    /// Ends this store's part.
+    pub(crate) async fn close(&self) {
+        self.0.close().await;
     }
 }
 
@@ -154,12 +53,40 @@ impl ProvideCredentials for Session {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(
-            async move { self.credentials().await.map_err(CredentialsError::provider_error) },
-        )
+        future::ProvideCredentials::new(async move {
+            let login = self.login().await.map_err(CredentialsError::provider_error)?;
+            Ok(login.access().clone())
+        })
     }
 }
 
-const ADVISORY: Duration = Duration::from_mins(15);
-const MANDATORY: Duration = Duration::from_mins(10);
-const PAUSE: Duration = Duration::from_secs(30);
+/// Obtains credentials of one identity. They cannot be extended: before their end others take their place.
+#[derive(Debug)]
+pub(crate) struct Taker {
+    identity: Identity,
+    surroundings: Surroundings,
+}
+
+#[async_trait]
+impl Authenticator for Taker {
+    type Access = Credentials;
+
+    async fn log_in(&self) -> Result<(Credentials, Term)> {
+        let credentials = auth::obtain(&self.identity, &self.surroundings).await?;
+        let lasts = credentials.expiry().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
+        Ok((credentials, lasts.map_or_else(Term::endless, Term::lasting)))
+    }
+
+    async fn inspect(&self, _access: &Credentials) -> Result<Term> {
+        // Credentials always tell how long they last.
+        Ok(Term::endless())
+    }
+
+    async fn renew(&self, access: &Credentials) -> Result<Term> {
+        self.inspect(access).await
+    }
+
+    async fn end(&self, _access: &Credentials) {
+        // AWS knows no way to give credentials back.
+    }
+}

@@ -11,6 +11,8 @@ pub(crate) struct Calls(Mutex<BTreeMap<Call, u64>>);
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Call {
     BatchGetSecretValue,
+    #[cfg(feature = "kms")]
+    Decrypt,
     DescribeParameters,
     DescribeSecret,
     GetParameter,
@@ -26,6 +28,8 @@ impl Call {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::BatchGetSecretValue => "BatchGetSecretValue",
+            #[cfg(feature = "kms")]
+            Self::Decrypt => "Decrypt",
             Self::DescribeParameters => "DescribeParameters",
             Self::DescribeSecret => "DescribeSecret",
             Self::GetParameter => "GetParameter",

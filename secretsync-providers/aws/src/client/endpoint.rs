@@ -116,7 +116,9 @@ fn check(url: &str) -> Result<(), &'static str> {
             }
         }
         // Other spellings of an address: `2852039166`, `0xa9fea9fe`, `169.254.43518`.
-        Err(_) if host.rsplit('.').next().is_some_and(|label| label.starts_with(|first: char| first.is_ascii_digit())) => {
+        Err(_)
+            if host.rsplit('.').next().is_some_and(|label| label.starts_with(|first: char| first.is_ascii_digit())) =>
+        {
             return Err("it is no name of a host, and no address in its usual form");
         }
         Err(_) => {}

@@ -70,18 +70,9 @@ fn source(auth: Option<&AwsAuth>, context: &BuildContext) -> Result<Source> {
     if let Some(environment) = &context.ambient {
         return Ok(Source::own(environment.clone()));
     }
-    let effective = |reference: CredentialRef| {
-        let own = context.origin.namespace().or(reference.namespace()).or(context.consumer.as_deref());
-        let own = own.map(str::to_owned);
-        reference.in_namespace(own)
-    };
     match configured {
-        Some(Configured::Account { account, audiences }) => {
-            Ok(Source::Account { account: effective(account), audiences })
-        }
-        Some(Configured::Keys { id, secret, token }) => {
-            Ok(Source::Keys { id: effective(id), secret: effective(secret), token: token.map(effective) })
-        }
+        Some(Configured::Account { account, audiences }) => Ok(Source::Account { account, audiences }),
+        Some(Configured::Keys { id, secret, token }) => Ok(Source::Keys { id, secret, token }),
         None => match &context.own_identity {
             Some(environment) => Ok(Source::own(environment.clone())),
             None => Err(not_lent(&context.origin)),

@@ -236,6 +236,7 @@ fn meaning(code: &str, message: &str) -> Meaning {
         | "KMSInvalidStateException"
         | "InvalidKeyUsageException"
         | "IncorrectKeyException"
+        | "NotFoundException"
         | "InvalidCiphertextException" => Meaning::KeyUnusable,
         "ResourceNotFoundException" | "ParameterNotFound" | "ParameterVersionNotFound" | "InvalidResourceId" => {
             Meaning::Missing

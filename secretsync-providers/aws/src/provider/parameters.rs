@@ -86,6 +86,11 @@ impl Parameters {
         let mut answers: Vec<Answer> = objects.iter().map(|_| None).collect();
         for parameter in answer.parameters.unwrap_or_default() {
             let selector = parameter.selector.as_deref().unwrap_or_default();
+            let versions = objects.iter().filter(|object| Some(object.name()) == parameter.name.as_deref()).count();
+            if selector.is_empty() && versions > 1 {
+                // It does not say which of the versions it is.
+                continue;
+            }
             let ids = [&parameter.name, &parameter.arn].map(|id| id.as_ref().map(|id| format!("{id}{selector}")));
             if let Some(index) = ids.iter().flatten().find_map(|id| places.remove(id.as_str())) {
                 answers[index] = Some(payload(Some(parameter)));

@@ -2,6 +2,10 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conformance;
+mod credentials;
+#[cfg(feature = "kms")]
+mod kms;
+mod parameters;
 mod secrets;
 mod support;
 mod wire;

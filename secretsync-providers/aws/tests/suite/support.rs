@@ -59,6 +59,10 @@ impl CredentialSource for Cluster {
             .ok_or_else(|| Error::new(ErrorKind::NotFound, "resolve").on(reference))
     }
 
+    fn identity(&self, reference: &CredentialRef) -> Option<String> {
+        Some(reference.to_string())
+    }
+
     async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {
         self.asked.lock().unwrap().push(format!("token of {account} for {}", request.audiences.join(",")));
         Ok(AccountToken::new(SecretValue::from("eyJ0.eyJ0.c2ln"), None))
