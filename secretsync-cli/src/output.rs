@@ -13,6 +13,7 @@ use secretsync_core::error::Error;
 use secretsync_core::sync::SyncReport;
 
 pub(crate) use progress::Progress;
+pub(crate) use text::rows;
 pub(crate) use watch::WatchLog;
 
 use crate::args::{Format, When};
@@ -123,8 +124,14 @@ fn colours(when: When, terminal: bool) -> bool {
     }
 }
 
+/// Prints the report of a verb that has no syncs to tell of, and gives its exit code.
+pub(crate) fn text(report: &str, exit: Exit) -> ExitCode {
+    put(&mut std::io::stdout().lock(), report);
+    code(exit)
+}
+
 /// A text from outside on one line: names in manifests must not steer a terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
