@@ -68,13 +68,12 @@ impl Network {
             // The engine's own layer tries again.
             .retry_config(RetryConfig::disabled());
         config.set_credentials_provider(credentials);
-        match endpoint {
-            Some(url) => config.set_endpoint_url(Some(url.to_owned())),
-            None => {
-                config.set_use_fips(Some(region.fips || self.endpoints.fips));
-                config.set_use_dual_stack(Some(self.endpoints.dual_stack))
-            }
-        };
+        if let Some(url) = endpoint {
+            config.set_endpoint_url(Some(url.to_owned()));
+        } else {
+            config.set_use_fips(Some(region.fips || self.endpoints.fips));
+            config.set_use_dual_stack(Some(self.endpoints.dual_stack));
+        }
         Ok(config.build())
     }
 }
@@ -123,13 +122,13 @@ impl<C: Clone> Clients<C> {
         self.calls.count(call);
         let failure = match operation(client.clone()).await {
             Ok(answer) => return Ok(answer),
-            Err(error) => Failure::of(error),
+            Err(error) => Failure::of(&error),
         };
         if !failure.blames_credentials() || !self.session.replace(&used).await.map_err(Failure::Credential)? {
             return Err(failure);
         }
         self.calls.count(call);
-        operation(client).await.map_err(Failure::of)
+        operation(client).await.map_err(|error| Failure::of(&error))
     }
 
     fn client(&self, region: &Region) -> Result<C, Failure> {

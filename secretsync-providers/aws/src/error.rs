@@ -38,12 +38,12 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// The failure behind an error of the SDK. Of AWS's own words only names of rights and identities are kept.
-    pub(crate) fn of<E>(error: SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
-        match &error {
+        match error {
             SdkError::ServiceError(context) => {
                 let meta = context.err().meta();
                 let pause = context.raw().headers().get("retry-after").and_then(|text| text.trim().parse().ok());

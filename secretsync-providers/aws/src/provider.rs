@@ -52,16 +52,13 @@ impl AwsProvider {
         let session = shared.session(config, &settings.region, context)?;
         let calls = Arc::new(Calls::default());
         let network = shared.network.clone();
-        let (service, many) = match settings.service {
-            Service::ParameterStore => {
-                let clients = Clients::new(Api::Ssm, network, session, aws_sdk_ssm::Client::new, Arc::clone(&calls));
-                (Backend::Parameters(Parameters::new(clients, settings.region.clone())), parameters::AT_ONCE)
-            }
-            _ => {
-                let make = aws_sdk_secretsmanager::Client::new;
-                let clients = Clients::new(Api::SecretsManager, network, session, make, Arc::clone(&calls));
-                (Backend::Secrets(Secrets::new(clients, settings.region.clone())), secrets::AT_ONCE)
-            }
+        let (service, many) = if settings.service == Service::ParameterStore {
+            let clients = Clients::new(Api::Ssm, network, session, aws_sdk_ssm::Client::new, Arc::clone(&calls));
+            (Backend::Parameters(Parameters::new(clients, settings.region.clone())), parameters::AT_ONCE)
+        } else {
+            let make = aws_sdk_secretsmanager::Client::new;
+            let clients = Clients::new(Api::SecretsManager, network, session, make, Arc::clone(&calls));
+            (Backend::Secrets(Secrets::new(clients, settings.region.clone())), secrets::AT_ONCE)
         };
         let info =
             ProviderInfo::new(KIND, context.origin.to_string()).with_per_request(many).with_versions().with_find();
@@ -147,8 +144,8 @@ fn taken(bytes: Vec<u8>, version: Option<String>) -> Fetched {
 }
 
 /// Tags as the JSON object that `metadataPolicy: Fetch` gives, its keys sorted.
-fn tags_as_json(tags: BTreeMap<String, String>) -> Result<Fetched, Failure> {
-    let text = serde_json::to_vec(&tags).map_err(|_| Failure::Malformed("its tags are no texts"))?;
+fn tags_as_json(tags: &BTreeMap<String, String>) -> Result<Fetched, Failure> {
+    let text = serde_json::to_vec(tags).map_err(|_| Failure::Malformed("its tags are no texts"))?;
     Ok(taken(text, None))
 }
 

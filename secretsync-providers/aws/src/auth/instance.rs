@@ -1,4 +1,4 @@
-//! The metadata service of instances (IMDSv2), spoken by the SDK.
+//! The metadata service of instances (`IMDSv2`), spoken by the SDK.
 
 use std::time::Duration;
 

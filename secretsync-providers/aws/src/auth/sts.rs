@@ -41,7 +41,7 @@ impl<'a> Sts<'a> {
         for key in &role.transitive {
             call = call.transitive_tag_keys(key);
         }
-        let answer = call.send().await.map_err(|error| refused(Failure::of(error), &role.arn))?;
+        let answer = call.send().await.map_err(|error| refused(Failure::of(&error), &role.arn))?;
         from_answer(answer.credentials, &role.arn)
     }
 
@@ -49,7 +49,7 @@ impl<'a> Sts<'a> {
     pub(super) async fn assume_with_token(&self, role: &str, session_name: &str, token: String) -> Result<Credentials> {
         let call = self.client(None, role)?.assume_role_with_web_identity();
         let call = call.role_arn(role).role_session_name(session_name).web_identity_token(token);
-        let answer = call.send().await.map_err(|error| refused(Failure::of(error), role))?;
+        let answer = call.send().await.map_err(|error| refused(Failure::of(&error), role))?;
         from_answer(answer.credentials, role)
     }
 
@@ -97,5 +97,5 @@ fn refused(failure: Failure, role: &str) -> Error {
     error.with_hint(hint)
 }
 
-/// Shown in CloudTrail beside each call.
+/// Shown in `CloudTrail` beside each call.
 const SESSION_NAME: &str = "secretsync";

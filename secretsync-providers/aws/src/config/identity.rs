@@ -160,7 +160,7 @@ fn tags(config: &AwsConfig, context: &BuildContext) -> Result<Vec<SessionTag>> {
     };
     tags.retain(|key, value| !key.is_empty() && !value.is_empty());
     let origin = &context.origin;
-    let namespace = context.consumer.as_deref().or(origin.namespace()).ok_or_else(|| {
+    let namespace = context.consumer.as_deref().or_else(|| origin.namespace()).ok_or_else(|| {
         invalid(
             origin,
             "sessionTagsPolicy",

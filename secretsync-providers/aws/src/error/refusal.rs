@@ -176,94 +176,97 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 fn meaning(code: &str, message: &str) -> Meaning {
-    let says = |words: &str| message.to_ascii_lowercase().contains(words);
-    match code {
-        "ThrottlingException"
-        | "Throttling"
-        | "ThrottledException"
-        | "RequestThrottledException"
-        | "RequestThrottled"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "BandwidthLimitExceeded"
-        | "ProvisionedThroughputExceededException" => Meaning::Throttled,
-        "InternalServiceError"
-        | "InternalServerError"
-        | "InternalFailure"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException"
-        | "RequestTimeout"
-        | "RequestTimeoutException"
-        | "PriorRequestNotComplete"
-        | "IDPCommunicationError"
-        | "DependencyTimeoutException"
-        | "KMSInternalException"
-        | "KeyUnavailableException"
-        | "InvalidNextToken"
-        | "InvalidNextTokenException" => Meaning::Unavailable,
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => Meaning::Expired,
-        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "AuthFailure"
-            if code == "RequestTimeTooSkewed" || says("signature expired") || says("signature not yet current") =>
-        {
-            Meaning::Skewed
-        }
-        "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "InvalidSignatureException"
-        | "SignatureDoesNotMatch"
-        | "IncompleteSignature"
-        | "IncompleteSignatureException"
-        | "InvalidAccessKeyId"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "NotAuthorized"
-        | "AuthFailure" => Meaning::KeysInvalid,
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => {
-            if says("kms:")
-                || says("access to kms is not allowed")
-                || says("ciphertext refers to a customer master key")
-            {
-                Meaning::KeyDenied
-            } else {
-                Meaning::Denied
-            }
-        }
-        "DecryptionFailure"
-        | "EncryptionFailure"
-        | "InvalidKeyId"
-        | "DisabledException"
-        | "KMSInvalidStateException"
-        | "InvalidKeyUsageException"
-        | "IncorrectKeyException"
-        | "NotFoundException"
-        | "InvalidCiphertextException" => Meaning::KeyUnusable,
-        "ResourceNotFoundException" | "ParameterNotFound" | "ParameterVersionNotFound" | "InvalidResourceId" => {
-            Meaning::Missing
-        }
-        "InvalidRequestException" | "InvalidParameterException"
-            if says("marked for deletion") || says("marked deleted") || says("scheduled for deletion") =>
-        {
+    let message = message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    let known = MEANINGS.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning);
+    match known {
+        Some(Meaning::KeysInvalid) if says(&["signature expired", "signature not yet current"]) => Meaning::Skewed,
+        Some(Meaning::Denied) if says(&KEY_DENIALS) => Meaning::KeyDenied,
+        Some(Meaning::Invalid) if says(&["marked for deletion", "marked deleted", "scheduled for deletion"]) => {
             Meaning::MarkedDeleted
         }
-        "InvalidIdentityToken" | "InvalidIdentityTokenException" | "IDPRejectedClaim" | "IDPRejectedClaimException" => {
-            Meaning::IdentityRefused
-        }
-        "RegionDisabledException" => Meaning::RegionDisabled,
-        "PackedPolicyTooLarge" | "PackedPolicyTooLargeException" => Meaning::TagsTooBig,
-        "InvalidRequestException"
-        | "InvalidParameterException"
-        | "ValidationException"
-        | "ValidationError"
-        | "SerializationException"
-        | "InvalidFilterKey"
-        | "InvalidFilterValue"
-        | "InvalidFilterOption"
-        | "UnknownOperationException"
-        | "LimitExceededException" => Meaning::Invalid,
-        _ => Meaning::Unknown,
+        known => known.unwrap_or(Meaning::Unknown),
     }
 }
+
+/// How AWS says that it is the key that refuses.
+const KEY_DENIALS: [&str; 3] = ["kms:", "access to kms is not allowed", "ciphertext refers to a customer master key"];
+
+/// What AWS's codes mean, before its words are looked at.
+const MEANINGS: &[(&str, Meaning)] = &[
+    ("AccessDenied", Meaning::Denied),
+    ("AccessDeniedException", Meaning::Denied),
+    ("AuthFailure", Meaning::KeysInvalid),
+    ("BandwidthLimitExceeded", Meaning::Throttled),
+    ("DecryptionFailure", Meaning::KeyUnusable),
+    ("DependencyTimeoutException", Meaning::Unavailable),
+    ("DisabledException", Meaning::KeyUnusable),
+    ("EncryptionFailure", Meaning::KeyUnusable),
+    ("ExpiredToken", Meaning::Expired),
+    ("ExpiredTokenException", Meaning::Expired),
+    ("IDPCommunicationError", Meaning::Unavailable),
+    ("IDPRejectedClaim", Meaning::IdentityRefused),
+    ("IDPRejectedClaimException", Meaning::IdentityRefused),
+    ("IncompleteSignature", Meaning::KeysInvalid),
+    ("IncompleteSignatureException", Meaning::KeysInvalid),
+    ("IncorrectKeyException", Meaning::KeyUnusable),
+    ("InternalFailure", Meaning::Unavailable),
+    ("InternalServerError", Meaning::Unavailable),
+    ("InternalServiceError", Meaning::Unavailable),
+    ("InvalidAccessKeyId", Meaning::KeysInvalid),
+    ("InvalidCiphertextException", Meaning::KeyUnusable),
+    ("InvalidClientTokenId", Meaning::KeysInvalid),
+    ("InvalidFilterKey", Meaning::Invalid),
+    ("InvalidFilterOption", Meaning::Invalid),
+    ("InvalidFilterValue", Meaning::Invalid),
+    ("InvalidIdentityToken", Meaning::IdentityRefused),
+    ("InvalidIdentityTokenException", Meaning::IdentityRefused),
+    ("InvalidKeyId", Meaning::KeyUnusable),
+    ("InvalidKeyUsageException", Meaning::KeyUnusable),
+    ("InvalidNextToken", Meaning::Unavailable),
+    ("InvalidNextTokenException", Meaning::Unavailable),
+    ("InvalidParameterException", Meaning::Invalid),
+    ("InvalidRequestException", Meaning::Invalid),
+    ("InvalidResourceId", Meaning::Missing),
+    ("InvalidSignatureException", Meaning::KeysInvalid),
+    ("KMSInternalException", Meaning::Unavailable),
+    ("KMSInvalidStateException", Meaning::KeyUnusable),
+    ("KeyUnavailableException", Meaning::Unavailable),
+    ("LimitExceededException", Meaning::Invalid),
+    ("MissingAuthenticationToken", Meaning::KeysInvalid),
+    ("MissingAuthenticationTokenException", Meaning::KeysInvalid),
+    ("NotAuthorized", Meaning::KeysInvalid),
+    ("NotFoundException", Meaning::KeyUnusable),
+    ("PackedPolicyTooLarge", Meaning::TagsTooBig),
+    ("PackedPolicyTooLargeException", Meaning::TagsTooBig),
+    ("ParameterNotFound", Meaning::Missing),
+    ("ParameterVersionNotFound", Meaning::Missing),
+    ("PriorRequestNotComplete", Meaning::Unavailable),
+    ("ProvisionedThroughputExceededException", Meaning::Throttled),
+    ("RegionDisabledException", Meaning::RegionDisabled),
+    ("RequestExpired", Meaning::Expired),
+    ("RequestLimitExceeded", Meaning::Throttled),
+    ("RequestThrottled", Meaning::Throttled),
+    ("RequestThrottledException", Meaning::Throttled),
+    ("RequestTimeTooSkewed", Meaning::Skewed),
+    ("RequestTimeout", Meaning::Unavailable),
+    ("RequestTimeoutException", Meaning::Unavailable),
+    ("ResourceNotFoundException", Meaning::Missing),
+    ("SerializationException", Meaning::Invalid),
+    ("ServiceUnavailable", Meaning::Unavailable),
+    ("ServiceUnavailableException", Meaning::Unavailable),
+    ("SignatureDoesNotMatch", Meaning::KeysInvalid),
+    ("SlowDown", Meaning::Throttled),
+    ("ThrottledException", Meaning::Throttled),
+    ("Throttling", Meaning::Throttled),
+    ("ThrottlingException", Meaning::Throttled),
+    ("TooManyRequestsException", Meaning::Throttled),
+    ("UnauthorizedOperation", Meaning::Denied),
+    ("UnknownOperationException", Meaning::Invalid),
+    ("UnrecognizedClientException", Meaning::KeysInvalid),
+    ("ValidationError", Meaning::Invalid),
+    ("ValidationException", Meaning::Invalid),
+];
 
 /// The word behind some words.
 fn after<'a>(message: &'a str, words: &str) -> Option<&'a str> {

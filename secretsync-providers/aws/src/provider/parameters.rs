@@ -27,7 +27,7 @@ pub(crate) struct Parameters {
     alone_until: Mutex<Option<Instant>>,
 }
 
-/// How many parameters one GetParameters takes.
+/// How many parameters one `GetParameters` takes.
 pub(super) const AT_ONCE: NonZeroUsize = NonZeroUsize::new(10).expect("ten is not zero");
 
 impl Parameters {
@@ -70,7 +70,7 @@ impl Parameters {
         match asked.await {
             Ok(answer) => {
                 let tags = answer.tag_list.unwrap_or_default().into_iter();
-                tags_as_json(tags.map(|tag| (tag.key, tag.value)).collect())
+                tags_as_json(&tags.map(|tag| (tag.key, tag.value)).collect())
             }
             Err(failure) => or_absent(failure),
         }

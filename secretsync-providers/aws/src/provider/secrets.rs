@@ -27,7 +27,7 @@ pub(crate) struct Secrets {
     alone_until: Mutex<Option<Instant>>,
 }
 
-/// How many secrets one BatchGetSecretValue takes.
+/// How many secrets one `BatchGetSecretValue` takes.
 pub(super) const AT_ONCE: NonZeroUsize = NonZeroUsize::new(20).expect("twenty is not zero");
 
 impl Secrets {
@@ -97,7 +97,7 @@ impl Secrets {
             Err(failure) => return or_absent(failure),
         };
         let tags = found.tags.unwrap_or_default().into_iter();
-        tags_as_json(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
+        tags_as_json(&tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
     }
 
     /// Reads many; the failure is of the whole request.
