@@ -26,14 +26,23 @@ pub fn register_all(registry: &mut ProviderRegistry) {
     #[cfg(feature = "aws")]
     let aws = aws::AwsFactory::new();
     #[cfg(feature = "sops")]
-    {
-        let sops = sops::SopsFactory::new();
+    registry.register(sops(
         #[cfg(feature = "aws-kms")]
-        let sops = sops.with_key_service(aws::KmsFactory::beside(&aws));
-        registry.register(sops);
-    }
+        &aws,
+    ));
     #[cfg(feature = "aws")]
     registry.register(aws);
     #[cfg(feature = "vault")]
-    registry.register(vault::VaultFactory::new());
+    registry.register(vault::VaultFactory::new()).register(vault::OpenBaoFactory::new());
+}
+
+/// SOPS with every key service whose feature is on.
+#[cfg(feature = "sops")]
+fn sops(#[cfg(feature = "aws-kms")] aws: &aws::AwsFactory) -> sops::SopsFactory {
+    let factory = sops::SopsFactory::new();
+    #[cfg(feature = "aws-kms")]
+    let factory = factory.with_key_service(aws::KmsFactory::beside(aws));
+    #[cfg(feature = "vault")]
+    let factory = factory.with_key_service(vault::TransitFactory::new());
+    factory
 }

@@ -29,6 +29,7 @@ macro_rules! codes {
 }
 
 codes! {
+    AccessDenied "access-denied" "A ClusterSecretStore does not grant the object to this namespace.";
     AwsAccessDenied "aws-access-denied" "The AWS identity may not do this, or the object does not exist.";
     AwsClockSkewed "aws-clock-skewed" "This machine's clock differs from that of AWS.";
     AwsCredentialsInvalid "aws-credentials-invalid" "AWS does not accept the credentials.";
@@ -66,6 +67,7 @@ codes! {
     TemplateMissing "template-missing" "A template refers to a ConfigMap, a Secret or a key that does not exist.";
     Unsupported "unsupported" "The manifest asks for a feature that secretsync does not support.";
     UsageInvalid "usage-invalid" "The command line cannot work as written.";
+    VaultLoginRefused "vault-login-refused" "Vault refused the credentials of a store.";
     VaultMountMissing "vault-mount-missing" "No secrets engine answers at the path, or it has another version.";
     VaultPermissionDenied "vault-permission-denied" "The Vault token may not do this.";
     VaultSealed "vault-sealed" "Vault is sealed.";

@@ -16,7 +16,10 @@ pub(crate) fn object(settings: &Settings, reference: &RemoteRef) -> Result<Objec
         // A plain read answers with this stage.
         _ => (id, version.filter(|version| *version != CURRENT).map(str::to_owned)),
     };
-    let object = ObjectRef::new(id);
+    let object = match arn_name(&id) {
+        Some(name) => ObjectRef::new(&id).known_as(name),
+        None => ObjectRef::new(id),
+    };
     if reference.metadata {
         // Tags belong to the whole object.
         return Ok(object.with_part(Part::Metadata));
@@ -32,6 +35,18 @@ pub(crate) fn region(id: &str) -> Option<Region> {
     let mut parts = id.strip_prefix("arn:")?.split(':');
     let (_partition, _service) = (parts.next()?, parts.next()?);
     Region::parse(parts.next()?)
+}
+
+/// The name inside an ARN, which access rules look at: of a secret without the six letters at its end, of a parameter with its slash.
+fn arn_name(id: &str) -> Option<String> {
+    let mut parts = id.strip_prefix("arn:")?.splitn(6, ':');
+    let (service, resource) = (parts.nth(1)?, parts.nth(2)?);
+    if service == "ssm" {
+        return Some(resource.strip_prefix("parameter")?.to_owned());
+    }
+    let name = resource.strip_prefix("secret:")?;
+    let random = |letters: &str| letters.len() == 6 && letters.bytes().all(|letter| letter.is_ascii_alphanumeric());
+    Some(name.rsplit_once('-').filter(|(_, letters)| random(letters)).map_or(name, |(name, _)| name).to_owned())
 }
 
 /// A pinned version of Secrets Manager: `uuid/<id>` is a version's id, everything else a stage.
@@ -145,6 +160,15 @@ mod tests {
         for (key, version) in [("/a:1", "2"), ("/a:", ""), (":1", ""), ("/a:1:2", "")] {
             assert_eq!(named(key, version), None, "{key}");
         }
+    }
+
+    #[test]
+    fn an_arn_tells_the_name_that_access_rules_look_at() {
+        let secret = "arn:aws:secretsmanager:eu-west-1:1:secret:teams/shop/db";
+        assert_eq!(arn_name(&format!("{secret}-AbC1dE")).as_deref(), Some("teams/shop/db"));
+        assert_eq!(arn_name(secret).as_deref(), Some("teams/shop/db"));
+        assert_eq!(arn_name("arn:aws:ssm:eu-west-1:1:parameter/a/b").as_deref(), Some("/a/b"));
+        assert_eq!(arn_name("teams/shop/db-AbC1dE"), None);
     }
 
     #[test]

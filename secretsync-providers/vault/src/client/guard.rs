@@ -8,7 +8,7 @@ use secretsync_core::net::{self, AddressGuard};
 
 /// Resolves names, and refuses those that lead to an address we must not talk to. It runs at each connect, so a name that changes is caught.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Guard(pub(super) AddressGuard);
+pub(crate) struct Guard(pub(crate) AddressGuard);
 
 /// Why a server must not be used, judged by its literal address. Names are judged when they are resolved.
 pub(crate) fn refused_host(url: &Url) -> Option<&'static str> {
