@@ -1,6 +1,7 @@
 //! Objects of Vault as secrets.
 
 mod payload;
+mod seen;
 
 use std::num::NonZeroUsize;
 
@@ -13,13 +14,14 @@ use secretsync_core::provider::{
 };
 use tokio::time::timeout;
 
+use self::seen::Seen;
 use crate::client::{Answer, Cause, Transport};
 use crate::config::{KvVersion, Settings, VaultConfig};
 use crate::error::Failure;
 use crate::find::{Finder, Search};
 use crate::mounts::{Mounts, plain, question};
 use crate::session::{Pool, Session};
-use crate::{KIND, MEMBER, address};
+use crate::{Member, VAULT, address};
 
 /// A Vault or OpenBao server, seen through one store.
 ///
@@ -31,23 +33,34 @@ pub struct VaultProvider {
     info: ProviderInfo,
     session: Session,
     mounts: Mounts,
+    seen: Seen,
 }
 
 impl VaultProvider {
     /// Checks a configuration. Nothing is sent and no credential is resolved before the first use.
     pub fn new(config: &VaultConfig, context: BuildContext) -> Result<Self> {
-        Self::sharing(config, context, None)
+        Self::sharing(VAULT, config, context, None)
     }
 
     /// As [`new`](Self::new), with a login that stores of the same identity share.
-    pub(crate) fn sharing(config: &VaultConfig, context: BuildContext, pool: Option<&Pool>) -> Result<Self> {
-        let settings = Settings::new(config, &context, MEMBER)?;
-        let info = ProviderInfo::new(KIND, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
+    pub(crate) fn sharing(
+        member: Member,
+        config: &VaultConfig,
+        context: BuildContext,
+        pool: Option<&Pool>,
+    ) -> Result<Self> {
+        let settings = Settings::new(config, &context, member.member)?;
+        let info = ProviderInfo::new(member.kind, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
         let info = match settings.version {
             KvVersion::V1 => info,
             KvVersion::V2 => info.with_versions(),
         };
-        Ok(Self { info, session: Session::new(settings, context.credentials, pool), mounts: Mounts::default() })
+        Ok(Self {
+            info,
+            session: Session::new(settings, context.credentials, pool),
+            mounts: Mounts::default(),
+            seen: Seen::default(),
+        })
     }
 
     async fn fetch_within(&self, object: &ObjectRef, options: &FetchOptions) -> Result<Fetched> {
@@ -81,6 +94,7 @@ impl VaultProvider {
             Answer::Empty => Err(payload::Odd::Malformed("it is empty")),
         };
         match payload {
+            Ok(Fetched::Found(secret)) if !self.seen.is_current(object, secret.version.as_ref()) => Err(Failure::Stale),
             Ok(fetched) => Ok(fetched),
             Err(payload::Odd::Leased(lease)) => {
                 self.session.revoke(&lease).await;
