@@ -11,6 +11,8 @@ mod canary;
 mod example_sops;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
+#[path = "e2e/missing.rs"]
+mod missing;
 #[path = "e2e/parity.rs"]
 mod parity;
 #[path = "e2e/quickstart.rs"]

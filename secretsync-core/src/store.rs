@@ -54,15 +54,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What is there: who holds it, which keys, equal to what.
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed>;
 
-    /// The values of the keys that this owner wrote and that can be read. They are asked for only where templates give another result at each
-    /// rendering, so that their keys stay as they are. A store without this method refuses such templates.
+    /// The values of the keys that this owner wrote and that can be read. They are asked for only where keys stay as they are: those of templates that give
+    /// another result at each rendering, and those of missing entries with `onMissing: Keep`. A store without this method refuses both.
     async fn own_values(&self, target: &TargetRef, _owner: &OwnerId) -> Result<SecretMap> {
-        Err(Error::new(ErrorKind::Unsupported, "keep the random values")
+        Err(Error::new(ErrorKind::Unsupported, "keep the values")
             .on(format!("of target `{target}`"))
             .because(format!("a {} store does not give back what it holds", self.kind()))
             .with_hint(Hint::new(
                 Code::Unsupported,
-                "take random functions such as `randAlphaNum` and `now` out of the template",
+                "take random functions such as `randAlphaNum` and `now` out of the template, and `onMissing: Keep` out of the entries",
             )))
     }
 

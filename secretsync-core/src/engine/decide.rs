@@ -1,5 +1,6 @@
 //! What to do, as a pure function of what is wanted and what is there.
 
+use super::assemble::Keep;
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::{Fingerprint, SecretKey, SecretMap};
 use crate::store::{Desired, Holder, KeyState, Observed, Present, not_owned};
@@ -48,10 +49,15 @@ pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Opt
     }
 }
 
-/// What to do when the sources gave nothing at all.
-pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
+/// What to do when there is nothing to write at all.
+pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed, keep: &Keep) -> Result<Option<Decision>> {
     match spec.deletion {
         DeletionPolicy::Merge => Ok(None),
+        // A missing entry that keeps what there is keeps the target; what other entries made of it may go.
+        DeletionPolicy::Delete if keep.any() => Ok(match observed {
+            Observed::Present(present) if present.holder == Holder::Ours => None,
+            _ => Some(leave(Reason::Kept)),
+        }),
         DeletionPolicy::Retain => Ok(Some(leave(Reason::Retained))),
         DeletionPolicy::Delete if spec.creation != CreationPolicy::Owner => Err(not_deletable(spec)),
         DeletionPolicy::Delete => match observed {
@@ -70,12 +76,12 @@ pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<
     }
 }
 
-/// What to do with a desired target.
-pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) -> Result<Decision> {
+/// What to do with a desired target. Nothing that `keep` holds is removed.
+pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired, keep: &Keep) -> Result<Decision> {
     let Observed::Present(present) = observed else {
         return Ok(if spec.creation.creates() { create(&desired.data) } else { leave(Reason::TargetMissing) });
     };
-    let (changes, remove) = compare(spec, present, desired);
+    let (changes, remove) = compare(spec, present, desired, keep);
     if !changes.any() {
         return Ok(Decision::Leave { reason: Reason::Synced, changes });
     }
@@ -99,12 +105,12 @@ fn create(data: &SecretMap) -> Decision {
     Decision::Apply { outcome: Outcome::Created, changes: Changes { keys, metadata: false }, remove: Vec::new() }
 }
 
-fn compare(spec: &SyncSpec, present: &Present, desired: &Desired) -> (Changes, Vec<SecretKey>) {
+fn compare(spec: &SyncSpec, present: &Present, desired: &Desired, keep: &Keep) -> (Changes, Vec<SecretKey>) {
     let goes = |state: &KeyState| state.owned || state.removable && spec.creation.replaces_foreign_keys();
     let remove: Vec<_> = present
         .keys
         .iter()
-        .filter(|(key, state)| desired.data.get(key.as_str()).is_none() && goes(state))
+        .filter(|(key, state)| desired.data.get(key.as_str()).is_none() && goes(state) && !keep.holds(key))
         .map(|(key, _)| key.clone())
         .collect();
     let mut keys: Vec<_> = desired

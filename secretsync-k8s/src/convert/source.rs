@@ -10,7 +10,7 @@ use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selecti
 use super::{StoreUse, check, rewrite};
 use crate::api::external_secret::{
     ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, MetadataPolicy,
-    NullBytePolicy, RemoteRef, SourceRef, StoreKind, StoreRef,
+    NullBytePolicy, OnMissing, RemoteRef, SourceRef, StoreKind, StoreRef,
 };
 use crate::problems::{Problems, plain};
 
@@ -42,14 +42,15 @@ pub(super) fn fill(
     for entry in &spec.data_from {
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
         let provider = provider(sync, &origin(store, namespace))?;
-        sync.data_from.extend(data_from(entry, provider));
+        sync.data_from.extend(data_from(entry, provider).map(|from| from.on_missing(entry.on_missing.map(on_missing))));
     }
     for entry in &spec.data {
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
         let provider = provider(sync, &origin(store, namespace))?;
         let reference = &entry.remote_ref;
         let mut data = DataEntry::new(&entry.secret_key, provider, remote(reference))
-            .with_rules(rules(reference.decoding_strategy, reference.null_byte_policy));
+            .with_rules(rules(reference.decoding_strategy, reference.null_byte_policy))
+            .on_missing(entry.on_missing.map(on_missing));
         data.property = given(reference.property.as_ref());
         sync.data.push(data);
     }
@@ -66,9 +67,6 @@ fn check_data(spec: &ExternalSecretSpec, problems: &mut Problems) {
             && source.store_ref.is_some() == source.generator_ref.is_some()
         {
             problems.at(format_args!("{path}.sourceRef"), "must have exactly one member, `storeRef`");
-        }
-        if entry.on_missing.is_some() {
-            problems.unsupported(format_args!("{path}.onMissing"));
         }
         if spec.target.deletion_policy == DeletionPolicy::Retain && !seen.insert(&entry.secret_key) {
             doubled.insert(&entry.secret_key);
@@ -97,9 +95,6 @@ fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, prob
     }
     check_source(path, entry.source_ref.as_ref(), spec, problems);
     rewrite::check(path, &entry.rewrite, problems);
-    if entry.on_missing.is_some() {
-        problems.unsupported(format_args!("{path}.onMissing"));
-    }
 }
 
 /// An entry's own store or, without one, that there is a store for the whole object.
@@ -186,6 +181,14 @@ fn rules(strategy: Option<DecodingStrategy>, null_bytes: Option<NullBytePolicy>)
         NullBytePolicy::Ignore => sync::NullBytePolicy::Ignore,
     };
     ValueRules::new(decoding(strategy), null_bytes)
+}
+
+fn on_missing(choice: OnMissing) -> sync::OnMissing {
+    match choice {
+        OnMissing::Fail => sync::OnMissing::Fail,
+        OnMissing::Keep => sync::OnMissing::Keep,
+        OnMissing::Skip => sync::OnMissing::Skip,
+    }
 }
 
 /// How a value is decoded, here and in templates.

@@ -29,6 +29,14 @@ fn present(holder: Holder, ours: &[(&str, &str)], foreign: &[(&str, &str)]) -> O
     Observed::Present(present)
 }
 
+fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) -> Result<Decision> {
+    super::decide(spec, observed, desired, &Keep::default())
+}
+
+fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
+    super::when_empty(spec, observed, &Keep::default())
+}
+
 /// Outcome and changes as text: `updated a~ b- c= +meta`.
 fn shown(decision: &Decision) -> String {
     let (head, changes) = match decision {
