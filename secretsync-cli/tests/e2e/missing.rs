@@ -42,7 +42,8 @@ fn kept_keys_stay_in_every_file_and_skipped_ones_go() {
         let content = || match to {
             "dir=out" => {
                 let tree = world.sandbox.tree(file).into_iter();
-                tree.map(|(name, entry)| format!("{name}={}\n", entry.text.unwrap_or_default())).collect::<String>()
+                let files = tree.map(|(name, entry)| format!("{name}={}", entry.text.unwrap_or_default()));
+                files.collect::<Vec<_>>().join("\n")
             }
             _ => world.sandbox.text(file),
         };

@@ -59,8 +59,11 @@ impl Assembled {
         self.missing.iter().any(|missing| !missing.kept) || self.data.is_empty() && !self.keep.any()
     }
 
-    fn miss(&mut self, origin: &Origin, on_missing: Option<OnMissing>) {
-        self.missing.push(Missing { origin: origin.clone(), kept: on_missing == Some(OnMissing::Keep) });
+    /// Tells that an entry is missing. Says whether the target keeps what it has of it.
+    fn miss(&mut self, origin: &Origin, on_missing: Option<OnMissing>) -> bool {
+        let kept = on_missing == Some(OnMissing::Keep);
+        self.missing.push(Missing { origin: origin.clone(), kept });
+        kept
     }
 }
 
@@ -76,14 +79,10 @@ pub(crate) fn assemble(spec: &SyncSpec, reads: &Reads, answers: &Answers) -> Res
         let key = SecretKey::new(&*entry.secret_key).map_err(|error| at(&origin, key_error(error)))?;
         let value = step.value(entry, object).map_err(|error| at(&origin, error))?;
         step.result.keep.decide(&key);
-        match value {
-            Some(value) => step.result.data.insert(key, value),
-            None => {
-                step.result.miss(&origin, entry.on_missing);
-                if entry.on_missing == Some(OnMissing::Keep) {
-                    step.result.keep.key(key);
-                }
-            }
+        if let Some(value) = value {
+            step.result.data.insert(key, value);
+        } else if step.result.miss(&origin, entry.on_missing) {
+            step.result.keep.key(key);
         }
     }
     Ok(step.result)
@@ -99,15 +98,13 @@ impl Assembly<'_> {
     fn add_members(&mut self, entry: &DataFrom, members: &Members, origin: &Origin) -> Result<()> {
         let mut values = Vec::new();
         match members {
-            Members::Of(object) => match self.members(entry, object)? {
-                Some(members) => values = members,
-                None => {
-                    self.result.miss(origin, entry.on_missing);
-                    if entry.on_missing == Some(OnMissing::Keep) {
-                        self.result.keep.all();
-                    }
+            Members::Of(object) => {
+                if let Some(members) = self.members(entry, object)? {
+                    values = members;
+                } else if self.result.miss(origin, entry.on_missing) {
+                    self.result.keep.all();
                 }
-            },
+            }
             Members::Found(found) => {
                 let access = self.spec.access_to(&entry.provider);
                 if found.is_empty() && access.is_limited() {
@@ -117,7 +114,7 @@ impl Assembly<'_> {
                     match self.answer(&entry.provider, &one.object)? {
                         Some(secret) => values.push((one.name.clone(), property::value(&secret.payload, None)?)),
                         // Listed, but gone: a deleted version is listed on. It is left out, and told.
-                        None => self.result.miss(&origin.naming(&one.name), None),
+                        None => drop(self.result.miss(&origin.naming(&one.name), None)),
                     }
                 }
                 if values.is_empty() && entry.on_missing == Some(OnMissing::Fail) {
