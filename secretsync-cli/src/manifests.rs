@@ -175,15 +175,26 @@ impl Object {
     fn new(kind: ObjectKind, mut manifest: Value, located: &Located, default_namespace: &str) -> Result<Self> {
         let Located { place, document } = located;
         let invalid = |why: &'static str| {
-            Error::new(ErrorKind::InvalidConfig, "read")
-                .on(format!("the object at {place}"))
-                .because(why)
-                .with_hint(Hint::new(Code::ManifestInvalid, "give the object a `metadata.name`"))
+            Error::new(ErrorKind::InvalidConfig, "read").on(format!("the object at {place}")).because(why).with_hint(
+                Hint::new(
+                    Code::ManifestInvalid,
+                    "give the object a `metadata.name`; it and `metadata.namespace` are texts",
+                ),
+            )
         };
         let whole_cluster = matches!(kind, ObjectKind::ClusterSecretStore | ObjectKind::Namespace);
         let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) else {
             return Err(invalid("it has no `metadata`"));
         };
+        // Taken for absent they would mean another object: the default namespace, for example.
+        for (field, why) in [
+            ("name", "its `metadata.name` is not a text: put quotes around it"),
+            ("namespace", "its `metadata.namespace` is not a text: put quotes around it"),
+        ] {
+            if metadata.get(field).is_some_and(|value| !value.is_string() && !value.is_null()) {
+                return Err(invalid(why));
+            }
+        }
         let Some(name) =
             metadata.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).map(ToOwned::to_owned)
         else {

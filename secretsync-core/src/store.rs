@@ -73,6 +73,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Brings the target in line: owned fields only.
     async fn apply(&self, write: &Write<'_>) -> Result<Applied>;
 
+    /// Marks an existing target as the owner's, with the labels, the annotations and the immutability of `write`; its data and type stay. Asked for only
+    /// where [`Present::markable`] says so, for targets whose data cannot or shall not be changed.
+    async fn mark(&self, _write: &Write<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Removes the target. Removing what is not there succeeds.
     async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed>;
 
