@@ -33,7 +33,7 @@ pub(crate) struct Invocation {
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Bring targets in line with their sources.
-    Sync(Job),
+    Sync(SyncJob),
     /// Show what `sync` would change, without writing anything: key names and reasons, never values.
     Plan(Job),
     /// Print the finished Secrets as YAML, and show what is wrong with a template.
@@ -41,6 +41,18 @@ pub(crate) enum Verb {
     /// Nothing is written anywhere but to standard output: `data` in base64, as in any Secret. On a terminal each value is `<hidden>`; labels and
     /// annotations are shown. Targets count as new, so random values are made each time. What is wrong goes to standard error.
     Render(Render),
+}
+
+/// What `sync` works on, and for how long.
+#[derive(Args)]
+pub(crate) struct SyncJob {
+    #[command(flatten)]
+    pub(crate) job: Job,
+
+    /// Do not end: sync each target again at its `refreshInterval`, when a credential ends, and after failures, until SIGINT or SIGTERM. Tells what changes.
+    /// Manifests are read once.
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// What `sync` and `plan` work on.

@@ -4,6 +4,7 @@ mod diagnostic;
 mod json;
 mod progress;
 mod text;
+mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use secretsync_core::error::Error;
 use secretsync_core::sync::SyncReport;
 
 pub(crate) use progress::Progress;
+pub(crate) use watch::WatchLog;
 
 use crate::args::{Format, When};
 use crate::diagnose::{self, Exit};
@@ -89,6 +91,16 @@ pub(crate) fn refusal(error: &Error, style: Option<Style>) -> ExitCode {
         _ => put(&mut std::io::stderr().lock(), &text::refusal(error)),
     }
     code(Exit::Refused)
+}
+
+/// The exit code of a watch that ends because somebody asked it to.
+pub(crate) fn stopped() -> ExitCode {
+    code(Exit::Done)
+}
+
+/// The exit code of a watch that has nothing to watch, since every sync failed at once.
+pub(crate) fn failed() -> ExitCode {
+    code(Exit::Failed)
 }
 
 /// Prints what the argument parser has to say: help and version on standard output, complaints on standard error.

@@ -23,3 +23,5 @@ mod targets;
 mod templates;
 #[path = "e2e/vault.rs"]
 mod vault;
+#[path = "e2e/watch.rs"]
+mod watch;

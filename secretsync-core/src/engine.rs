@@ -11,6 +11,7 @@ mod observer;
 mod reads;
 mod render;
 mod run;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -83,6 +84,7 @@ pub(crate) struct Shared {
     templates: Option<Arc<dyn CredentialSource>>,
     parser: Arc<TemplateParser>,
     slots: Semaphore,
+    concurrency: usize,
 }
 
 impl Engine {

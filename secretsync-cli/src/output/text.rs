@@ -43,6 +43,12 @@ fn table(outcome: &Outcome, terminal: bool, colours: bool) -> Table {
     table
 }
 
+/// One report of a watch.
+pub(super) fn line(report: &SyncReport, time: &str) -> String {
+    let (owner, target) = (printable(&report.owner.to_string()), printable(&report.target.to_string()));
+    format!("{time}  {:<9}  {owner}  {target}  {}\n", report.outcome.as_str(), printable(&diagnose::why(report)))
+}
+
 fn colour(result: Result) -> Color {
     match result {
         Result::Created => Color::Green,

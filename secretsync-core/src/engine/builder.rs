@@ -98,6 +98,7 @@ impl EngineBuilder {
             templates: self.templates,
             parser: Arc::new(TemplateParser::new(self.delimiters)),
             slots: Semaphore::new(self.concurrency),
+            concurrency: self.concurrency,
         };
         Engine { shared: Arc::new(shared), tasks: TaskTracker::new() }
     }
