@@ -123,9 +123,15 @@ fn colours(when: When, terminal: bool) -> bool {
     }
 }
 
-/// A text from outside on one line: names in manifests must not steer a terminal.
+/// A text from outside on one line: names in manifests must neither steer a terminal nor pass for others.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a character takes no room, or turns the direction of writing.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{e0000}'..='\u{e007f}')
 }
 
 fn put(stream: &mut dyn Write, text: &str) {

@@ -34,7 +34,10 @@ impl Subject for CommandLine {
         if externals.is_empty() {
             return Map::new();
         }
-        let mut items = scene.list("SecretStore");
+        let mut items = scene.list("Namespace");
+        items.extend(scene.list("ClusterSecretStore"));
+        items.retain(|object| name(object).contains(&scene.case.id));
+        items.extend(scene.list("SecretStore"));
         items.extend(externals);
         let mut sandbox = Sandbox::new();
         sandbox.set("KUBECONFIG", &self.kubeconfig);
