@@ -1,10 +1,13 @@
 //! What can be typed: declarations only.
 
+mod sops;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::sops::{SopsKeys, SopsLint, SopsVerb as Sops};
 use crate::target::TargetFlag;
 
 /// Sync secrets from Vault, OpenBao and SOPS to Kubernetes Secrets, folders and files.
@@ -41,6 +44,9 @@ pub(crate) enum Verb {
     /// Nothing is written anywhere but to standard output: `data` in base64, as in any Secret. On a terminal each value is `<hidden>`; labels and
     /// annotations are shown. Targets count as new, so random values are made each time. What is wrong goes to standard error.
     Render(Render),
+    /// Look at SOPS documents in a repository: what is wrong with them, and who can read them. Editing them is the job of `sops`.
+    #[command(subcommand)]
+    Sops(Sops),
 }
 
 /// What `sync` works on, and for how long.
@@ -120,9 +126,9 @@ pub(crate) struct Source {
 /// How to report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Format {
-    /// One row for each sync, and errors with what to do.
+    /// For people: rows, and errors with what to do.
     Text,
-    /// One JSON object.
+    /// For programs: one JSON object.
     Json,
 }
 

@@ -4,6 +4,7 @@ mod data;
 mod plan;
 mod prepare;
 mod render;
+mod sops;
 mod stores;
 mod sync;
 mod watch;
@@ -30,6 +31,7 @@ pub(crate) async fn dispatch(invocation: Invocation) -> ExitCode {
         Verb::Sync(SyncJob { job, watch: false }) => tell(style(&job, color), sync::run(job).await),
         Verb::Plan(job) => tell(style(&job, color), plan::run(job).await),
         Verb::Render(job) => tell(style_of(&job.source, color, true), render::run(job).await),
+        Verb::Sops(verb) => sops::run(verb, color).await,
     }
 }
 

@@ -13,6 +13,7 @@ use secretsync_core::error::Error;
 use secretsync_core::sync::SyncReport;
 
 pub(crate) use progress::Progress;
+pub(crate) use text::rows;
 pub(crate) use watch::WatchLog;
 
 use crate::args::{Format, When};
@@ -123,15 +124,24 @@ fn colours(when: When, terminal: bool) -> bool {
     }
 }
 
+/// Prints the report of a verb that has no syncs to tell of, and gives its exit code.
+pub(crate) fn text(report: &str, exit: Exit) -> ExitCode {
+    put(&mut std::io::stdout().lock(), report);
+    code(exit)
+}
+
 /// A text from outside on one line: names in manifests must neither steer a terminal nor pass for others.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Whether a character takes no room, or turns the direction of writing.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{e0000}'..='\u{e007f}')
+    let (zero_width, directions, joiners) = ('\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}');
+    zero_width.contains(&c)
+        || directions.contains(&c)
+        || joiners.contains(&c)
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn put(stream: &mut dyn Write, text: &str) {

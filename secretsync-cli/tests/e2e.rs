@@ -19,6 +19,8 @@ mod render;
 mod sandbox;
 #[path = "e2e/sops.rs"]
 mod sops;
+#[path = "e2e/sops_verbs.rs"]
+mod sops_verbs;
 #[path = "e2e/targets.rs"]
 mod targets;
 #[path = "e2e/templates.rs"]

@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     Malformed { version: KvVersion, found: &'static str },
     #[error("{problem} (tried `{url}`)")]
     Mount { problem: MountProblem, url: String },
+    #[error("nothing is stored there")]
+    NoFolder,
     #[error("the answer has no token")]
     NoToken,
     #[error("the answer does not come from Vault (status {0})")]
@@ -109,7 +111,7 @@ impl Failure {
 
     fn verdict(&self) -> (ErrorKind, Code, Cow<'static, str>) {
         use ErrorKind::{
-            Internal, InvalidConfig, InvalidData, PermissionDenied, Unauthenticated, Unavailable, Unsupported,
+            Internal, InvalidConfig, InvalidData, NotFound, PermissionDenied, Unauthenticated, Unavailable, Unsupported,
         };
         let (kind, code, advice) = match self {
             Self::Denied(grant) => return (PermissionDenied, Code::VaultPermissionDenied, grant.advice().into()),
@@ -125,6 +127,11 @@ impl Failure {
             Self::Forbidden => (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token"),
             Self::Leased => (Unsupported, Code::Unsupported, "read static secrets of a KV engine"),
             Self::Malformed { .. } => (InvalidData, Code::DataInvalid, "check `path` and `version` of the store"),
+            Self::NoFolder => (
+                NotFound,
+                Code::SecretMissing,
+                "correct `find.path`; with `deletionPolicy: Delete` or `Merge` nothing to find is no error",
+            ),
             Self::NotVault(_) => (
                 Unavailable,
                 Code::ProviderUnavailable,
