@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::KeyAccess;
 use crate::object::ObjectRef;
 
 /// What `dataFrom[].find` asks for. An empty query matches everything below the provider's root.
@@ -16,6 +17,8 @@ pub struct Query {
     pub tags: BTreeMap<String, String>,
     /// Whether it is a failure when the place to look in is not there. Otherwise nothing is found then, as in a place that is empty.
     pub must_exist: bool,
+    /// Which objects may be found. The engine leaves out the others; a provider should not even look at them, beyond their names.
+    pub access: KeyAccess,
 }
 
 /// One object that matched.
