@@ -26,7 +26,7 @@ impl Decision {
             Self::Apply { remove, .. } => {
                 remove.iter().any(|key| present.keys.get(key.as_str()).is_some_and(|state| state.owned))
             }
-            Self::Leave { .. } => false,
+            Self::Leave { .. } | Self::Mark { .. } => false,
             Self::Remove { .. } => true,
         }
     }

@@ -91,8 +91,6 @@ const EXCEPTIONS: &[(&str, Exception<'static>)] = &[
     ),
     ("sync-window-allow", Exception { at: "/secrets/inactive/data/a", why: WINDOW }),
     ("sync-window-deny", Exception { at: "/secrets/target/data/a", why: WINDOW }),
-    ("auth-kubernetes", Exception { at: "*", why: "logins other than a token are not there yet" }),
-    ("auth-userpass", Exception { at: "*", why: "logins other than a token are not there yet" }),
 ];
 
 /// What External Secrets Operator says of a failure, and we too.
