@@ -170,6 +170,10 @@ impl Store for KubeStore {
         Err(contended(Verb::Patch, write.target))
     }
 
+    fn marks(&self) -> bool {
+        true
+    }
+
     async fn mark(&self, write: &Write<'_>) -> Result<()> {
         let mut seen = self.seen().remove(write.target);
         let marks = Marks::new(write.owner);
@@ -458,7 +462,6 @@ fn present(holder: Holder, secret: &Snapshot, marks: &Marks<'_>, living: &BTreeS
     present.intact = marks.are_on(secret);
     present.sole = Some(marks.own(secret));
     present.immutable = secret.immutable;
-    present.markable = true;
     present
 }
 

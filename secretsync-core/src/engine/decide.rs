@@ -81,9 +81,9 @@ pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) ->
     if !changes.any() {
         return Ok(Decision::Leave { reason: Reason::Synced, changes });
     }
-    let unmarked = present.markable && !is_marked(spec, present);
+    let unmarked = !is_marked(spec, present);
     if spec.meta.immutable {
-        let open = present.markable && present.meta.as_ref().is_some_and(|meta| !meta.immutable);
+        let open = present.meta.as_ref().is_some_and(|meta| !meta.immutable);
         return Ok(if open || unmarked { Decision::Mark { refused: false } } else { leave(Reason::Immutable) });
     }
     if present.immutable && changes.keys.iter().any(|(_, change)| *change != Change::Unchanged) {

@@ -145,6 +145,10 @@ impl<'a> Run<'a> {
                 }
                 Ok(self.done(Outcome::Unchanged, reason, changes, &assembled))
             }
+            Decision::Mark { refused: true } if !self.shared.store.marks() => Err(writing(immutable(self.spec))),
+            Decision::Mark { refused: false } if !self.shared.store.marks() => {
+                Ok(self.done(Outcome::Unchanged, Reason::Immutable, Changes::default(), &assembled))
+            }
             Decision::Mark { refused } => {
                 let mut meta = desired.meta.clone();
                 if !refused {

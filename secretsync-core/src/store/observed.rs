@@ -31,8 +31,6 @@ pub struct Present {
     pub immutable: bool,
     /// Whether it is marked as this owner's alone (`creationPolicy: Owner`); `None` where the store keeps no such mark.
     pub sole: Option<bool>,
-    /// Whether the store can mark it without writing its data: [`Store::mark`](super::Store::mark).
-    pub markable: bool,
     /// Whether its creation was finished: a run that was killed half-way leaves one that is not.
     pub finished: bool,
 }
@@ -40,16 +38,7 @@ pub struct Present {
 impl Present {
     /// A target held by `holder`, without keys and metadata, otherwise intact.
     pub fn new(holder: Holder) -> Self {
-        Self {
-            holder,
-            keys: BTreeMap::new(),
-            meta: None,
-            intact: true,
-            immutable: false,
-            sole: None,
-            markable: false,
-            finished: true,
-        }
+        Self { holder, keys: BTreeMap::new(), meta: None, intact: true, immutable: false, sole: None, finished: true }
     }
 }
 

@@ -152,12 +152,11 @@ fn an_immutable_target_keeps_its_data() {
 
 /// As External Secrets Operator does: the marks come, the data stays (`eso-compat.md` 2.7).
 #[test]
-fn an_immutable_target_is_marked_where_the_store_can_do_so() {
+fn an_immutable_target_is_marked() {
     let decision = |holder, flag: bool, wanted: bool| {
         let Observed::Present(mut present) = present(holder, &[("a", "old")], &[]) else { return String::new() };
         present.immutable = flag;
         present.meta = Some(TargetMeta { immutable: flag, ..TargetMeta::default() });
-        present.markable = true;
         let mut spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain);
         let mut desired = desired(&[("a", "new")]);
         (spec.meta.immutable, desired.meta.immutable) = (wanted, wanted);
