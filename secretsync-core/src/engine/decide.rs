@@ -81,12 +81,14 @@ pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) ->
     if !changes.any() {
         return Ok(Decision::Leave { reason: Reason::Synced, changes });
     }
+    let same_keys = changes.keys.iter().all(|(_, change)| *change == Change::Unchanged);
     let unmarked = !is_marked(spec, present);
-    if spec.meta.immutable {
+    // Made immutable as it is; what is immutable already stays so, whatever the sources say.
+    if spec.meta.immutable && (!same_keys || present.immutable) {
         let open = present.meta.as_ref().is_some_and(|meta| !meta.immutable);
         return Ok(if open || unmarked { Decision::Mark { refused: false } } else { leave(Reason::Immutable) });
     }
-    if present.immutable && changes.keys.iter().any(|(_, change)| *change != Change::Unchanged) {
+    if present.immutable && !same_keys {
         return if unmarked { Ok(Decision::Mark { refused: true }) } else { Err(immutable(spec)) };
     }
     Ok(Decision::Apply { outcome: Outcome::Updated, changes, remove })
