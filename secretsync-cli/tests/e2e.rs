@@ -9,6 +9,8 @@ mod bad_input;
 mod canary;
 #[path = "e2e/example_sops.rs"]
 mod example_sops;
+#[path = "e2e/hostile.rs"]
+mod hostile;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
 #[path = "e2e/missing.rs"]

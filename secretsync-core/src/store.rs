@@ -73,6 +73,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Brings the target in line: owned fields only.
     async fn apply(&self, write: &Write<'_>) -> Result<Applied>;
 
+    /// Whether [`mark`](Self::mark) can mark a target without writing its data.
+    fn marks(&self) -> bool {
+        false
+    }
+
+    /// Marks an existing target as the owner's, with the labels, the annotations and the immutability of `write`; its data and type stay. For targets
+    /// whose data cannot or shall not be changed; asked for only where [`marks`](Self::marks) says so.
+    async fn mark(&self, _write: &Write<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Removes the target. Removing what is not there succeeds.
     async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed>;
 

@@ -11,6 +11,8 @@ use crate::sync::{Change, Changes, CreationPolicy, DeletionPolicy, Outcome, Reas
 pub(crate) enum Decision {
     /// Write it: the changes, and the keys that go.
     Apply { outcome: Outcome, changes: Changes, remove: Vec<SecretKey> },
+    /// Write what marks it and leave its data: it is to stay as it is, or cannot be changed, which is then the failure.
+    Mark { refused: bool },
     /// Leave it as it is, for this reason.
     Leave { reason: Reason, changes: Changes },
     /// Remove it.
@@ -25,7 +27,7 @@ impl Decision {
             Self::Apply { remove, .. } => {
                 remove.iter().any(|key| present.keys.get(key.as_str()).is_some_and(|state| state.owned))
             }
-            Self::Leave { .. } => false,
+            Self::Leave { .. } | Self::Mark { .. } => false,
             Self::Remove { .. } => true,
         }
     }
@@ -86,12 +88,14 @@ pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired, ke
         return Ok(Decision::Leave { reason: Reason::Synced, changes });
     }
     let same_keys = changes.keys.iter().all(|(_, change)| *change == Change::Unchanged);
+    let unmarked = !is_marked(spec, present);
     // Made immutable as it is; what is immutable already stays so, whatever the sources say.
     if spec.meta.immutable && (!same_keys || present.immutable) {
-        return Ok(leave(Reason::Immutable));
+        let open = present.meta.as_ref().is_some_and(|meta| !meta.immutable);
+        return Ok(if open || unmarked { Decision::Mark { refused: false } } else { leave(Reason::Immutable) });
     }
     if present.immutable && !same_keys {
-        return Err(immutable(spec));
+        return if unmarked { Ok(Decision::Mark { refused: true }) } else { Err(immutable(spec)) };
     }
     Ok(Decision::Apply { outcome: Outcome::Updated, changes, remove })
 }
@@ -132,19 +136,24 @@ fn compare(spec: &SyncSpec, present: &Present, desired: &Desired, keep: &Keep) -
 
 /// Whether anything but the values differs: type, labels, annotations, immutability, or the marks that make it ours.
 fn metadata_differs(spec: &SyncSpec, present: &Present, desired: &Desired) -> bool {
-    let adopted = present.holder != Holder::Ours
-        // The policy was changed: what marks the target as owned comes or goes.
-        || present.sole.is_some_and(|sole| sole != (spec.creation == CreationPolicy::Owner))
+    let adopted = !is_marked(spec, present)
         || desired.data.keys().any(|key| present.keys.get(key).is_some_and(|state| !state.owned));
-    let Some(meta) = &present.meta else { return adopted || !present.intact };
+    let Some(meta) = &present.meta else { return adopted };
     let wanted = &desired.meta;
     adopted
-        || !present.intact
         || wanted.secret_type.is_some() && wanted.secret_type != meta.secret_type
         || wanted.immutable && !meta.immutable
         || wanted.labels != meta.labels
         || wanted.annotations != meta.annotations
         || wanted.finalizers.iter().any(|finalizer| !meta.finalizers.contains(finalizer))
+}
+
+/// Whether the target bears the marks of this sync, those of its policy.
+fn is_marked(spec: &SyncSpec, present: &Present) -> bool {
+    present.holder == Holder::Ours
+        && present.intact
+        // The policy was changed: what marks the target as owned comes or goes.
+        && present.sole.is_none_or(|sole| sole == (spec.creation == CreationPolicy::Owner))
 }
 
 fn foreign(spec: &SyncSpec, holder: &str) -> Error {
@@ -166,7 +175,7 @@ fn not_deletable(spec: &SyncSpec) -> Error {
         ))
 }
 
-fn immutable(spec: &SyncSpec) -> Error {
+pub(crate) fn immutable(spec: &SyncSpec) -> Error {
     Error::new(ErrorKind::InvalidConfig, "update")
         .on(format!("target `{}`", spec.target))
         .because("it is immutable and its data would change")

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::assemble::{Assembled, assemble, keep};
-use super::decide::{Decision, before_reading, decide, when_empty};
+use super::decide::{Decision, before_reading, decide, immutable, when_empty};
 use super::fetch::{Sharing, fetch, find};
 use super::reads::Reads;
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::secret::SecretMap;
-use crate::store::{Applied, Desired, Observed, Write};
+use crate::store::{Applied, Desired, Observed, TargetMeta, Write};
 use crate::sync::{Changes, Outcome, Reason, Rewrite, SyncReport, SyncSpec};
 
 /// Whether the target may be touched.
@@ -156,6 +156,25 @@ impl<'a> Run<'a> {
                     self.admit(&self.write(desired, &[])).await?;
                 }
                 Ok(self.done(Outcome::Unchanged, reason, changes, &assembled))
+            }
+            Decision::Mark { refused: true } if !self.shared.store.marks() => Err(writing(immutable(self.spec))),
+            Decision::Mark { refused: false } if !self.shared.store.marks() => {
+                Ok(self.done(Outcome::Unchanged, Reason::Immutable, Changes::default(), &assembled))
+            }
+            Decision::Mark { refused } => {
+                let mut meta = desired.meta.clone();
+                if !refused {
+                    meta = TargetMeta { immutable: true, ..TargetMeta::default() };
+                }
+                if self.writes() {
+                    let marks = Desired::new(SecretMap::new(), meta);
+                    self.shared.store.mark(&self.write(&marks, &[])).await.map_err(writing)?;
+                }
+                if refused {
+                    return Err(writing(immutable(self.spec)));
+                }
+                let changes = Changes { keys: Vec::new(), metadata: true };
+                Ok(self.done(Outcome::Updated, Reason::Immutable, changes, &assembled))
             }
             Decision::Remove { changes } => {
                 if self.writes() {

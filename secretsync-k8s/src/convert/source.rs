@@ -42,7 +42,8 @@ pub(super) fn fill(
     for entry in &spec.data_from {
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
         let provider = provider(sync, &origin(store, namespace))?;
-        sync.data_from.extend(data_from(entry, provider).map(|from| from.on_missing(entry.on_missing.map(on_missing))));
+        let from = data_from(entry, spec.target.deletion_policy, provider);
+        sync.data_from.extend(from.map(|from| from.on_missing(entry.on_missing.map(on_missing))));
     }
     for entry in &spec.data {
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
@@ -130,7 +131,7 @@ fn origin(store: &StoreRef, namespace: &str) -> StoreOrigin {
     }
 }
 
-fn data_from(entry: &DataFrom, provider: ProviderKey) -> Option<sync::DataFrom> {
+fn data_from(entry: &DataFrom, deletion: DeletionPolicy, provider: ProviderKey) -> Option<sync::DataFrom> {
     if let Some(reference) = &entry.extract {
         let selection = Selection::Extract { remote: remote(reference), property: given(reference.property.as_ref()) };
         let conversion = conversion(reference.conversion_strategy);
@@ -141,7 +142,7 @@ fn data_from(entry: &DataFrom, provider: ProviderKey) -> Option<sync::DataFrom> 
     let find = entry.find.as_ref()?;
     let rules = rules(find.decoding_strategy, find.null_byte_policy);
     Some(
-        sync::DataFrom::find(provider, query(find))
+        sync::DataFrom::find(provider, query(find, deletion))
             .with_conversion(conversion(find.conversion_strategy))
             .with_rewrites(rewrite::rewrites(&entry.rewrite))
             .with_rules(rules),
@@ -155,11 +156,13 @@ fn remote(reference: &RemoteRef) -> provider::RemoteRef {
     remote
 }
 
-fn query(find: &Find) -> Query {
+fn query(find: &Find, deletion: DeletionPolicy) -> Query {
     let mut query = Query::default();
     query.path = given(find.path.as_ref());
     query.name = given(find.name.as_ref().and_then(|name| name.regexp.as_ref()));
     query.tags.clone_from(&find.tags);
+    // As with an object that is not there (`eso-compat.md` 2.6 and 4.7).
+    query.must_exist = deletion == DeletionPolicy::Retain;
     query
 }
 
