@@ -46,7 +46,9 @@ impl Coalesce {
     pub fn expect(&self, objects: impl IntoIterator<Item = ObjectRef>) -> Expectation {
         let objects: Vec<_> = objects.into_iter().filter(|object| object.read() == Read::Repeatable).collect();
         let mut flights = lock(&self.flights);
-        objects.iter().for_each(|object| flights.announce(object));
+        for object in &objects {
+            flights.announce(object);
+        }
         drop(flights);
         Expectation { flights: Arc::clone(&self.flights), objects }
     }
