@@ -79,7 +79,8 @@ fn spec(index: usize, key: &str) -> SyncSpec {
 
 async fn sync(provider: &Arc<Counting>, specs: Vec<SyncSpec>) {
     let store = Arc::new(MemoryStore::new());
-    let engine = Engine::builder(store.clone()).provider(ProviderKey::new("p"), Arc::clone(provider) as _).build();
+    let engine =
+        Engine::builder(Arc::clone(&store) as _).provider(ProviderKey::new("p"), Arc::clone(provider) as _).build();
     let keys: Vec<_> = specs.iter().map(|spec| (spec.target.clone(), spec.data[0].remote.key.clone())).collect();
     let reports = engine.sync_all(specs).await;
     assert!(reports.iter().all(|report| report.outcome == Outcome::Created));

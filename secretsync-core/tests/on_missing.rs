@@ -39,7 +39,9 @@ impl World {
         let (provider, store) = (Arc::new(MemoryProvider::new("vault")), Arc::new(MemoryStore::new()));
         let engine = Engine::builder(Arc::clone(&store) as _).provider(vault(), Arc::clone(&provider) as _).build();
         let world = Self { provider, store, engine };
-        objects.iter().for_each(|(name, json)| world.set(name, json));
+        for (name, json) in objects {
+            world.set(name, json);
+        }
         world
     }
 
@@ -425,7 +427,9 @@ proptest! {
             };
             assert_eq!((report.outcome == Outcome::Failed, world.shown()), (fails, expected));
 
-            names.iter().for_each(|name| world.set(name, "back"));
+            for name in &names {
+                world.set(name, "back");
+            }
             world.sync(&spec).await;
             assert_eq!(world.shown(), keys(|_, _| Some("back")));
         });
