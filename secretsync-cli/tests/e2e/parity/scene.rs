@@ -122,7 +122,7 @@ impl<'a> Scene<'a> {
     }
 
     fn external_secrets(&self, specs: &Value) {
-        members(specs).for_each(|(name, spec)| self.apply(external_secret(name, spec.clone())));
+        members(specs).for_each(|(name, spec)| self.apply(external_secret(name, spec.clone(), self.case.interval())));
     }
 
     /// Creates or replaces an object.
@@ -191,7 +191,7 @@ impl<'a> Scene<'a> {
 }
 
 /// An ExternalSecret of a case: what is not said has the usual value.
-fn external_secret(name: &str, spec: Value) -> Value {
+fn external_secret(name: &str, spec: Value, interval: &str) -> Value {
     let Value::Object(mut spec) = spec else { panic!("the spec of {name} is no mapping") };
     let mut metadata = json!({ "name": name });
     for field in ["labels", "annotations"] {
@@ -199,7 +199,7 @@ fn external_secret(name: &str, spec: Value) -> Value {
             metadata[field] = texts;
         }
     }
-    spec.entry("refreshInterval").or_insert_with(|| "1h".into());
+    spec.entry("refreshInterval").or_insert_with(|| interval.into());
     spec.entry("secretStoreRef").or_insert_with(|| json!({"name": "store", "kind": "SecretStore"}));
     let target = spec.entry("target").or_insert_with(|| json!({})).as_object_mut().unwrap();
     target.entry("name").or_insert_with(|| "target".into());
