@@ -5,6 +5,7 @@
 pub mod conformance;
 pub mod engine;
 pub mod error;
+mod jitter;
 pub mod json;
 pub mod layer;
 pub mod memory;

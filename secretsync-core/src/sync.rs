@@ -18,7 +18,7 @@ pub use changes::{Change, Changes};
 pub use plan::Plan;
 pub use policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
 pub use reason::Reason;
-pub use report::{Outcome, SyncReport};
+pub use report::{Issued, Outcome, SyncReport};
 pub(crate) use spec::Origin;
 pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, ValueRules};
 pub use template::{

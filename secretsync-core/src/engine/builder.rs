@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::ledger::{Ledger, OVERLAP};
 use super::{Engine, EngineObserver, NoObserver, Shared};
 use crate::error::{Error, Result};
 use crate::layer::{Coalesce, LayerSettings, stack};
@@ -22,6 +25,7 @@ pub struct EngineBuilder {
     layers: LayerSettings,
     templates: Option<Arc<dyn CredentialSource>>,
     concurrency: usize,
+    overlap: Duration,
 }
 
 impl EngineBuilder {
@@ -33,6 +37,7 @@ impl EngineBuilder {
             layers: LayerSettings::default(),
             templates: None,
             concurrency: 64,
+            overlap: OVERLAP,
         }
     }
 
@@ -78,6 +83,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets how long the lease of something that was replaced lives on after its successor was written, so that whoever uses it has time to notice; half of what is left of
+    /// it at most. The default is two minutes.
+    #[must_use]
+    pub fn overlap(mut self, overlap: Duration) -> Self {
+        self.overlap = overlap;
+        self
+    }
+
     /// The engine.
     pub fn build(self) -> Engine {
         let shared = Shared {
@@ -86,7 +99,11 @@ impl EngineBuilder {
             observer: self.observer,
             templates: self.templates,
             slots: Semaphore::new(self.concurrency),
+            ledger: Ledger::default(),
+            overlap: self.overlap,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
         };
-        Engine { shared: Arc::new(shared), tasks: TaskTracker::new() }
+        Engine { shared: Arc::new(shared) }
     }
 }
