@@ -3,12 +3,13 @@
 mod flag;
 mod template;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::provider::{CredentialRef, CredentialSource, StoreOrigin};
+use secretsync_core::provider::{AccountToken, CredentialRef, CredentialSource, StoreOrigin, TokenRequest};
 use secretsync_core::secret::SecretValue;
 use secretsync_k8s::{CredentialScope, KubeCredentials};
 
@@ -53,6 +54,26 @@ impl StoreCredentials {
     pub(crate) fn new(pool: Arc<CredentialPool>, origin: &StoreOrigin, consumer: impl Into<String>) -> Self {
         Self { pool, scope: CredentialScope::new(origin, consumer) }
     }
+
+    /// What the cluster gives, where one was named.
+    fn cluster(&self) -> Option<KubeCredentials> {
+        let Cluster(client) = self.pool.cluster.as_ref()?;
+        Some(KubeCredentials::new(client.clone(), self.scope.clone()))
+    }
+
+    /// The cluster that alone knows service accounts.
+    fn accounts(&self, account: &CredentialRef) -> Result<KubeCredentials> {
+        let namespace = self.scope.namespace(account)?;
+        self.cluster().ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "use")
+                .on(format!("{account} (namespace `{namespace}`)"))
+                .because("only a cluster issues tokens of service accounts, and `--to` names none")
+                .with_hint(Hint::new(
+                    Code::CredentialMissing,
+                    "write to the cluster with `--to kubernetes`, or use `--ambient` with credentials of your own",
+                ))
+        })
+    }
 }
 
 #[async_trait]
@@ -65,12 +86,20 @@ impl CredentialSource for StoreCredentials {
         if let Some(flag) = self.pool.flags.iter().find(|flag| flag.answers(reference, namespace)) {
             return flag.value();
         }
-        match &self.pool.cluster {
-            Some(Cluster(client)) => KubeCredentials::new(client.clone(), self.scope.clone()).resolve(reference).await,
+        match self.cluster() {
+            Some(cluster) => cluster.resolve(reference).await,
             None => {
                 Err(missing(reference, namespace, "it is neither among the manifests nor given with `--credential`"))
             }
         }
+    }
+
+    async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {
+        self.accounts(account)?.token(account, request).await
+    }
+
+    async fn annotations(&self, account: &CredentialRef) -> Result<BTreeMap<String, String>> {
+        self.accounts(account)?.annotations(account).await
     }
 }
 

@@ -279,6 +279,9 @@ async fn run_guarded(
 impl Shared {
     /// Announces the objects that a spec names by itself, without those that a search will find.
     fn announce(&self, spec: &SyncSpec) -> Vec<Expectation> {
+        if spec.suspended {
+            return Vec::new();
+        }
         // A spec that cannot be addressed fails when its turn comes, with the entry named.
         let Ok(reads) = Reads::of(spec, &mut std::iter::empty(), |key, remote| self.address(key, remote)) else {
             return Vec::new();

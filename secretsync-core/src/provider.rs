@@ -4,6 +4,7 @@ mod ambient;
 mod credential;
 mod fetch;
 mod find;
+mod key_service;
 mod lease;
 mod registry;
 
@@ -15,9 +16,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use ambient::Ambient;
-pub use credential::{CredentialKind, CredentialRef, CredentialSource, NoCredentials};
+pub use credential::{AccountToken, CredentialKind, CredentialRef, CredentialSource, NoCredentials, TokenRequest};
 pub use fetch::{FetchOptions, Fetched, RemoteRef};
 pub use find::{Found, Query};
+pub use key_service::{KeyKind, KeyService, KeyServiceFactory, WrappedKey};
 pub use lease::{Leases, Renewed};
 pub use registry::{BuildContext, ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
 

@@ -7,6 +7,7 @@ mod plan;
 mod policy;
 mod reason;
 mod report;
+mod rewrite;
 mod spec;
 mod template;
 
@@ -19,6 +20,7 @@ pub use plan::Plan;
 pub use policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
 pub use reason::Reason;
 pub use report::{Issued, Outcome, SyncReport};
+pub use rewrite::{Merge, MergeConflict, MergeResult, Rewrite};
 pub(crate) use spec::Origin;
 pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, ValueRules};
 pub use template::{

@@ -483,6 +483,18 @@ async fn a_sync_that_is_no_longer_wanted_gives_back_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_suspended_sync_keeps_its_lease_and_is_not_written() {
+    let (issuer, store, engine) = setup(|state| state.longest = Duration::from_mins(90));
+    engine.sync(&spec()).await;
+    assert_eq!(engine.sync(&spec().suspended(true)).await.reason, Reason::Suspended);
+    sleep(3 * HOUR).await;
+    assert!(issuer.count("renew") >= 1);
+    assert_eq!((issuer.count("issue"), user(&store).as_str()), (1, "creds-1"));
+    written(&engine.sync(&spec()).await);
+    assert_eq!(user(&store), "creds-2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_an_engine_ends_its_background_work_and_no_lease() {
     for explicit in [true, false] {
         let (issuer, _, engine) = setup(|_| {});

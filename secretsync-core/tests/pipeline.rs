@@ -14,7 +14,7 @@ use secretsync_core::secret::{Secret, SecretKey, SecretValue};
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{
     Change, CreationPolicy, DataEntry, DataFrom, DecodingStrategy, DeletionPolicy, NullBytePolicy, Outcome,
-    ProviderKey, Reason, RefreshPolicy, Selection, Sync as _, SyncReport, SyncSpec, TemplateSpec, ValueRules,
+    ProviderKey, Reason, RefreshPolicy, Rewrite, Selection, Sync as _, SyncReport, SyncSpec, TemplateSpec, ValueRules,
 };
 
 fn vault() -> ProviderKey {
@@ -419,3 +419,32 @@ test_provider!(
         _ => vec![Found::new(ObjectRef::new("x"), "x")],
     }
 );
+
+#[tokio::test]
+async fn a_rewrite_takes_the_place_of_the_conversion_and_its_keys_are_checked() {
+    let (_, store, engine) = setup(r#"{"db/user": "ann", "db/pin": "1", "x y": "z"}"#);
+    let regexp = |source: &str, target: &str| Rewrite::Regexp { source: source.to_owned(), target: target.to_owned() };
+    let transform = Rewrite::Transform { template: "{{ .value | upper | replace \" \" \"_\" }}".to_owned() };
+    let from = |rewrites| DataFrom::extract(vault(), RemoteRef::new("app/db")).with_rewrites(rewrites);
+    let report = engine.sync(&spec("db").with_data_from(from(vec![regexp("^db/", ""), transform]))).await;
+    assert_eq!(report.outcome, Outcome::Created, "{:?}", report.error);
+    assert_eq!(
+        store.keys("shop", "db").unwrap().iter().map(SecretKey::as_str).collect::<Vec<_>>(),
+        ["PIN", "USER", "X_Y"]
+    );
+
+    let report = engine.sync(&spec("db").with_data_from(from(vec![regexp("^db/", "")]))).await;
+    let error = chain(&report.error.unwrap());
+    assert!(error.contains("key has invalid character") && error.ends_with("are allowed: x y"), "{error}");
+    assert_eq!(store.keys("shop", "db").unwrap().len(), 3, "a failure changes nothing");
+}
+
+#[tokio::test]
+async fn a_suspended_sync_reads_and_writes_nothing_until_it_is_resumed() {
+    let (provider, store, engine) = setup(r#"{"a": "1"}"#);
+    let spec = spec("db").with_data(entry("a", "app/db", "a"));
+    let report = engine.sync(&spec.clone().suspended(true)).await;
+    assert_eq!((report.outcome, report.reason), (Outcome::Unchanged, Reason::Suspended));
+    assert_eq!((provider.reads("app/db"), store.writes()), (0, 0));
+    assert_eq!(engine.sync(&spec).await.outcome, Outcome::Created);
+}

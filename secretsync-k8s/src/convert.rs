@@ -1,6 +1,7 @@
 //! From manifests to what the engine takes: parsed, not validated, so that nothing downstream checks again.
 
 mod check;
+mod rewrite;
 mod source;
 mod store;
 mod target;
@@ -48,7 +49,8 @@ pub fn sync_spec(
     Ok(sync
         .with_meta(target::meta(&spec.target, metadata))
         .with_template(spec.target.template.as_ref().map(|text| template::spec(text, metadata.namespace())))
-        .with_policies(creation, deletion, refresh(spec)))
+        .with_policies(creation, deletion, refresh(spec))
+        .suspended(spec.suspend == Some(true)))
 }
 
 /// The usual name of a store in the engine: `SecretStore/shop/vault`, `ClusterSecretStore/vault`.
@@ -77,9 +79,6 @@ fn check_object(metadata: &Metadata, problems: &mut Problems) {
 }
 
 fn check_spec(spec: &ExternalSecretSpec, problems: &mut Problems) {
-    if spec.suspend == Some(true) {
-        problems.unsupported("spec.suspend");
-    }
     let Some(windows) = &spec.sync_windows else { return };
     if windows.windows.is_empty() {
         problems.at("spec.syncWindows.windows", "must have at least one item");

@@ -1,5 +1,6 @@
 //! Credentials of stores, read from Secrets and ConfigMaps of the cluster.
 
+mod account;
 mod template;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::Client;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::provider::{CredentialKind, CredentialRef, CredentialSource, StoreOrigin};
+use secretsync_core::provider::{
+    AccountToken, CredentialKind, CredentialRef, CredentialSource, StoreOrigin, TokenRequest,
+};
 use secretsync_core::secret::SecretValue;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
@@ -61,6 +64,14 @@ impl CredentialSource for KubeCredentials {
         let object = Holding::read(&self.client, reference, namespace).await?;
         let object = object.ok_or_else(|| missing_object(reference, namespace))?;
         object.take(reference).ok_or_else(|| missing_key(reference, namespace))
+    }
+
+    async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {
+        account::token(&self.client, account, self.scope.namespace(account)?, request).await
+    }
+
+    async fn annotations(&self, account: &CredentialRef) -> Result<BTreeMap<String, String>> {
+        account::annotations(&self.client, account, self.scope.namespace(account)?).await
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Target<'a> {
     pub(crate) kind: &'static str,
     /// The path of its API: `/api/v1`.
     pub(crate) api: &'static str,
-    /// The resource, as roles write it: `secrets`.
+    /// The resource, as roles write it: `secrets`, `serviceaccounts/token`.
     pub(crate) resource: &'static str,
     pub(crate) namespace: &'a str,
     pub(crate) name: &'a str,
@@ -46,6 +46,16 @@ impl<'a> Target<'a> {
         Self { kind: "ExternalSecret", api, resource, namespace, name }
     }
 
+    /// A service account.
+    pub(crate) fn service_account(namespace: &'a str, name: &'a str) -> Self {
+        Self { kind: "ServiceAccount", api: "/api/v1", resource: "serviceaccounts", namespace, name }
+    }
+
+    /// The tokens of a service account.
+    pub(crate) fn account_tokens(namespace: &'a str, name: &'a str) -> Self {
+        Self { resource: "serviceaccounts/token", ..Self::service_account(namespace, name) }
+    }
+
     /// Its path. Names that could lead elsewhere are refused.
     pub(crate) fn path(&self) -> Result<String> {
         if !is_dns_subdomain(self.namespace) || !is_dns_subdomain(self.name) {
@@ -54,7 +64,11 @@ impl<'a> Target<'a> {
                 .because("this cannot be the name of an object")
                 .with_hint(Hint::new(Code::ManifestInvalid, "use lower-case letters, digits, `-` and `.`")));
         }
-        Ok(format!("{}/namespaces/{}/{}/{}", self.api, self.namespace, self.resource, self.name))
+        let Self { api, resource, namespace, name, .. } = self;
+        Ok(match resource.split_once('/') {
+            Some((resource, part)) => format!("{api}/namespaces/{namespace}/{resource}/{name}/{part}"),
+            None => format!("{api}/namespaces/{namespace}/{resource}/{name}"),
+        })
     }
 }
 
@@ -107,6 +121,8 @@ impl Failure {
 pub(crate) enum Verb {
     Delete,
     Get,
+    /// Of a service account: a token.
+    Issue,
     Patch,
 }
 
@@ -116,6 +132,7 @@ impl Verb {
         match self {
             Self::Delete => "delete",
             Self::Get => "get",
+            Self::Issue => "create",
             Self::Patch => "patch",
         }
     }
@@ -125,6 +142,7 @@ impl Verb {
         match self {
             Self::Delete => "delete",
             Self::Get => "read",
+            Self::Issue => "issue a token of",
             Self::Patch => "write",
         }
     }
@@ -133,6 +151,7 @@ impl Verb {
         match self {
             Self::Delete => Method::DELETE,
             Self::Get => Method::GET,
+            Self::Issue => Method::POST,
             Self::Patch => Method::PATCH,
         }
     }

@@ -4,20 +4,20 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
 use secretsync_core::error::{Code, ErrorKind, Retry, chain};
-use secretsync_core::provider::{CredentialRef, CredentialSource as _};
+use secretsync_core::provider::{CredentialRef, CredentialSource as _, StoreOrigin, TokenRequest};
 use secretsync_core::secret::{SecretKey, SecretMap};
 use secretsync_core::store::{
     Applied, Desired, Holder, Observed, OwnerId, Removed, Store as _, TargetMeta, TargetRef, Write,
 };
 use secretsync_core::sync::CreationPolicy;
-use secretsync_k8s::{KubeStore, KubeTemplates};
+use secretsync_k8s::{CredentialScope, KubeCredentials, KubeStore, KubeTemplates};
 use serde_json::{Value, json};
 
 const MANAGER: &str = "externalsecrets.external-secrets.io/db";
@@ -347,4 +347,69 @@ async fn templates_are_read_in_the_namespace_of_the_reference_and_from_data_only
     assert!(templates.resolve(&map("tpl", "a")).await.is_err(), "a reference without a namespace");
     assert!(templates.resolve(&map("../x", "a").in_namespace(Some("shop"))).await.is_err());
     assert_eq!(script.lines().len(), 5);
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_with_its_audience_and_a_life_that_the_server_takes() {
+    let status = json!({"token": "canary", "expirationTimestamp": "2026-11-27T10:00:01Z"});
+    let script = Script::new(&[
+        (201, json!({"status": status})),
+        (201, json!({"status": {"token": "canary"}})),
+        (404, json!({"reason": "NotFound", "details": {"kind": "serviceaccounts"}})),
+        (403, json!({"reason": "Forbidden", "details": {"kind": "serviceaccounts"}})),
+        (201, json!({"status": {}, "canary": true})),
+    ]);
+    let credentials = accounts(&script);
+    let account = CredentialRef::service_account("app");
+    let request = TokenRequest::new(["vault"]).with_lifetime(Duration::from_secs(30));
+    let issued = credentials.token(&account, &request).await.unwrap();
+    assert_eq!(issued.token.expose(), b"canary");
+    assert_eq!(issued.expires_at, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_773_601)));
+    assert!(!format!("{issued:?}").contains("canary"));
+    assert_eq!(credentials.token(&account, &TokenRequest::default()).await.unwrap().expires_at, None);
+
+    let asked = script.asked(0);
+    assert_eq!(asked.line, "POST /api/v1/namespaces/shop/serviceaccounts/app/token");
+    assert_eq!(asked.body["spec"], json!({"audiences": ["vault"], "expirationSeconds": 600}));
+    assert_eq!(script.asked(1).body["spec"], json!({"audiences": [], "expirationSeconds": null}));
+
+    let missing = credentials.token(&account, &request).await.unwrap_err();
+    let text = "failed to resolve service account `app`: there is no service account \"app\" in namespace \"shop\"";
+    assert_eq!((chain(&missing).as_str(), missing.kind()), (text, ErrorKind::NotFound));
+    let denied = credentials.token(&account, &request).await.unwrap_err();
+    assert!(
+        denied.hint().unwrap().advice().starts_with("grant `create` on `serviceaccounts/token` in namespace `shop`")
+    );
+    let odd = credentials.token(&account, &request).await.unwrap_err();
+    assert_eq!(odd.kind(), ErrorKind::InvalidData);
+    assert!(!format!("{odd:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn annotations_of_an_account_cost_metadata_only() {
+    let annotated = json!({"metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/a"}}});
+    let script = Script::new(&[(200, annotated), (200, json!({"metadata": {}}))]);
+    let credentials = accounts(&script);
+    let account = CredentialRef::service_account("app");
+    let annotations = credentials.annotations(&account).await.unwrap();
+    assert_eq!(annotations["eks.amazonaws.com/role-arn"], "arn:aws:iam::1:role/a");
+    assert!(credentials.annotations(&account).await.unwrap().is_empty());
+    assert_eq!(script.asked(0).line, "GET /api/v1/namespaces/shop/serviceaccounts/app");
+    assert_eq!(script.asked(0).accept, METADATA);
+}
+
+#[tokio::test]
+async fn a_namespaced_store_gets_no_token_of_another_namespace() {
+    let script = Script::new(&[]);
+    let account = CredentialRef::service_account("app").in_namespace(Some("kube-system"));
+    for foreign in [account.clone(), CredentialRef::service_account("../secrets/x")] {
+        let error = accounts(&script).token(&foreign, &TokenRequest::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert_eq!(accounts(&script).annotations(&foreign).await.unwrap_err().kind(), ErrorKind::InvalidConfig);
+    }
+    assert_eq!(script.lines(), Vec::<String>::new());
+}
+
+fn accounts(script: &Script) -> KubeCredentials {
+    KubeCredentials::new(script.client(), CredentialScope::new(&StoreOrigin::namespaced("shop", "vault"), "shop"))
 }

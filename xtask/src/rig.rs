@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod cluster;
 pub mod openbao;
+pub mod postgres;
 pub mod process;
 pub mod sops;
 pub mod tools;

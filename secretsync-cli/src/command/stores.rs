@@ -127,9 +127,12 @@ async fn build(
     ambient: Option<Ambient>,
 ) -> Result<Arc<dyn Provider>> {
     let Wanted { spec, folder, consumer } = wanted;
-    let credentials = StoreCredentials::new(Arc::clone(pool), &spec.origin, consumer);
-    let context =
-        BuildContext::new(spec.origin.clone(), Arc::new(credentials)).with_ambient(ambient).with_base(Some(folder));
+    let credentials = StoreCredentials::new(Arc::clone(pool), &spec.origin, &*consumer);
+    let context = BuildContext::new(spec.origin.clone(), Arc::new(credentials))
+        .with_own_identity(ambient.clone())
+        .with_ambient(ambient)
+        .for_consumer(consumer)
+        .with_base(Some(folder));
     spec.factory(registry)?.build(&spec.config, context).await
 }
 

@@ -81,7 +81,7 @@ fn one_bad_sync_never_stops_the_others() {
         external_secret(
             "rewrite",
             "docs",
-            "  dataFrom:\n    - extract: {key: app.yaml}\n      rewrite: [{regexp: {source: a, target: b}}]",
+            "  dataFrom:\n    - extract: {key: app.yaml}\n      rewrite: [{regexp: {source: 'a(', target: b}}]",
         ),
         external_secret("escape", "docs", &data(&[("a", "../app.yaml", "a")])),
         external_secret("key", "docs", &data(&[("a/b", "app.yaml", "a")])),
@@ -99,7 +99,10 @@ fn one_bad_sync_never_stops_the_others() {
         ("shop/fake", "this provider is not supported here"),
         ("shop/typo", "spec.target.creationPolcy"),
         ("shop/often", "spec.refreshInterval"),
-        ("shop/rewrite", "rewrite"),
+        (
+            "shop/rewrite",
+            "failed rewrite operation[0]: regexp failed with failed to compile: error parsing regexp: missing closing ): `a(`",
+        ),
         ("shop/escape", "`../app.yaml`"),
         ("shop/key", "spec.data[0].secretKey"),
     ] {

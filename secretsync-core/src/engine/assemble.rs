@@ -4,6 +4,7 @@ mod convert;
 mod decode;
 mod path;
 mod property;
+mod rewrite;
 
 use std::time::SystemTime;
 
@@ -95,7 +96,12 @@ impl Assembly<'_> {
                 }
             }
         }
-        let mut keyed = convert::convert_keys(entry.conversion, values.into_iter().collect()).map_err(names)?;
+        let keyed = values.into_iter().collect();
+        let mut keyed = if entry.rewrites.is_empty() {
+            convert::convert_keys(entry.conversion, keyed).map_err(names)?
+        } else {
+            rewrite::rewrite(&entry.rewrites, keyed)?
+        };
         convert::validate_keys(&mut keyed).map_err(names)?;
         for (name, value) in keyed {
             let value = finish(&name, value, entry.rules)?;
@@ -169,7 +175,7 @@ pub(crate) fn absent(provider: &ProviderKey, object: &ObjectRef) -> Error {
 fn names(error: convert::KeyError) -> Error {
     Error::new(ErrorKind::InvalidData, "make keys from the remote names").with_source(error).with_hint(Hint::new(
         Code::KeyInvalid,
-        "set `conversionStrategy: Unicode`, or name the values one by one with `data`",
+        "set `conversionStrategy: Unicode` or change the keys with `rewrite`, or name the values one by one with `data`",
     ))
 }
 

@@ -18,6 +18,9 @@ pub(crate) enum Decision {
 
 /// What can be decided before anything is read: `None` when the sources are needed.
 pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
+    if spec.suspended {
+        return Ok(Some(leave(Reason::Suspended)));
+    }
     if spec.creation == CreationPolicy::None {
         return Ok(Some(leave(Reason::CreationPolicyNone)));
     }

@@ -159,6 +159,11 @@ impl Keeping {
         }
     }
 
+    /// Takes note of another spec for what is kept.
+    pub(crate) fn remember(mut self, spec: &SyncSpec) {
+        self.entry.spec = Some(spec.clone());
+    }
+
     /// Takes over what an earlier process was issued. What is known already stays as it is.
     pub(crate) fn adopt(&mut self, object: ObjectKey, provider: Arc<Coalesce>, issued: &Issued) {
         if self.entry.kept.contains_key(&object) {

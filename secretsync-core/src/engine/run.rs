@@ -13,7 +13,7 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{FetchOptions, Fetched, Provider};
 use crate::secret::SecretMap;
 use crate::store::{Applied, Desired, Observed, Write};
-use crate::sync::{Changes, Outcome, Reason, SyncReport, SyncSpec};
+use crate::sync::{Changes, Outcome, Reason, Rewrite, SyncReport, SyncSpec};
 
 /// Whether the target may be touched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,6 +55,7 @@ impl<'a> Run<'a> {
     async fn steps(&mut self) -> Result<SyncReport, Failure> {
         let observed = self.shared.store.observe(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
         if let Some(decision) = before_reading(self.spec, &observed).map_err(writing)? {
+            self.remember().await;
             return self.settle(decision, &Desired::default(), Assembled::default()).await;
         }
         let mut reads = self.reads().await.map_err(sourcing)?;
@@ -74,7 +75,7 @@ impl<'a> Run<'a> {
                 return Ok(report);
             }
         }
-        let (mut assembled, issued) = self.gather(&reads, doubts).await.map_err(sourcing)?;
+        let (mut assembled, issued) = self.gather(reads, doubts).await.map_err(sourcing)?;
         if takes_away(&observed, &assembled) {
             self.confirm_absence(&assembled, &issued).await.map_err(sourcing)?;
         }
@@ -89,6 +90,14 @@ impl<'a> Run<'a> {
         let decision = decide(self.spec, &observed, &desired).map_err(writing)?;
         let report = self.settle(decision, &desired, assembled).await?;
         Ok(self.accept(report, issuing))
+    }
+
+    /// Lets the background work go by this spec from now on: it may have been suspended.
+    async fn remember(&mut self) {
+        let sync = (self.spec.owner.clone(), self.spec.target.clone());
+        if self.mode == Mode::Sync && self.keeping.is_none() && self.shared.ledger.knows(&sync) {
+            self.shared.ledger.enter(&sync).await.remember(self.spec);
+        }
     }
 
     /// Opens the sync's page where something is issued, or was: nobody else is issued anything for the sync meanwhile.
@@ -118,16 +127,24 @@ impl<'a> Run<'a> {
     }
 
     /// Reads what can be read repeatably first, and has something issued only if nothing of that failed. What was issued comes beside.
-    async fn gather(&mut self, reads: &Reads, doubts: Answers) -> Result<(Assembled, Answers)> {
-        let mut answers = fetch(reads, self.shared, Sharing::Shared).await;
+    async fn gather(&mut self, reads: Reads, doubts: Answers) -> Result<(Assembled, Answers)> {
+        let mut answers = fetch(&reads, self.shared, Sharing::Shared).await;
         let issued = if doubts.is_empty() {
-            check(self.spec, reads, &answers)?;
-            self.issue(reads).await
+            check(self.spec, &reads, &answers)?;
+            self.issue(&reads).await
         } else {
             doubts
         };
         answers.extend(issued.clone());
-        Ok((assemble(self.spec, reads, &answers)?, issued))
+        Ok((self.assemble(reads, answers).await?, issued))
+    }
+
+    async fn assemble(&self, reads: Reads, answers: Answers) -> Result<Assembled> {
+        if !self.spec.data_from.iter().any(|entry| entry.rewrites.iter().any(Rewrite::renders)) {
+            return assemble(self.spec, &reads, &answers);
+        }
+        let spec = self.spec.clone();
+        self.compute(move || assemble(&spec, &reads, &answers)).await
     }
 
     /// Takes what the sync has, and has the rest issued: each by a call of its own that is never repeated.
@@ -193,7 +210,7 @@ impl<'a> Run<'a> {
         }
         let mut answers = fetch(&reads, self.shared, Sharing::Fresh).await;
         answers.extend(issued.clone());
-        let second = assemble(self.spec, &reads, &answers)?;
+        let second = self.assemble(reads, answers).await?;
         if second.missing == first.missing && second.data.keys().eq(first.data.keys()) {
             return Ok(());
         }
@@ -210,6 +227,7 @@ impl<'a> Run<'a> {
         self.compute(move || templates.render(data, meta, &kept)).await
     }
 
+    /// Runs templates off the async threads.
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(super::panicked(&self.spec.target)))
     }

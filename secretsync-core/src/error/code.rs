@@ -46,6 +46,7 @@ codes! {
     PropertyMissing "property-missing" "The remote object exists, but has no such property.";
     ProviderRateLimited "provider-rate-limited" "The provider asked to slow down.";
     ProviderUnavailable "provider-unavailable" "The provider could not be reached or could not answer.";
+    RewriteFailed "rewrite-failed" "The keys of an entry could not be rewritten.";
     SecretMissing "secret-missing" "The remote object does not exist.";
     SopsDocumentInvalid "sops-document-invalid" "A SOPS document is damaged or is not a SOPS document.";
     SopsKeyMissing "sops-key-missing" "None of the configured keys opens the SOPS document.";
@@ -59,6 +60,7 @@ codes! {
     TemplateMissing "template-missing" "A template refers to a ConfigMap, a Secret or a key that does not exist.";
     Unsupported "unsupported" "The manifest asks for a feature that secretsync does not support.";
     UsageInvalid "usage-invalid" "The command line cannot work as written.";
+    VaultLeaseLost "vault-lease-lost" "A lease of Vault ended before its time, or can no longer be renewed.";
     VaultMountMissing "vault-mount-missing" "No secrets engine answers at the path, or it has another version.";
     VaultPermissionDenied "vault-permission-denied" "The Vault token may not do this.";
     VaultSealed "vault-sealed" "Vault is sealed.";

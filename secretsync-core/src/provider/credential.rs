@@ -1,13 +1,15 @@
 //! How a provider obtains credentials without knowing Kubernetes.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::SecretValue;
 
-/// A credential named in a store's configuration.
+/// A credential named in a store's configuration: a key of a Secret or ConfigMap, or a service account.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CredentialRef {
     kind: CredentialKind,
@@ -24,6 +26,8 @@ pub enum CredentialKind {
     ConfigMap,
     /// A key of a Secret.
     Secret,
+    /// A service account, whose tokens are issued on demand.
+    ServiceAccount,
 }
 
 impl CredentialRef {
@@ -37,6 +41,11 @@ impl CredentialRef {
         Self { kind: CredentialKind::ConfigMap, namespace: None, name: name.into(), key: key.into() }
     }
 
+    /// A service account. It has no key; [`CredentialSource::token`] asks for its tokens.
+    pub fn service_account(name: impl Into<String>) -> Self {
+        Self { kind: CredentialKind::ServiceAccount, namespace: None, name: name.into(), key: String::new() }
+    }
+
     /// Sets the namespace that the configuration names; an empty one is as good as none. What it means is the source's to decide: a namespaced store has no
     /// say.
     #[must_use]
@@ -45,7 +54,7 @@ impl CredentialRef {
         self
     }
 
-    /// Secret or ConfigMap.
+    /// What kind of object it is.
     pub fn kind(&self) -> CredentialKind {
         self.kind
     }
@@ -60,7 +69,7 @@ impl CredentialRef {
         &self.name
     }
 
-    /// The key inside the object.
+    /// The key inside the object; empty for a service account.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -68,14 +77,56 @@ impl CredentialRef {
 
 impl fmt::Display for CredentialRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            CredentialKind::ConfigMap => "ConfigMap",
-            CredentialKind::Secret => "Secret",
-        };
-        match &self.namespace {
-            Some(namespace) => write!(f, "key `{}` of {kind} `{namespace}/{}`", self.key, self.name),
-            None => write!(f, "key `{}` of {kind} `{}`", self.key, self.name),
+        match self.kind {
+            CredentialKind::ConfigMap => write!(f, "key `{}` of ConfigMap", self.key)?,
+            CredentialKind::Secret => write!(f, "key `{}` of Secret", self.key)?,
+            CredentialKind::ServiceAccount => f.write_str("service account")?,
         }
+        match &self.namespace {
+            Some(namespace) => write!(f, " `{namespace}/{}`", self.name),
+            None => write!(f, " `{}`", self.name),
+        }
+    }
+}
+
+/// Which token of a service account is wanted.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TokenRequest {
+    /// Who the token is meant for; without any, the API server chooses itself. A token that is sent elsewhere MUST name its receiver.
+    pub audiences: Vec<String>,
+    /// How long it is to live; `None` leaves that to the issuer. The issuer may give more or less, and Kubernetes gives no less than ten minutes.
+    pub lifetime: Option<Duration>,
+}
+
+impl TokenRequest {
+    /// A token for these receivers, of the issuer's usual life.
+    pub fn new(audiences: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { audiences: audiences.into_iter().map(Into::into).collect(), lifetime: None }
+    }
+
+    /// Asks for a certain life.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+}
+
+/// A token of a service account.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct AccountToken {
+    /// The token.
+    pub token: SecretValue,
+    /// When it ends, where the issuer said so.
+    pub expires_at: Option<SystemTime>,
+}
+
+impl AccountToken {
+    /// A token that ends at a certain moment, or at one that is not known.
+    pub fn new(token: SecretValue, expires_at: Option<SystemTime>) -> Self {
+        Self { token, expires_at }
     }
 }
 
@@ -84,8 +135,29 @@ impl fmt::Display for CredentialRef {
 /// It is asked at each login, so a rotated credential is picked up without a restart.
 #[async_trait]
 pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
-    /// The bytes behind a reference. A missing one is an error of kind [`ErrorKind::NotFound`] that names it.
+    /// The bytes behind a key of a Secret or ConfigMap. A missing one is an error of kind [`ErrorKind::NotFound`] that names it.
     async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue>;
+
+    /// A new token of a service account. A source without a cluster refuses with [`ErrorKind::Unsupported`].
+    async fn token(&self, account: &CredentialRef, _request: &TokenRequest) -> Result<AccountToken> {
+        Err(no_cluster("issue a token", account))
+    }
+
+    /// The annotations of a service account: roles that it may take elsewhere. A source without a cluster refuses with
+    /// [`ErrorKind::Unsupported`].
+    async fn annotations(&self, account: &CredentialRef) -> Result<BTreeMap<String, String>> {
+        Err(no_cluster("read the annotations", account))
+    }
+}
+
+fn no_cluster(operation: &'static str, account: &CredentialRef) -> Error {
+    Error::new(ErrorKind::Unsupported, operation)
+        .on(format!("of {account}"))
+        .because("only a cluster can do that, and none is in reach")
+        .with_hint(Hint::new(
+            Code::CredentialMissing,
+            "name the cluster of the service account, or give the store another way to log in",
+        ))
 }
 
 /// A source without credentials, for providers that need none.
@@ -100,5 +172,21 @@ impl CredentialSource for NoCredentials {
             .on(reference)
             .because("no source of credentials was given")
             .with_hint(Hint::new(Code::CredentialMissing, "give the provider a CredentialSource when you build it")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_read_like_a_sentence() {
+        let texts = [
+            CredentialRef::secret("s", "k"),
+            CredentialRef::config_map("c", "k").in_namespace(Some("n")),
+            CredentialRef::service_account("a").in_namespace(Some("n")),
+        ];
+        let texts = texts.map(|reference| reference.to_string());
+        assert_eq!(texts, ["key `k` of Secret `s`", "key `k` of ConfigMap `n/c`", "service account `n/a`"]);
     }
 }

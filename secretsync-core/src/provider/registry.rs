@@ -34,6 +34,11 @@ pub struct BuildContext {
     pub credentials: Arc<dyn CredentialSource>,
     /// The environment that replaces the configured credentials, when the user asked for that.
     pub ambient: Option<Ambient>,
+    /// The environment whose identity serves a configuration that names no credentials; `None` where this process must not lend its own: to a
+    /// namespaced store of an operator (design 9.2). It never replaces what is configured.
+    pub own_identity: Option<Ambient>,
+    /// The namespace of the ExternalSecrets that are served, where the caller builds a provider for each.
+    pub consumer: Option<String>,
     /// The folder that relative paths of the configuration start from; `None` where files may not be read.
     pub base: Option<PathBuf>,
 }
@@ -41,13 +46,27 @@ pub struct BuildContext {
 impl BuildContext {
     /// A context with credentials from `credentials`, and neither environment nor files.
     pub fn new(origin: StoreOrigin, credentials: Arc<dyn CredentialSource>) -> Self {
-        Self { origin, credentials, ambient: None, base: None }
+        Self { origin, credentials, ambient: None, own_identity: None, consumer: None, base: None }
     }
 
     /// Lets the environment replace the configured credentials.
     #[must_use]
     pub fn with_ambient(mut self, ambient: Option<Ambient>) -> Self {
         self.ambient = ambient;
+        self
+    }
+
+    /// Lends the identity of this process to a configuration that names no credentials.
+    #[must_use]
+    pub fn with_own_identity(mut self, environment: Option<Ambient>) -> Self {
+        self.own_identity = environment;
+        self
+    }
+
+    /// Says whose namespace is served.
+    #[must_use]
+    pub fn for_consumer(mut self, namespace: impl Into<String>) -> Self {
+        self.consumer = Some(namespace.into());
         self
     }
 

@@ -22,6 +22,8 @@ pub enum Reason {
     SourceFailed,
     /// The manifest asks for something that cannot be done.
     SpecInvalid,
+    /// `suspend: true`: nothing is read or written until it goes.
+    Suspended,
     /// The target is in line with its sources.
     Synced,
     /// `creationPolicy: Merge` and there is no target to merge into.
@@ -54,6 +56,7 @@ impl Reason {
             Self::NotOwned => "target is owned by another ExternalSecret",
             Self::Retained => "secret retained due to DeletionPolicy=Retain",
             Self::SourceFailed => "could not get secret data from provider",
+            Self::Suspended => "suspended",
             Self::TargetMissing => "secret will not be created due to CreationPolicy=Merge",
             Self::SpecInvalid | Self::TemplateFailed | Self::WriteFailed => "could not update secret",
             _ => "secret synced",
@@ -71,6 +74,7 @@ impl Reason {
             Self::Retained => "retained",
             Self::SourceFailed => "source_failed",
             Self::SpecInvalid => "spec_invalid",
+            Self::Suspended => "suspended",
             Self::Synced => "synced",
             Self::TargetMissing => "target_missing",
             Self::TemplateFailed => "template_failed",
@@ -92,6 +96,7 @@ impl fmt::Display for Reason {
             Self::Retained => "the sources are empty and deletionPolicy is Retain",
             Self::SourceFailed => "a source failed",
             Self::SpecInvalid => "the manifest cannot be used",
+            Self::Suspended => "suspend is true",
             Self::Synced => "in line with its sources",
             Self::TargetMissing => "there is no target to merge into and creationPolicy is Merge",
             Self::TemplateFailed => "a template failed",

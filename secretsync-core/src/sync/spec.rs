@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Rewrite;
 use super::policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
 use super::template::TemplateSpec;
 use crate::provider::{Query, RemoteRef};
@@ -39,6 +40,8 @@ pub struct SyncSpec {
     pub deletion: DeletionPolicy,
     /// When the target is written again.
     pub refresh: RefreshPolicy,
+    /// Whether nothing is read or written for now.
+    pub suspended: bool,
 }
 
 /// The name under which a program gave the engine a provider: `SecretStore/shop/vault`.
@@ -69,8 +72,10 @@ pub struct DataFrom {
     pub provider: ProviderKey,
     /// What is taken.
     pub selection: Selection,
-    /// How remote names become keys.
+    /// How remote names become keys, where no change of the keys is asked for.
     pub conversion: KeyConversion,
+    /// Changes to the keys, in order.
+    pub rewrites: Vec<Rewrite>,
     /// What is done to each value.
     pub rules: ValueRules,
 }
@@ -117,6 +122,7 @@ impl SyncSpec {
             creation: CreationPolicy::default(),
             deletion: DeletionPolicy::default(),
             refresh: RefreshPolicy::default(),
+            suspended: false,
         }
     }
 
@@ -152,6 +158,13 @@ impl SyncSpec {
     #[must_use]
     pub fn with_policies(mut self, creation: CreationPolicy, deletion: DeletionPolicy, refresh: RefreshPolicy) -> Self {
         (self.creation, self.deletion, self.refresh) = (creation, deletion, refresh);
+        self
+    }
+
+    /// Sets whether nothing is read or written for now.
+    #[must_use]
+    pub fn suspended(mut self, suspended: bool) -> Self {
+        self.suspended = suspended;
         self
     }
 }
@@ -208,7 +221,13 @@ impl DataFrom {
 
     /// A selection with default rules.
     pub fn new(provider: ProviderKey, selection: Selection) -> Self {
-        Self { provider, selection, conversion: KeyConversion::default(), rules: ValueRules::default() }
+        Self {
+            provider,
+            selection,
+            conversion: KeyConversion::default(),
+            rewrites: Vec::new(),
+            rules: ValueRules::default(),
+        }
     }
 
     /// Takes the members of a property instead of those of the object itself. Means nothing for a search.
@@ -224,6 +243,13 @@ impl DataFrom {
     #[must_use]
     pub fn with_conversion(mut self, conversion: KeyConversion) -> Self {
         self.conversion = conversion;
+        self
+    }
+
+    /// Sets the changes to the keys.
+    #[must_use]
+    pub fn with_rewrites(mut self, rewrites: Vec<Rewrite>) -> Self {
+        self.rewrites = rewrites;
         self
     }
 

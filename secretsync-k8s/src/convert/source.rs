@@ -7,7 +7,7 @@ use secretsync_core::error::Result;
 use secretsync_core::provider::{self, Query, StoreOrigin};
 use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selection, SyncSpec, ValueRules};
 
-use super::check;
+use super::{check, rewrite};
 use crate::api::external_secret::{
     ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, MetadataPolicy,
     NullBytePolicy, RemoteRef, SourceRef, StoreKind, StoreRef,
@@ -91,9 +91,7 @@ fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, prob
         problems.at(format_args!("{path}.sourceRef"), "must have exactly one member");
     }
     check_source(path, entry.source_ref.as_ref(), spec, problems);
-    if !entry.rewrite.is_empty() {
-        problems.unsupported(format_args!("{path}.rewrite"));
-    }
+    rewrite::check(path, &entry.rewrite, problems);
     if entry.on_missing.is_some() {
         problems.unsupported(format_args!("{path}.onMissing"));
     }
@@ -137,13 +135,15 @@ fn data_from(entry: &DataFrom, provider: ProviderKey) -> Option<sync::DataFrom> 
         let selection = Selection::Extract { remote: remote(reference), property: given(reference.property.as_ref()) };
         let conversion = conversion(reference.conversion_strategy);
         let rules = rules(reference.decoding_strategy, reference.null_byte_policy);
-        return Some(sync::DataFrom::new(provider, selection).with_conversion(conversion).with_rules(rules));
+        let from = sync::DataFrom::new(provider, selection).with_conversion(conversion).with_rules(rules);
+        return Some(from.with_rewrites(rewrite::rewrites(&entry.rewrite)));
     }
     let find = entry.find.as_ref()?;
     let rules = rules(find.decoding_strategy, find.null_byte_policy);
     Some(
         sync::DataFrom::find(provider, query(find))
             .with_conversion(conversion(find.conversion_strategy))
+            .with_rewrites(rewrite::rewrites(&entry.rewrite))
             .with_rules(rules),
     )
 }

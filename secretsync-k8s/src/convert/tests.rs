@@ -2,8 +2,8 @@
 
 use secretsync_core::error::{ErrorKind, chain};
 use secretsync_core::sync::{
-    CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy, Selection,
-    TemplateTarget, TemplateText,
+    CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, Merge, MergeConflict, MergeResult, NullBytePolicy,
+    RefreshPolicy, Rewrite, Selection, TemplateTarget, TemplateText,
 };
 use serde_json::{Value, json};
 
@@ -355,11 +355,9 @@ fn what_is_not_supported_yet_is_refused_by_name() {
     };
     let generator = json!({"generatorRef": {"kind": "Password", "name": "p"}});
     for (extra, path) in [
-        (json!({"suspend": true}), "spec.suspend"),
         (json!({"target": {"keepPrevious": {"count": 1}}}), "spec.target.keepPrevious"),
         (json!({"target": {"restart": []}}), "spec.target.restart"),
         (json!({"target": {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}), "spec.target.manifest"),
-        (entry(json!({"rewrite": [{"regexp": {"source": "a", "target": "b"}}]})), "spec.dataFrom[0].rewrite"),
         (entry(json!({"onMissing": "Skip"})), "spec.dataFrom[0].onMissing"),
         (json!({"dataFrom": [{"sourceRef": generator}]}), "spec.dataFrom[0].sourceRef.generatorRef"),
         (
@@ -374,7 +372,7 @@ fn what_is_not_supported_yet_is_refused_by_name() {
         assert_eq!(refused(&extra), (ErrorKind::Unsupported, format!("`{path}` is not supported yet")), "{extra}");
     }
     assert!(
-        convert(manifest(&spec(&json!({"suspend": false})))).is_ok(),
+        convert(manifest(&spec(&json!({"target": {"keepPrevious": null}})))).is_ok(),
         "what asks for nothing is no reason to refuse"
     );
 }
@@ -484,4 +482,44 @@ fn providers_that_exist_elsewhere_are_told_apart_from_those_that_do_not_exist() 
         )
     );
     assert_eq!(advice, "write `vault` if that is what you meant");
+}
+
+#[test]
+fn rewrites_reach_the_sync_in_order_and_each_has_one_member() {
+    let rewrite = json!([
+        {"regexp": {"source": "a", "target": "b"}},
+        {"transform": {"template": "{{ .value }}"}},
+        {"merge": {}},
+        {"merge": {"strategy": "JSON", "into": "all", "priority": ["x"], "priorityPolicy": "IgnoreNotFound", "conflictPolicy": "Ignore"}},
+    ]);
+    let entries = |rewrite: &Value| {
+        json!([
+            {"extract": {"key": "k"}, "rewrite": rewrite},
+            {"find": {"name": {"regexp": "."}}, "rewrite": rewrite},
+        ])
+    };
+    let sync = convert(manifest(&spec(&json!({"dataFrom": entries(&rewrite)})))).unwrap();
+    let merged = Merge::new()
+        .with_result(MergeResult::Key("all".to_owned()))
+        .with_priority(vec!["x".to_owned()], true)
+        .with_conflicts(MergeConflict::LaterWins);
+    let expected = [
+        Rewrite::Regexp { source: "a".to_owned(), target: "b".to_owned() },
+        Rewrite::Transform { template: "{{ .value }}".to_owned() },
+        Rewrite::Merge(Merge::new()),
+        Rewrite::Merge(merged),
+    ];
+    assert_eq!(sync.data_from[0].rewrites, expected);
+    assert_eq!(sync.data_from[1].rewrites, expected);
+    for odd in [json!({}), json!({"merge": {}, "regexp": {"source": "a", "target": "b"}})] {
+        let (kind, detail) = refused(&json!({"dataFrom": entries(&json!([odd]))}));
+        assert_eq!(kind, ErrorKind::InvalidConfig);
+        assert!(detail.starts_with("`spec.dataFrom[0].rewrite[0]`: must have exactly one member"), "{detail}");
+    }
+}
+
+#[test]
+fn a_suspended_manifest_makes_a_suspended_sync() {
+    assert!(convert(manifest(&spec(&json!({"suspend": true})))).unwrap().suspended);
+    assert!(!convert(manifest(&spec(&json!({"suspend": false})))).unwrap().suspended);
 }

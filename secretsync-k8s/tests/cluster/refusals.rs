@@ -1,8 +1,10 @@
 //! What the API server refuses, credentials, and the contract of stores.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secretsync_core::conformance::check_store;
 use secretsync_core::error::{Code, ErrorKind, chain};
-use secretsync_core::provider::{CredentialRef, CredentialSource as _, StoreOrigin};
+use secretsync_core::provider::{CredentialRef, CredentialSource as _, StoreOrigin, TokenRequest};
 use secretsync_core::secret::{SecretKey, SecretMap};
 use secretsync_core::store::{Desired, OwnerId, Store as _, TargetMeta, TargetRef, Write};
 use secretsync_k8s::{CredentialScope, KubeCredentials, KubeStore};
@@ -125,4 +127,22 @@ async fn credentials_come_from_secrets_and_config_maps() {
     assert_eq!(cluster.resolve(&CredentialRef::secret("token", "t")).await.unwrap_err().kind(), ErrorKind::NotFound);
     let escaping = CredentialRef::secret("../configmaps/ca", "ca.crt").in_namespace(Some(namespace));
     assert_eq!(cluster.resolve(&escaping).await.unwrap_err().kind(), ErrorKind::InvalidConfig);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_gives_tokens_for_the_audience_that_was_asked_for() {
+    let world = World::new().await;
+    let namespace = world.namespace.name();
+    world.namespace.kubectl(&["create", "serviceaccount", "app"]).unwrap();
+    world.namespace.kubectl(&["annotate", "serviceaccount", "app", "example.com/role=reader"]).unwrap();
+    let origin = StoreOrigin::namespaced(namespace, "vault");
+    let credentials = KubeCredentials::new(world.client.clone(), CredentialScope::new(&origin, namespace));
+    let account = CredentialRef::service_account("app");
+    let issued = credentials.token(&account, &TokenRequest::new(["https://vault.example.com"])).await.unwrap();
+    let claims = issued.token.expose_str().unwrap().split('.').nth(1).unwrap().to_owned();
+    let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    assert_eq!(claims["aud"], json!(["https://vault.example.com"]));
+    assert_eq!(claims["sub"], format!("system:serviceaccount:{namespace}:app"));
+    assert!(issued.expires_at.unwrap() > std::time::SystemTime::now());
+    assert_eq!(credentials.annotations(&account).await.unwrap()["example.com/role"], "reader");
 }

@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Authorities(&'static str),
     #[error("the store's credentials could not be obtained")]
     Credential(#[source] Error),
+    #[error("secretsync itself failed")]
+    Defect,
     #[error("the token is valid, but may not do this")]
     Denied(Grant),
     /// A bare 403, before it is known whose fault it is. It leaves the crate only if nobody could tell.
@@ -24,7 +26,7 @@ pub(crate) enum Failure {
     Forbidden,
     #[error("the client certificate cannot be used: {0}")]
     Identity(&'static str),
-    #[error("reading it issues a credential with a lease, which is not supported yet")]
+    #[error("reading it issued a credential with a lease, which was given back: the engine there is not KV")]
     Leased,
     #[error("the answer has not the form of KV {version}: {found}")]
     Malformed { version: KvVersion, found: &'static str },
@@ -32,6 +34,8 @@ pub(crate) enum Failure {
     Mount { problem: MountProblem, url: String },
     #[error("the answer does not come from Vault (status {0})")]
     NotVault(u16),
+    #[error("nothing is issued there")]
+    NothingIssued,
     #[error("a redirect was not followed (status {0})")]
     Redirect(u16),
     #[error("the HTTP client could not be set up")]
@@ -93,6 +97,19 @@ impl Failure {
         error.on(subject).with_source(self)
     }
 
+    /// Whether the request may have been carried out although its answer is of no use.
+    pub(crate) fn may_have_been_done(&self) -> bool {
+        match self {
+            Self::Transport(transport) => matches!(transport.cause, Cause::TimedOut | Cause::Closed | Cause::Other),
+            // 412, 429, 473 and a sealed or inactive node turn a request away at the door.
+            Self::Status { status, row, .. } => {
+                matches!(status, 500 | 502..=504) && row.code != Code::VaultSealed
+            }
+            Self::NotVault(_) | Self::TooBig | Self::Malformed { .. } | Self::Defect => true,
+            _ => false,
+        }
+    }
+
     /// Whether the trust between us and the server is broken, as after a change of certificates.
     pub(crate) fn is_tls(&self) -> bool {
         use Cause::{CertificateExpired, CertificateName, CertificateUnknown, Tls};
@@ -113,7 +130,7 @@ impl Failure {
 
     fn verdict(&self) -> (ErrorKind, Code, Cow<'static, str>) {
         use ErrorKind::{
-            Internal, InvalidConfig, InvalidData, PermissionDenied, Unauthenticated, Unavailable, Unsupported,
+            Internal, InvalidConfig, InvalidData, NotFound, PermissionDenied, Unauthenticated, Unavailable,
         };
         let (kind, code, advice) = match self {
             Self::Denied(grant) => return (PermissionDenied, Code::VaultPermissionDenied, grant.advice().into()),
@@ -127,7 +144,15 @@ impl Failure {
                 (Unauthenticated, Code::VaultTokenInvalid, "add `auth` to the store: its requests carry no token")
             }
             Self::Forbidden => (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token"),
-            Self::Leased => (Unsupported, Code::Unsupported, "read static secrets of a KV engine"),
+            Self::Leased => (
+                InvalidConfig,
+                Code::StoreInvalid,
+                "run again if the mount was just replaced; engines that issue credentials are read with `version: v1`",
+            ),
+            Self::NothingIssued => {
+                (NotFound, Code::SecretMissing, "create the role, or correct the key; `bao read` shows what the engine has")
+            }
+            Self::Defect => (Internal, Code::InternalDefect, "report it with the version and the manifest, without values"),
             Self::Malformed { .. } => (InvalidData, Code::DataInvalid, "check `path` and `version` of the store"),
             Self::NotVault(_) => (
                 Unavailable,

@@ -7,6 +7,7 @@ pub mod config;
 mod error;
 mod factory;
 mod find;
+mod lease;
 mod mounts;
 mod provider;
 mod session;

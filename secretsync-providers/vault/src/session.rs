@@ -28,7 +28,7 @@ struct State {
 
 /// Connections and token that belong together.
 #[derive(Debug)]
-struct Live {
+pub(crate) struct Live {
     client: Client,
     token: Option<Token>,
     /// Whether the token was alive when it was looked at last, and when that was.
@@ -42,6 +42,9 @@ enum Verdict {
     /// The token's, but there is another one now.
     Replaced(Arc<Live>),
 }
+
+/// What a request went through.
+pub(crate) type Login = Arc<Live>;
 
 impl Session {
     pub(crate) fn new(settings: Settings, credentials: Arc<dyn CredentialSource>) -> Self {
@@ -61,37 +64,35 @@ impl Session {
         query: Option<(&'static str, &str)>,
         witness: &str,
     ) -> Result<Answer, Failure> {
+        let (answer, _) = self.ask(|| Request::get(path).with_query(query), Some(witness)).await?;
+        Ok(answer)
+    }
+
+    /// As [`get`](Self::get), for any request. What was used comes along: what the answer hands out may end with it.
+    pub(crate) async fn ask<'r>(
+        &self,
+        request: impl Fn() -> Request<'r>,
+        witness: Option<&str>,
+    ) -> Result<(Answer, Login), Failure> {
         let first = self.live().await?;
-        let verdict = match self.send(&first, path, query).await {
-            Err(Failure::Forbidden) => self.judge(&first, Some(witness)).await?,
-            answer => return answer,
+        let verdict = match self.send(&first, request()).await {
+            Err(Failure::Forbidden) => self.judge(&first, witness).await?,
+            answer => return Ok((answer?, first)),
         };
         let Verdict::Replaced(second) = verdict else { return Err(Failure::Forbidden) };
-        match self.send(&second, path, query).await {
-            Err(Failure::Forbidden) => match self.judge(&second, Some(witness)).await? {
+        match self.send(&second, request()).await {
+            Err(Failure::Forbidden) => match self.judge(&second, witness).await? {
                 Verdict::Denied => Err(Failure::Forbidden),
                 Verdict::Replaced(third) => Err(third.refused()),
             },
-            answer => answer,
+            answer => Ok((answer?, second)),
         }
     }
 
     /// Reads a path whose 403 says nothing about the token: it is no reason to look closer.
     pub(crate) async fn glance(&self, path: &str) -> Result<Answer, Failure> {
         let live = self.live().await?;
-        self.send(&live, path, None).await
-    }
-
-    /// Gives a lease back. A failure is logged only: the lease ends by itself.
-    pub(crate) async fn revoke(&self, lease: &secretsync_core::json::Json) {
-        let mut body = zeroize::Zeroizing::new(br#"{"sync":true,"lease_id":"#.to_vec());
-        body.extend_from_slice(&lease.compact());
-        body.push(b'}');
-        let Ok(live) = self.live().await else { return };
-        let request = Request::post("sys/leases/revoke", body).in_namespace(self.settings.namespace.as_ref());
-        if let Err(error) = live.client.call(request, live.token.as_ref()).await {
-            tracing::warn!(store = %self.settings.origin, error = &error as &dyn std::error::Error, "a lease was not revoked");
-        }
+        self.send(&live, Request::get(path)).await
     }
 
     /// Proves that server and token work.
@@ -139,9 +140,8 @@ impl Session {
         Ok(Arc::new(Live { client, token, seen: std::sync::Mutex::default() }))
     }
 
-    async fn send(&self, live: &Arc<Live>, path: &str, query: Option<(&'static str, &str)>) -> Result<Answer, Failure> {
-        let request = Request::get(path).with_query(query).in_namespace(self.settings.namespace.as_ref());
-        let answer = live.client.call(request, live.token.as_ref()).await;
+    async fn send<'s>(&'s self, live: &Arc<Live>, request: Request<'s>) -> Result<Answer, Failure> {
+        let answer = live.client.call(request.in_namespace(self.settings.namespace.as_ref()), live.token.as_ref()).await;
         if matches!(&answer, Err(failure) if failure.is_tls()) {
             // The authority or our certificate may have been rotated: the next use resolves them again.
             let mut state = self.state.lock().await;

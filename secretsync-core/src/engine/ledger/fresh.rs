@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{Kept, Term};
 use crate::error::Retry;
@@ -16,19 +17,21 @@ use crate::secret::{Lease, Secret};
 /// Something new. Its drop gives the lease back.
 #[derive(Debug)]
 pub(crate) struct Fresh {
-    /// `None` once it is kept.
     secret: Secret,
     provider: Arc<Coalesce>,
     issued: Instant,
     runtime: Handle,
     tasks: TaskTracker,
+    /// Until it is dropped, work is under way.
+    _pending: TaskTrackerToken,
     abandoned: bool,
 }
 
 impl Fresh {
     /// Takes an answer that just came. Must be called within a runtime.
     pub(crate) fn new(secret: Secret, provider: Arc<Coalesce>, tasks: TaskTracker) -> Self {
-        Self { secret, provider, issued: Instant::now(), runtime: Handle::current(), tasks, abandoned: true }
+        let (issued, runtime, pending) = (Instant::now(), Handle::current(), tasks.token());
+        Self { secret, provider, issued, runtime, tasks, _pending: pending, abandoned: true }
     }
 
     pub(crate) fn secret(&self) -> &Secret {
