@@ -36,18 +36,48 @@ pub(crate) enum Verb {
     Sync(Job),
     /// Show what `sync` would change, without writing anything: key names and reasons, never values.
     Plan(Job),
+    /// Print the finished Secrets as YAML, and show what is wrong with a template.
+    ///
+    /// Nothing is written anywhere but to standard output: `data` in base64, as in any Secret. On a terminal each value is `<hidden>`; labels and
+    /// annotations are shown. Targets count as new, so random values are made each time. What is wrong goes to standard error.
+    Render(Render),
 }
 
-/// What `sync` and `plan` work on. No `Debug`: a flag may hold a credential by mistake.
+/// What `sync` and `plan` work on.
 #[derive(Args)]
 pub(crate) struct Job {
-    /// Manifests: a file, `-` for standard input, or a folder (its .yaml, .yml and .json files, not those of its sub-folders). Repeatable.
-    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
-    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: Source,
 
     /// Where to write: `dir=PATH`, `env=FILE`, `manifest=FILE`, `manifest=-` for standard output, `kubernetes`, or `kubernetes=CONTEXT`.
     #[arg(long = "to", value_name = "TARGET")]
     pub(crate) to: TargetFlag,
+}
+
+/// What `render` works on.
+#[derive(Args)]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// Data to render with instead of what stores hold; no store is needed or asked then.
+    ///
+    /// A YAML mapping of keys, as templates see them, to values: `user: ada`. It serves every ExternalSecret. Where they need different data, name each:
+    /// `shop/db: {user: ada}`. Texts are taken as they are, null is empty, lists and mappings become JSON; quote a number whose digits matter.
+    #[arg(long, value_name = "FILE", conflicts_with = "ambient")]
+    pub(crate) with: Option<PathBuf>,
+
+    /// Show values on a terminal, too. Into a pipe or a file they are always written.
+    #[arg(long)]
+    pub(crate) show_values: bool,
+}
+
+/// Where syncs come from, and how they are told. No `Debug`: a flag may hold a credential by mistake.
+#[derive(Args)]
+pub(crate) struct Source {
+    /// Manifests: a file, `-` for standard input, or a folder (its .yaml, .yml and .json files, not those of its sub-folders). Repeatable.
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    pub(crate) files: Vec<PathBuf>,
 
     /// Namespace of manifests that name none; that of a kubeconfig context does not matter.
     #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
@@ -61,6 +91,14 @@ pub(crate) struct Job {
     /// Take credentials from the environment instead of those that the stores name: `VAULT_TOKEN` or `~/.vault-token`, `SOPS_AGE_KEY` or `SOPS_AGE_KEY_FILE`.
     #[arg(long)]
     pub(crate) ambient: bool,
+
+    /// What begins an action in templates, where it is not `{{`: as the flag of External Secrets Operator's controller.
+    #[arg(long, value_name = "TEXT", default_value = "{{", hide_default_value = true, hide_short_help = true)]
+    pub(crate) template_left_delimiter: String,
+
+    /// What ends an action in templates, where it is not `}}`.
+    #[arg(long, value_name = "TEXT", default_value = "}}", hide_default_value = true, hide_short_help = true)]
+    pub(crate) template_right_delimiter: String,
 
     /// How to report.
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]

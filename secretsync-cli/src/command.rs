@@ -1,7 +1,9 @@
 //! Which verb runs, and what it tells.
 
+mod data;
 mod plan;
 mod prepare;
+mod render;
 mod stores;
 mod sync;
 
@@ -11,8 +13,8 @@ use std::time::Duration;
 use secretsync_core::error::Result;
 use secretsync_core::sync::SyncReport;
 
-use crate::args::{Invocation, Job, Verb, When};
-use crate::output::{self, Outcome, Progress, Style};
+use crate::args::{Invocation, Job, Source, Verb, When};
+use crate::output::{self, Outcome, Progress, Style, Told};
 use prepare::Prepared;
 
 /// Runs the verb of a command line.
@@ -21,6 +23,7 @@ pub(crate) async fn dispatch(invocation: Invocation) -> ExitCode {
     match verb {
         Verb::Sync(job) => tell(style(&job, color), sync::run(job).await),
         Verb::Plan(job) => tell(style(&job, color), plan::run(job).await),
+        Verb::Render(job) => tell(style_of(&job.source, color, true), render::run(job).await),
     }
 }
 
@@ -32,14 +35,19 @@ fn tell(style: Style, outcome: Result<Outcome>) -> ExitCode {
 }
 
 fn style(job: &Job, color: When) -> Style {
-    Style { format: job.output, color, output_taken: job.to.is_standard_output() }
+    style_of(&job.source, color, job.to.is_standard_output())
+}
+
+fn style_of(source: &Source, color: When, output_taken: bool) -> Style {
+    Style { format: source.output, color, output_taken }
 }
 
 /// Ends what a run held and puts the reports in the order of the manifests.
-async fn finish(prepared: Prepared, reports: Vec<SyncReport>, progress: &Progress, planned: bool) -> Outcome {
+async fn finish(prepared: Prepared, reports: Vec<SyncReport>, progress: &Progress, told: Told) -> Outcome {
     progress.end();
     if !prepared.engine.shutdown(Duration::from_secs(5)).await {
         tracing::warn!("some sessions could not be ended in time; they end by themselves");
     }
-    Outcome { reports: prepared.order.merge(reports), skipped: prepared.skipped, planned }
+    let Prepared { order, places, skipped, .. } = prepared;
+    Outcome { reports: order.merge(reports), places, skipped, told }
 }

@@ -94,6 +94,11 @@ impl CredentialSource for StoreCredentials {
         }
     }
 
+    fn identity(&self, reference: &CredentialRef) -> Option<String> {
+        // One run has one set of documents, flags and clusters.
+        self.scope.identity(reference)
+    }
+
     async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {
         self.accounts(account)?.token(account, request).await
     }

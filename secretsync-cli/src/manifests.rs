@@ -6,12 +6,14 @@ mod reference;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::yaml;
+use secretsync_core::yaml::{self, Document, Step};
 use secretsync_k8s::api::ObjectKind;
 use serde_json::Value;
 
+pub(crate) use files::read as read_file;
 pub(crate) use reference::References;
 
 /// Everything that `-f` gave.
@@ -41,6 +43,15 @@ pub(crate) struct Object {
     pub(crate) manifest: Value,
     /// Where it stands.
     pub(crate) place: Place,
+    /// The document that it is the whole of.
+    document: Option<Arc<Document>>,
+}
+
+/// Where an object stands, and what is in it.
+#[derive(Debug)]
+pub(crate) struct Located {
+    place: Place,
+    document: Option<Arc<Document>>,
 }
 
 /// A place in a manifest file.
@@ -66,6 +77,17 @@ impl fmt::Display for Place {
     }
 }
 
+impl Located {
+    /// Where the value at the end of `path` begins; for an item of a List, where the List begins.
+    pub(crate) fn place_of<'a>(&self, path: impl IntoIterator<Item = Step<'a>>) -> Place {
+        let mut place = self.place.clone();
+        if let Some(document) = &self.document {
+            place.line = document.position(path).line;
+        }
+        place
+    }
+}
+
 impl Manifests {
     /// Reads everything. Any error means that nothing is tried: a run over half of the manifests could look like success.
     pub(crate) fn read(paths: &[PathBuf], default_namespace: &str) -> Result<Self> {
@@ -77,13 +99,16 @@ impl Manifests {
                 yaml::parse_documents(&text, &yaml::Limits::default()).map_err(|error| unparsable(&file, error))?;
             for document in documents {
                 let place = Place { file: file.clone(), line: document.line() };
-                found.add(document.to_json(), &place, default_namespace, &mut seen)?;
+                let manifest = document.to_json();
+                let located = Located { place, document: Some(Arc::new(document)) };
+                found.add(manifest, &located, default_namespace, &mut seen)?;
             }
         }
         Ok(found)
     }
 
-    fn add(&mut self, manifest: Value, place: &Place, namespace: &str, seen: &mut Seen) -> Result<()> {
+    fn add(&mut self, manifest: Value, located: &Located, namespace: &str, seen: &mut Seen) -> Result<()> {
+        let place = &located.place;
         let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (text("apiVersion"), text("kind"));
         if let Some(missing) = half_named(api_version, kind) {
@@ -103,14 +128,15 @@ impl Manifests {
         if (api_version, kind) == ("v1", "List") {
             let Value::Object(mut list) = manifest else { return Ok(()) };
             let Some(Value::Array(items)) = list.remove("items") else { return Ok(()) };
-            return items.into_iter().try_for_each(|item| self.add(item, place, namespace, seen));
+            let part = Located { place: place.clone(), document: None };
+            return items.into_iter().try_for_each(|item| self.add(item, &part, namespace, seen));
         }
         let kind = ObjectKind::classify(api_version, kind).map_err(|error| error.within("read", place))?;
         if kind == ObjectKind::Other {
             self.skipped += 1;
             return Ok(());
         }
-        let object = Object::new(kind, manifest, place.clone(), namespace)?;
+        let object = Object::new(kind, manifest, located, namespace)?;
         claim(seen, &object)?;
         match kind {
             ObjectKind::ExternalSecret => self.external_secrets.push(object),
@@ -146,7 +172,8 @@ fn half_named(api_version: &str, kind: &str) -> Option<&'static str> {
 type Seen = BTreeMap<(String, Option<String>, String), Place>;
 
 impl Object {
-    fn new(kind: ObjectKind, mut manifest: Value, place: Place, default_namespace: &str) -> Result<Self> {
+    fn new(kind: ObjectKind, mut manifest: Value, located: &Located, default_namespace: &str) -> Result<Self> {
+        let Located { place, document } = located;
         let invalid = |why: &'static str| {
             Error::new(ErrorKind::InvalidConfig, "read")
                 .on(format!("the object at {place}"))
@@ -171,7 +198,12 @@ impl Object {
         if let Some(namespace) = &namespace {
             metadata.insert("namespace".to_owned(), namespace.clone().into());
         }
-        Ok(Self { kind, namespace, name, manifest, place })
+        Ok(Self { kind, namespace, name, manifest, place: place.clone(), document: document.clone() })
+    }
+
+    /// What is left of it when its manifest has been read.
+    pub(crate) fn located(self) -> Located {
+        Located { place: self.place, document: self.document }
     }
 
     fn kind_name(&self) -> &str {
@@ -202,7 +234,8 @@ fn claim(seen: &mut Seen, object: &Object) -> Result<()> {
     }
 }
 
-fn unparsable(file: &Path, error: yaml::YamlError) -> Error {
+/// The error for a file that is no YAML.
+pub(crate) fn unparsable(file: &Path, error: yaml::YamlError) -> Error {
     Error::new(ErrorKind::InvalidConfig, "parse")
         .on(format!("`{}`", file.display()))
         .with_source(error)

@@ -1,5 +1,6 @@
 //! The only writer of standard output and standard error.
 
+mod diagnostic;
 mod json;
 mod progress;
 mod text;
@@ -14,16 +15,30 @@ pub(crate) use progress::Progress;
 
 use crate::args::{Format, When};
 use crate::diagnose::{self, Exit};
+use crate::manifests::Located;
 
 /// What a run has to tell.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// One report for each sync, in the order of the manifests.
     pub(crate) reports: Vec<SyncReport>,
+    /// Where the manifest of each stands.
+    pub(crate) places: Vec<Located>,
     /// Documents that are none of ours.
     pub(crate) skipped: usize,
-    /// Whether nothing was written on purpose.
-    pub(crate) planned: bool,
+    /// What it was for.
+    pub(crate) told: Told,
+}
+
+/// What a run was for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Told {
+    /// To know what would change.
+    Plan,
+    /// To see the Secrets; only what is wrong is told beside them.
+    Render,
+    /// To change targets.
+    Sync,
 }
 
 /// Where and how to tell it.
@@ -40,6 +55,12 @@ pub(crate) struct Style {
 /// Tells what a run did and gives its exit code.
 pub(crate) fn outcome(outcome: &Outcome, style: Style) -> ExitCode {
     let terminal = if style.output_taken { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    if outcome.told == Told::Render && style.format == Format::Text {
+        let stderr = std::io::stderr();
+        let coloured = colours(style.color, stderr.is_terminal());
+        put(&mut stderr.lock(), &diagnostic::render(outcome, coloured));
+        return code(diagnose::exit(&outcome.reports, false));
+    }
     let body = match style.format {
         Format::Json => json::render(outcome),
         Format::Text => text::render(outcome, terminal, colours(style.color, terminal)),
@@ -55,7 +76,7 @@ pub(crate) fn outcome(outcome: &Outcome, style: Style) -> ExitCode {
             &text::hints(&outcome.reports, colours(style.color, std::io::stderr().is_terminal())),
         );
     }
-    code(diagnose::exit(&outcome.reports, outcome.planned))
+    code(diagnose::exit(&outcome.reports, outcome.told == Told::Plan))
 }
 
 /// Tells why nothing was tried: as text on standard error, or as JSON where a report would have been.
@@ -88,6 +109,11 @@ fn colours(when: When, terminal: bool) -> bool {
         When::Always => true,
         When::Never => false,
     }
+}
+
+/// A text from outside on one line: names in manifests must not steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn put(stream: &mut dyn Write, text: &str) {

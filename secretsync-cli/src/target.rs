@@ -1,5 +1,6 @@
 //! `--to`: where a run writes.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -54,6 +55,8 @@ impl TargetFlag {
 pub(crate) enum Target {
     /// A store of files.
     Files(Arc<dyn Store>),
+    /// A store that writes to standard output.
+    Output(Arc<dyn Store>),
     /// A cluster, which serves as a source of credentials, too.
     Cluster(kube::Client),
 }
@@ -65,7 +68,7 @@ impl Target {
             TargetFlag::Directory(path) => Self::Files(Arc::new(DirectoryStore::new(path))),
             TargetFlag::EnvFile(path) => Self::Files(Arc::new(EnvFileStore::new(path))),
             TargetFlag::Manifest(Some(path)) => Self::Files(Arc::new(ManifestStore::file(path))),
-            TargetFlag::Manifest(None) => Self::Files(Arc::new(ManifestStore::writer(Box::new(std::io::stdout())))),
+            TargetFlag::Manifest(None) => Self::Output(Arc::new(ManifestStore::writer(Box::new(std::io::stdout())))),
             TargetFlag::Kubernetes(context) => Self::Cluster(connect(context).await?),
         })
     }
@@ -73,15 +76,20 @@ impl Target {
     /// The store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         match self {
-            Self::Files(store) => Arc::clone(store),
+            Self::Files(store) | Self::Output(store) => Arc::clone(store),
             Self::Cluster(client) => Arc::new(KubeStore::new(client.clone())),
         }
+    }
+
+    /// Whether it writes to the terminal, where nothing else may draw meanwhile.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Output(_)) && std::io::stdout().is_terminal()
     }
 
     /// The cluster, if one was named.
     pub(crate) fn cluster(self) -> Option<kube::Client> {
         match self {
-            Self::Files(_) => None,
+            Self::Files(_) | Self::Output(_) => None,
             Self::Cluster(client) => Some(client),
         }
     }

@@ -9,6 +9,8 @@ mod canary;
 mod kubernetes;
 #[path = "e2e/quickstart.rs"]
 mod quickstart;
+#[path = "e2e/render.rs"]
+mod render;
 #[path = "e2e/sandbox.rs"]
 mod sandbox;
 #[path = "e2e/sops.rs"]

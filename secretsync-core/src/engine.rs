@@ -39,6 +39,7 @@ use crate::sync::{self, Issued, Outcome, Plan, ProviderKey, Reason, SyncReport, 
 
 use ledger::{Keeping, Ledger, SyncKey, give_back};
 use reads::Reads;
+use render::TemplateParser;
 use run::{Mode, Run};
 
 /// Brings targets in line with their sources.
@@ -90,6 +91,7 @@ pub(crate) struct Shared {
     providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
     observer: Arc<dyn EngineObserver>,
     templates: Option<Arc<dyn CredentialSource>>,
+    parser: Arc<TemplateParser>,
     slots: Semaphore,
     ledger: Ledger,
     /// How long a lease outlives its replacement.

@@ -3,6 +3,7 @@
 mod code;
 mod hint;
 mod report;
+mod template;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use code::Code;
 pub use hint::Hint;
 pub use report::{chain, one_line};
+pub use template::{TemplateFailure, TemplatePlace};
 
 /// A boxed cause, as std spells it.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;

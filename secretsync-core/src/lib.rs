@@ -13,6 +13,7 @@ pub mod object;
 pub mod provider;
 pub mod regex;
 pub mod secret;
+pub mod session;
 pub mod store;
 pub mod sync;
 pub mod yaml;

@@ -173,3 +173,13 @@ async fn a_store_that_cannot_give_values_back_refuses_to_make_them_anew() {
     assert!(error.to_string().contains("a forgetful store does not give back what it holds"), "{error}");
     assert_eq!(store.0.writes(), 1);
 }
+
+#[tokio::test]
+async fn an_engine_may_have_other_delimiters() {
+    let store = Arc::new(MemoryStore::new());
+    let engine = builder(&store).template_delimiters("<%", "").build();
+    let mut template = TemplateSpec::default();
+    template.data.insert("who".to_owned(), "{{ <% .user }}".to_owned());
+    assert_eq!(engine.sync(&spec(template)).await.outcome, Outcome::Created);
+    assert_eq!(value(&store, "who"), b"{{ zoe");
+}

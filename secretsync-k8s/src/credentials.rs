@@ -30,6 +30,7 @@ use crate::request::{Call, Failure, Target, Verb, View};
 pub struct KubeCredentials {
     client: Client,
     scope: CredentialScope,
+    cluster: Option<String>,
 }
 
 /// Where the references of a store may lead (`eso-compat.md` 1.2), for every source of credentials.
@@ -47,7 +48,14 @@ enum Reach {
 impl KubeCredentials {
     /// The credentials that a store may reach.
     pub fn new(client: Client, scope: CredentialScope) -> Self {
-        Self { client, scope }
+        Self { client, scope, cluster: None }
+    }
+
+    /// Names the cluster, so that stores which may use the same object of it can share a login. Two clusters MUST NOT have one name.
+    #[must_use]
+    pub fn of_cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster = Some(name.into());
+        self
     }
 }
 
@@ -64,6 +72,10 @@ impl CredentialSource for KubeCredentials {
         let object = Holding::read(&self.client, reference, namespace).await?;
         let object = object.ok_or_else(|| missing_object(reference, namespace))?;
         object.take(reference).ok_or_else(|| missing_key(reference, namespace))
+    }
+
+    fn identity(&self, reference: &CredentialRef) -> Option<String> {
+        Some(format!("{} of cluster {}", self.scope.identity(reference)?, self.cluster.as_ref()?))
     }
 
     async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {
@@ -95,6 +107,12 @@ impl CredentialScope {
             (Reach::Referent(_), Some(named)) => Ok(named),
             (Reach::Referent(referent), None) => Ok(referent),
         }
+    }
+
+    /// What a reference means, in words that are the same in every scope; `None` where it is refused.
+    pub fn identity(&self, reference: &CredentialRef) -> Option<String> {
+        let namespace = self.namespace(reference).ok()?;
+        Some(reference.clone().in_namespace(Some(namespace)).to_string())
     }
 }
 
@@ -213,6 +231,17 @@ mod tests {
         let plain = CredentialRef::config_map("ca", "ca.crt");
         assert_eq!(scope.namespace(&plain).unwrap(), "shop");
         assert_eq!(scope.namespace(&plain.in_namespace(Some("vault"))).unwrap(), "vault");
+    }
+
+    #[test]
+    fn an_identity_is_the_same_credential_in_every_scope() {
+        let plain = CredentialRef::secret("token", "t");
+        let own = CredentialScope::new(&StoreOrigin::namespaced("shop", "vault"), "ignored");
+        let referent = |consumer: &str| CredentialScope::new(&StoreOrigin::cluster("vault"), consumer);
+        assert_eq!(own.identity(&plain).unwrap(), "key `t` of Secret `shop/token`");
+        assert_eq!(own.identity(&plain), referent("shop").identity(&plain));
+        assert_ne!(own.identity(&plain), referent("bank").identity(&plain));
+        assert_eq!(own.identity(&plain.in_namespace(Some("bank"))), None, "what is refused is nobody's");
     }
 
     fn take(json: &str, reference: &CredentialRef) -> Option<Vec<u8>> {

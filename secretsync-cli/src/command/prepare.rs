@@ -10,10 +10,11 @@ use secretsync_core::sync::{Reason, SyncReport, SyncSpec};
 use secretsync_k8s::api::{self, ExternalSecret};
 use secretsync_k8s::convert;
 
+use super::data::Data;
 use super::stores::Stores;
-use crate::args::Job;
+use crate::args::Source;
 use crate::credentials::{CredentialFlag, CredentialPool, TemplateTexts};
-use crate::manifests::{Manifests, Object};
+use crate::manifests::{Located, Manifests, Object};
 use crate::output::Progress;
 use crate::target::Target;
 
@@ -25,6 +26,8 @@ pub(super) struct Prepared {
     pub(super) specs: Vec<SyncSpec>,
     /// Where their reports belong among all.
     pub(super) order: Order,
+    /// Where each ExternalSecret stands, in the order of the reports.
+    pub(super) places: Vec<Located>,
     /// Documents that are none of ours.
     pub(super) skipped: usize,
 }
@@ -40,34 +43,43 @@ impl Order {
     }
 }
 
-/// Reads the manifests, builds the providers that they need, and names the syncs. An error means that nothing was tried.
-pub(super) async fn prepare(job: Job) -> Result<(Prepared, Progress)> {
-    let Job { files, to, namespace, credentials, ambient, output: _ } = job;
-    let credentials = flags(&credentials)?;
-    let Manifests { external_secrets, stores, namespaces, references, skipped } = Manifests::read(&files, &namespace)?;
-    let target = Target::open(to).await?;
+/// Reads the manifests, builds the providers that they need unless there is `data`, and names the syncs. An error means that nothing was tried.
+pub(super) async fn prepare(source: Source, target: Target, data: Option<Data>) -> Result<(Prepared, Progress)> {
+    let credentials = flags(&source.credentials)?;
+    let manifests = Manifests::read(&source.files, &source.namespace)?;
+    let Manifests { external_secrets, stores, namespaces, references, skipped } = manifests;
     if external_secrets.is_empty() {
         return Err(nothing_to_do(skipped));
+    }
+    if let Some(data) = &data {
+        data.check(&external_secrets.iter().map(owner).collect::<Vec<_>>())?;
     }
     let mut stores = Stores::new(stores, namespaces);
     let mut specs = Vec::new();
     let mut order = Vec::new();
-    for object in external_secrets {
-        match spec(&object, &mut stores) {
+    for object in &external_secrets {
+        match spec(object, &mut stores, data.as_ref()) {
             Ok(spec) => {
                 specs.push(spec);
                 order.push(None);
             }
-            Err(error) => order.push(Some(unusable(&object, error))),
+            Err(error) => order.push(Some(unusable(object, error))),
         }
     }
-    let progress = Progress::start(specs.len());
+    let progress = Progress::start(specs.len(), !target.is_terminal());
     let store = target.store();
     let pool = CredentialPool::new(references, credentials, target.cluster());
     let templates = TemplateTexts::new(Arc::clone(&pool));
-    let builder = Engine::builder(store).observer(Arc::new(progress.clone())).template_source(Arc::new(templates));
-    let engine = stores.build(builder, &pool, ambient.then(Ambient::from_env)).await.build();
-    Ok((Prepared { engine, specs, order: Order(order), skipped }, progress))
+    let mut builder = Engine::builder(store)
+        .observer(Arc::new(progress.clone()))
+        .template_source(Arc::new(templates))
+        .template_delimiters(source.template_left_delimiter, source.template_right_delimiter);
+    if let Some(data) = data {
+        builder = builder.provider(Data::key(), data.into_provider());
+    }
+    let engine = stores.build(builder, &pool, source.ambient.then(Ambient::from_env)).await.build();
+    let places = external_secrets.into_iter().map(Object::located).collect();
+    Ok((Prepared { engine, specs, order: Order(order), places, skipped }, progress))
 }
 
 /// Reads each `--credential`. What cannot be read is not quoted: it may be the credential itself.
@@ -89,19 +101,26 @@ fn flags(texts: &[String]) -> Result<Vec<CredentialFlag>> {
     Ok(flags)
 }
 
-fn spec(object: &Object, stores: &mut Stores) -> Result<SyncSpec> {
+fn spec(object: &Object, stores: &mut Stores, data: Option<&Data>) -> Result<SyncSpec> {
     let parsed: ExternalSecret =
         api::parse(object.manifest.clone()).map_err(|error| error.within("read", &object.place))?;
     let namespace = object.namespace.clone().unwrap_or_default();
-    convert::sync_spec(&parsed, |origin| stores.key(origin, &namespace))
+    let Some(data) = data else { return convert::sync_spec(&parsed, |origin| stores.key(origin, &namespace)) };
+    let mut spec = convert::sync_spec(&parsed, |_| Ok(Data::key()))?;
+    data.feed(&mut spec)?;
+    Ok(spec)
 }
 
 /// A sync whose manifest cannot be used fails like any other; the others run.
 fn unusable(object: &Object, error: Error) -> SyncReport {
-    let namespace = object.namespace.clone().unwrap_or_default();
+    let owner = owner(object);
     let target = object.manifest.pointer("/spec/target/name").and_then(|name| name.as_str()).unwrap_or(&object.name);
-    let (owner, target) = (OwnerId::new(&*namespace, &*object.name), TargetRef::new(&*namespace, target));
+    let target = TargetRef::new(owner.namespace(), target);
     SyncReport::failed(owner, target, Reason::SpecInvalid, error)
+}
+
+fn owner(object: &Object) -> OwnerId {
+    OwnerId::new(object.namespace.clone().unwrap_or_default(), &*object.name)
 }
 
 fn nothing_to_do(skipped: usize) -> Error {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use secretsync_core::engine::EngineBuilder;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::layer::LayerSettings;
-use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
+use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderFactory, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::ProviderKey;
 use secretsync_k8s::api::{self, ClusterSecretStore, GoDuration, ObjectKind, SecretStore};
 use secretsync_k8s::convert::{self, StoreSpec};
@@ -48,11 +48,8 @@ impl Stores {
         let Some(known) = self.known.get(origin) else { return Err(self.missing(origin)) };
         let spec = known.spec.clone()?;
         self.check_access(&spec, namespace)?;
-        let references = spec.factory(&self.registry).and_then(|factory| factory.references(&spec.config, origin));
-        let references = references.map_err(|error| error.within("read", &known.place))?;
-        // A reference without a namespace means the ExternalSecret's, so such a cluster store is another provider in each namespace.
-        let referent =
-            origin.namespace().is_none() && references.iter().any(|reference| reference.namespace().is_none());
+        let referent = spec.factory(&self.registry).and_then(|factory| referent(&**factory, &spec));
+        let referent = referent.map_err(|error| error.within("read", &known.place))?;
         let key = if referent { convert::provider_key_in(origin, namespace) } else { convert::provider_key(origin) };
         let wanted = Wanted { spec, folder: known.place.folder(), consumer: namespace.to_owned() };
         self.wanted.entry(key.clone()).or_insert(wanted);
@@ -104,6 +101,13 @@ impl Stores {
             .because("there is no such store among the manifests")
             .with_hint(Hint::new(Code::StoreMissing, advice))
     }
+}
+
+/// Whether a store is another provider in each namespace that uses it: a reference of a cluster store without a namespace means the ExternalSecret's.
+fn referent(factory: &dyn ProviderFactory, spec: &StoreSpec) -> Result<bool> {
+    let references = factory.references(&spec.config, &spec.origin)?;
+    let own = references.iter().any(|reference| reference.namespace().is_none());
+    Ok(spec.origin.namespace().is_none() && (own || factory.depends_on_consumer(&spec.config, &spec.origin)?))
 }
 
 fn known(object: Object) -> (StoreOrigin, Known) {

@@ -53,7 +53,7 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The text of a file, `-` being standard input. More than the limit is not even read.
-pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let count = if is_standard_input(file) {
         io::stdin().lock().take(LIMIT + 1).read_to_end(&mut text)
@@ -76,9 +76,9 @@ fn is_standard_input(path: &Path) -> bool {
 
 fn unreadable(path: &Path, error: io::Error) -> Error {
     let advice = match error.kind() {
-        io::ErrorKind::NotFound => "correct the path given with -f",
+        io::ErrorKind::NotFound => "correct the path",
         io::ErrorKind::PermissionDenied => "give yourself the right to read it",
-        _ => "check the path given with -f",
+        _ => "check the path",
     };
     Error::new(ErrorKind::InvalidConfig, "read")
         .on(format!("`{}`", path.display()))

@@ -2,12 +2,13 @@
 
 use std::time::UNIX_EPOCH;
 
-use secretsync_core::error::{Error, Hint, chain};
+use secretsync_core::error::{Error, Hint, TemplateFailure, chain};
 use secretsync_core::sync::{Change, SyncReport};
 use serde_json::{Map, Value, json};
 
-use super::Outcome;
+use super::{Outcome, Told};
 use crate::diagnose;
+use crate::manifests::Located;
 
 /// One object: `syncs` in the order of the manifests, and `summary`.
 pub(super) fn render(outcome: &Outcome) -> String {
@@ -17,9 +18,13 @@ pub(super) fn render(outcome: &Outcome) -> String {
         .collect();
     summary.insert("skipped_documents".to_owned(), outcome.skipped.into());
     let whole = json!({
-        "command": if outcome.planned { "plan" } else { "sync" },
+        "command": match outcome.told {
+            Told::Plan => "plan",
+            Told::Render => "render",
+            Told::Sync => "sync",
+        },
         "summary": summary,
-        "syncs": outcome.reports.iter().map(sync).collect::<Vec<_>>(),
+        "syncs": outcome.reports.iter().zip(&outcome.places).map(sync).collect::<Vec<_>>(),
     });
     format!("{whole:#}\n")
 }
@@ -29,7 +34,7 @@ pub(super) fn refusal(refused: &Error) -> String {
     format!("{:#}\n", json!({ "error": error(refused) }))
 }
 
-fn sync(report: &SyncReport) -> Value {
+fn sync((report, located): (&SyncReport, &Located)) -> Value {
     let keys = |change: Change| report.changes.of(change).map(ToString::to_string).collect::<Vec<_>>();
     let expires_at = report.expires_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs());
     json!({
@@ -48,7 +53,7 @@ fn sync(report: &SyncReport) -> Value {
         "metadata_changed": report.changes.metadata,
         "missing": report.missing,
         "expires_at": expires_at,
-        "error": report.error.as_ref().map(error),
+        "error": report.error.as_ref().map(|failed| with_template(error(failed), failed, located)),
     })
 }
 
@@ -59,4 +64,18 @@ fn error(error: &Error) -> Value {
         "code": error.hint().map(|hint| hint.code().as_str()),
         "hint": error.hint().map(Hint::advice),
     })
+}
+
+/// Adds which template failed, and where.
+fn with_template(mut told: Value, failed: &Error, located: &Located) -> Value {
+    if let Some(failure) = TemplateFailure::of(failed) {
+        told["template"] = json!({
+            "manifest": located.place_of(failure.place().path()).to_string(),
+            "field": failure.place().to_string(),
+            "name": failure.name(),
+            "line": failure.line(),
+            "column": failure.column(),
+        });
+    }
+    told
 }

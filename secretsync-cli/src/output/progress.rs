@@ -12,13 +12,13 @@ use secretsync_core::sync::SyncReport;
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar of `syncs` steps that shows itself when the run takes longer than a second.
-    pub(crate) fn start(syncs: usize) -> Self {
+    /// A bar of `syncs` steps that, if `shown`, shows itself when the run takes longer than a second.
+    pub(crate) fn start(syncs: usize, shown: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(syncs as u64), ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} syncs, {elapsed}") {
             bar.set_style(style);
         }
-        if std::io::stderr().is_terminal() {
+        if shown && std::io::stderr().is_terminal() {
             let late = bar.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_secs(1)).await;

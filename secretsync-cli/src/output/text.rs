@@ -5,7 +5,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use secretsync_core::error::{Error, one_line};
 use secretsync_core::sync::{Outcome as Result, SyncReport};
 
-use super::Outcome;
+use super::{Outcome, Told, printable};
 use crate::diagnose;
 
 /// One row for each sync and a line that sums up. On a terminal, long cells wrap; in a pipe, a sync is one line.
@@ -26,7 +26,7 @@ fn table(outcome: &Outcome, terminal: bool, colours: bool) -> Table {
     } else {
         table.force_no_tty();
     }
-    let head = if outcome.planned { "PLAN" } else { "RESULT" };
+    let head = if outcome.told == Told::Plan { "PLAN" } else { "RESULT" };
     table.set_header([head, "SYNC", "TARGET", "WHY"].map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     for report in &outcome.reports {
         table.add_row([
@@ -92,9 +92,4 @@ pub(super) fn refusal(error: &Error) -> String {
         Some(hint) => format!("{told}hint[{}]: {}\n", hint.code(), printable(hint.advice())),
         None => told,
     }
-}
-
-/// A text from outside on one line: names in manifests must not steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

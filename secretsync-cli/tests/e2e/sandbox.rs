@@ -90,6 +90,33 @@ impl Sandbox {
         }
     }
 
+    /// Runs the program with a terminal for standard output, and gives what it showed there.
+    pub(crate) fn run_on_terminal(&self, arguments: &str) -> String {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&controller).unwrap();
+        unlockpt(&controller).unwrap();
+        let name = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
+        let terminal = fs::OpenOptions::new().read(true).write(true).open(name).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_secretsync"))
+            .args(arguments.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(terminal)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut shown = Vec::new();
+        let mut buffer = [0; 4096];
+        // The other side of a terminal ends with an error when the program is gone.
+        while let Ok(length @ 1..) = rustix::io::read(&controller, &mut buffer) {
+            shown.extend_from_slice(&buffer[..length]);
+        }
+        child.wait().unwrap();
+        String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+    }
+
     /// Every file below a folder: its text, its mode, and what tells whether it was written again.
     pub(crate) fn tree(&self, name: &str) -> BTreeMap<String, Entry> {
         let mut entries = BTreeMap::new();

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secretsync_template::Delimiters;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::ledger::{Ledger, OVERLAP};
+use super::render::TemplateParser;
 use super::{Engine, EngineObserver, NoObserver, Shared};
 use crate::error::{Error, Result};
 use crate::layer::{Coalesce, LayerSettings, stack};
@@ -24,6 +26,7 @@ pub struct EngineBuilder {
     observer: Arc<dyn EngineObserver>,
     layers: LayerSettings,
     templates: Option<Arc<dyn CredentialSource>>,
+    delimiters: Delimiters,
     concurrency: usize,
     overlap: Duration,
 }
@@ -36,6 +39,7 @@ impl EngineBuilder {
             observer: Arc::new(NoObserver),
             layers: LayerSettings::default(),
             templates: None,
+            delimiters: Delimiters::default(),
             concurrency: 64,
             overlap: OVERLAP,
         }
@@ -76,6 +80,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets what encloses the actions of all templates. An empty text stands for the default, `{{` or `}}`.
+    #[must_use]
+    pub fn template_delimiters(mut self, left: impl Into<String>, right: impl Into<String>) -> Self {
+        self.delimiters = Delimiters::new(left, right);
+        self
+    }
+
     /// Sets how many syncs run at once, at least one. The default is 64.
     #[must_use]
     pub fn concurrency(mut self, syncs: usize) -> Self {
@@ -98,6 +109,7 @@ impl EngineBuilder {
             providers: self.providers,
             observer: self.observer,
             templates: self.templates,
+            parser: Arc::new(TemplateParser::new(self.delimiters)),
             slots: Semaphore::new(self.concurrency),
             ledger: Ledger::default(),
             overlap: self.overlap,

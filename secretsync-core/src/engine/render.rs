@@ -9,6 +9,7 @@ use secretsync_template::Value;
 use zeroize::Zeroizing;
 
 pub(crate) use source::{Texts, texts};
+pub(crate) use text::TemplateParser;
 use text::{Makes, Text};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
@@ -40,12 +41,12 @@ pub(crate) struct Kept {
 
 impl Templates {
     /// Parses every template of `spec`; `texts` are those that do not stand in it.
-    pub(crate) fn parse(spec: &TemplateSpec, texts: &Texts) -> Result<Self> {
+    pub(crate) fn parse(parser: &TemplateParser, spec: &TemplateSpec, texts: &Texts) -> Result<Self> {
         let mut templates = Self { keeps_data: spec.keeps_data(), texts: Vec::new() };
         for (index, from) in spec.from.iter().enumerate() {
-            let origin = Origin::template_from(index);
             for text in &from.texts {
-                templates.add_from(from, text, texts, &origin).map_err(|error| source::at(&origin, error))?;
+                let parsed = from_elsewhere(parser, from, index, text, texts);
+                templates.texts.push(parsed.map_err(|error| source::at(&Origin::template_from(index), error))?);
             }
         }
         let own = [
@@ -55,7 +56,7 @@ impl Templates {
         ];
         for (target, all) in own {
             for (key, text) in all {
-                templates.texts.push(Text::own(target, key, text)?);
+                templates.texts.push(Text::own(parser, target, key, text)?);
             }
         }
         Ok(templates)
@@ -76,18 +77,24 @@ impl Templates {
         }
         Ok(desired)
     }
+}
 
-    fn add_from(&mut self, from: &TemplateFrom, text: &TemplateText, texts: &Texts, origin: &Origin) -> Result<()> {
-        self.texts.push(match text {
-            TemplateText::Literal(text) => Text::literal(from, text, origin)?,
-            TemplateText::Item { reference, scope } => {
-                let value = texts.get(reference).ok_or_else(|| {
-                    Error::new(ErrorKind::Internal, "read").on(reference).because("it was never asked for")
-                })?;
-                Text::item(from, reference, *scope, value)?
-            }
-        });
-        Ok(())
+/// One text of the `templateFrom` of this index.
+fn from_elsewhere(
+    parser: &TemplateParser,
+    from: &TemplateFrom,
+    index: usize,
+    text: &TemplateText,
+    texts: &Texts,
+) -> Result<Text> {
+    match text {
+        TemplateText::Literal(text) => Text::literal(parser, from, index, text),
+        TemplateText::Item { reference, scope } => {
+            let value = texts.get(reference).ok_or_else(|| {
+                Error::new(ErrorKind::Internal, "read").on(reference).because("it was never asked for")
+            })?;
+            Text::item(parser, from, reference, *scope, value)
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! One sync, step by step.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 
 use super::Shared;
@@ -222,7 +224,8 @@ impl<'a> Run<'a> {
         let meta = self.spec.meta.clone();
         let Some(template) = self.spec.template.clone() else { return Ok(Desired::new(data, meta)) };
         let texts = texts(&template, self.shared.templates.as_deref()).await?;
-        let templates = self.compute(move || Templates::parse(&template, &texts)).await?;
+        let parser = Arc::clone(&self.shared.parser);
+        let templates = self.compute(move || Templates::parse(&parser, &template, &texts)).await?;
         let kept = if templates.mint() { self.kept(observed).await? } else { Kept::default() };
         self.compute(move || templates.render(data, meta, &kept)).await
     }

@@ -51,6 +51,7 @@ codes! {
     SopsDocumentInvalid "sops-document-invalid" "A SOPS document is damaged or is not a SOPS document.";
     SopsKeyMissing "sops-key-missing" "None of the configured keys opens the SOPS document.";
     SopsMacMismatch "sops-mac-mismatch" "A SOPS document was changed after it was encrypted.";
+    SopsNamespaceRefused "sops-namespace-refused" "A SOPS document is not bound to the namespace that asks for it.";
     SopsPathRefused "sops-path-refused" "A document's path leaves the folder of its store.";
     StoreInvalid "store-invalid" "The store's configuration cannot work.";
     StoreMissing "store-missing" "An ExternalSecret refers to a store that does not exist.";

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +37,21 @@ impl Ambient {
     /// A variable that holds a path; empty ones count as absent.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         (self.0)(name).filter(|text| !text.is_empty()).map(PathBuf::from)
+    }
+}
+
+/// The same look, not the same answers.
+impl PartialEq for Ambient {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Ambient {}
+
+impl Hash for Ambient {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).cast::<()>().hash(state);
     }
 }
 

@@ -138,6 +138,12 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
     /// The bytes behind a key of a Secret or ConfigMap. A missing one is an error of kind [`ErrorKind::NotFound`] that names it.
     async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue>;
 
+    /// A text that names what is behind a reference, wherever it is asked from: equal texts of two sources MUST mean the same credential, so that whoever may
+    /// use the one may use the other. `None`, the default, shares nothing. Pure.
+    fn identity(&self, _reference: &CredentialRef) -> Option<String> {
+        None
+    }
+
     /// A new token of a service account. A source without a cluster refuses with [`ErrorKind::Unsupported`].
     async fn token(&self, account: &CredentialRef, _request: &TokenRequest) -> Result<AccountToken> {
         Err(no_cluster("issue a token", account))

@@ -20,6 +20,17 @@ pub trait ProviderFactory: fmt::Debug + Send + Sync + 'static {
     /// What the configuration reads from outside, so that callers can tell whose namespace decides and what to watch. Pure.
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>>;
 
+    /// The files and folders that the configuration reads, so that callers can watch them. Pure; nothing where [`BuildContext::base`] is not set.
+    fn paths(&self, _config: &RawConfig, _context: &BuildContext) -> Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether what a provider of a ClusterSecretStore hands out depends on [`BuildContext::consumer`], so that each namespace needs one of its own
+    /// even where no reference says so. Pure.
+    fn depends_on_consumer(&self, _config: &RawConfig, _origin: &StoreOrigin) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Builds a provider. Checks the whole configuration; whether the other side answers is [`Provider::check`]'s to tell.
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>>;
 }

@@ -34,7 +34,8 @@ use crate::sync::CreationPolicy;
 ///
 /// # Writers
 ///
-/// A writer gets only the documents, without comments, and remembers nothing: every target is absent until it is written.
+/// A writer gets only the documents, without comments, and remembers nothing: every target is absent until it is written. One that is
+/// [masked](Self::masked_writer) gets them without values.
 #[derive(Clone)]
 pub struct ManifestStore(Arc<Inner>);
 
@@ -46,7 +47,7 @@ struct Inner {
 
 enum Sink {
     File(SingleFile),
-    Writer(Mutex<Box<dyn io::Write + Send>>),
+    Writer { writer: Mutex<Box<dyn io::Write + Send>>, masked: bool },
 }
 
 #[derive(Default)]
@@ -78,7 +79,12 @@ impl ManifestStore {
 
     /// A store that writes its documents to `writer`, standard output for example.
     pub fn writer(writer: Box<dyn io::Write + Send>) -> Self {
-        Self::new(Sink::Writer(Mutex::new(writer)))
+        Self::new(Sink::Writer { writer: Mutex::new(writer), masked: false })
+    }
+
+    /// A store that writes its documents to `writer` with `<hidden>` in place of each value: to look at. It is no base64, so nobody applies it by accident.
+    pub fn masked_writer(writer: Box<dyn io::Write + Send>) -> Self {
+        Self::new(Sink::Writer { writer: Mutex::new(writer), masked: true })
     }
 
     fn new(sink: Sink) -> Self {
@@ -90,7 +96,7 @@ impl fmt::Debug for ManifestStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = match &self.0.sink {
             Sink::File(file) => Some(file.path()),
-            Sink::Writer(_) => None,
+            Sink::Writer { .. } => None,
         };
         f.debug_struct("ManifestStore").field("path", &path).finish_non_exhaustive()
     }
@@ -245,8 +251,8 @@ impl Inner {
         let file = match &self.sink {
             Sink::File(_) if staged.is_empty() => return Ok(()),
             Sink::File(file) => file,
-            Sink::Writer(writer) if write => return write_to(writer, staged),
-            Sink::Writer(_) => return Ok(()),
+            Sink::Writer { writer, masked } if write => return write_to(writer, *masked, staged),
+            Sink::Writer { .. } => return Ok(()),
         };
         // Of the file as it is by now, so that what others wrote meanwhile stays.
         let change = |before: Option<&[u8]>| {
@@ -275,7 +281,7 @@ impl Inner {
     fn place(&self, target: &TargetRef) -> String {
         match &self.sink {
             Sink::File(file) => format!("Secret `{target}` in `{}`", file.path().display()),
-            Sink::Writer(_) => format!("Secret `{target}`"),
+            Sink::Writer { .. } => format!("Secret `{target}`"),
         }
     }
 }
@@ -336,13 +342,20 @@ fn change(manifests: &mut Manifests, staged: BTreeMap<(TargetRef, String), Chang
     }
 }
 
-fn write_to(writer: &Mutex<Box<dyn io::Write + Send>>, staged: BTreeMap<(TargetRef, String), Change>) -> Result<()> {
+fn write_to(
+    writer: &Mutex<Box<dyn io::Write + Send>>,
+    masked: bool,
+    staged: BTreeMap<(TargetRef, String), Change>,
+) -> Result<()> {
     let mut documents: BTreeMap<TargetRef, SecretDocument> = BTreeMap::new();
     for ((target, _), change) in staged {
         if let Change::Update(update) = change {
             let document = SecretDocument::updated(documents.get(&target), &target, &update);
             documents.insert(target, document);
         }
+    }
+    if masked {
+        documents.values_mut().for_each(SecretDocument::mask);
     }
     let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
     let written = documents.values().try_for_each(|document| writer.write_all(document.text(false).as_bytes()));

@@ -20,9 +20,19 @@ struct Details {
     line: u32,
     column: u32,
     construct: String,
+    excerpt: Excerpt,
     message: String,
     hint: Option<String>,
     limit: Option<&'static str>,
+}
+
+/// The line of the template that failed, as far as it fits a terminal.
+#[derive(Clone)]
+struct Excerpt {
+    text: String,
+    /// Characters before what failed, and of what failed.
+    before: usize,
+    marked: usize,
 }
 
 /// The kinds of failure a caller can tell apart.
@@ -67,6 +77,24 @@ impl Error {
         &self.0.construct
     }
 
+    /// The line of the template's text that failed, with carets below what failed, as compilers show it. Several lines, each ended; nothing of the
+    /// data. Long lines are cut around the place, and control characters replaced.
+    ///
+    /// ```
+    /// use secretsync_template::{Template, Value};
+    ///
+    /// let template = Template::parse("url", "# 1\npostgres://{{ .usr }}@db")?;
+    /// let error = template.render(&Value::string_map([("user".to_owned(), "ada".into())])).unwrap_err();
+    /// assert_eq!(error.snippet(), "  |\n2 | postgres://{{ .usr }}@db\n  |               ^^^^\n");
+    /// # Ok::<(), secretsync_template::Error>(())
+    /// ```
+    pub fn snippet(&self) -> String {
+        let Details { line, excerpt: Excerpt { text, before, marked }, .. } = &*self.0;
+        let number = line.to_string();
+        let gutter = " ".repeat(number.len());
+        format!("{gutter} |\n{number} | {text}\n{gutter} | {}{}\n", " ".repeat(*before), "^".repeat(*marked))
+    }
+
     /// What went wrong, without the place.
     pub fn message(&self) -> &str {
         &self.0.message
@@ -105,6 +133,36 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Excerpt {
+    /// The line from `line_start` on, with `start..end` marked as far as it lies in this line.
+    fn of(text: &str, line_start: usize, start: usize, end: usize) -> Self {
+        let rest = text.get(line_start..).unwrap_or_default();
+        let line = rest.split(['\n', '\r']).next().unwrap_or_default();
+        let inside = |at: usize| line.floor_char_boundary(at.saturating_sub(line_start));
+        let (start, end) = (inside(start), inside(end));
+        let before = line[..start].chars().count();
+        let marked = line[start..end.max(start)].trim_end().chars().count().clamp(1, EXCERPT_CHARACTERS / 2);
+        let from =
+            if line.chars().count() > EXCERPT_CHARACTERS { before.saturating_sub(EXCERPT_CHARACTERS / 3) } else { 0 };
+        let mut characters = line.chars().skip(from);
+        let mut shown = String::from(if from > 0 { "…" } else { "" });
+        let printable = |c: char| {
+            if c == '\t' {
+                ' '
+            } else if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        shown.extend(characters.by_ref().take(EXCERPT_CHARACTERS).map(printable));
+        if characters.next().is_some() {
+            shown.push('…');
+        }
+        Self { text: shown, before: before - from + usize::from(from > 0), marked }
+    }
+}
 
 /// A failure that does not know its place yet.
 #[derive(Debug)]
@@ -167,6 +225,7 @@ impl Failure {
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: u32::try_from(start - line_start + 1).unwrap_or(u32::MAX),
             construct: shortened(text.get(start..end.min(text.len())).unwrap_or_default()),
+            excerpt: Excerpt::of(text, line_start, start, end),
             message,
             hint,
             limit,
@@ -224,6 +283,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 const CONSTRUCT_BYTES: usize = 60;
+const EXCERPT_CHARACTERS: usize = 120;
 
 #[cfg(test)]
 mod tests {
@@ -240,6 +300,24 @@ mod tests {
         let text = "é".repeat(50);
         let error = Failure::parse("broken").at("key", None, &text, 0, text.len());
         assert_eq!(error.construct(), format!("{}…", "é".repeat(30)));
+    }
+
+    #[test]
+    fn the_snippet_marks_what_failed_in_its_line() {
+        let long = format!("{}{{{{ .nope }}}}{}", "a".repeat(500), "b".repeat(500));
+        for (text, start, end, expected) in [
+            ("x\n\té{{.ab}}z\ny", 7, 10, "  |\n2 |  é{{.ab}}z\n  |     ^^^\n"),
+            ("{{if", 4, 4, "  |\n1 | {{if\n  |     ^\n"),
+            ("a{{\n.b}}", 1, 8, "  |\n1 | a{{\n  |  ^^\n"),
+            ("", 0, 0, "  |\n1 | \n  | ^\n"),
+            ("\u{1b}[31m{{.a}}\r\n", 7, 9, "  |\n1 | \u{fffd}[31m{{.a}}\n  |        ^^\n"),
+        ] {
+            assert_eq!(Failure::execute("broken").at("key", None, text, start, end).snippet(), expected, "{text:?}");
+        }
+        let snippet = Failure::execute("broken").at("key", None, &long, 503, 508).snippet();
+        let lines: Vec<Vec<char>> = snippet.lines().map(|line| line.chars().collect()).collect();
+        let marked: String = lines[1].iter().zip(&lines[2]).filter(|(_, mark)| **mark == '^').map(|(c, _)| c).collect();
+        assert!(marked == ".nope" && lines[1].len() < 130, "{snippet}");
     }
 
     #[test]

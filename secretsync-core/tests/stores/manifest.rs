@@ -247,6 +247,19 @@ async fn a_writer_gets_the_manifests_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_masked_writer_gets_everything_but_the_values() {
+    let output = Output::default();
+    let store = ManifestStore::masked_writer(Box::new(output.clone()));
+    for case in [Case::new("db", "one", &[("a", "1")]), Case::new("api", "api", &[("k", "hunter2"), ("l", "")])] {
+        case.apply(&store).await.unwrap();
+    }
+    store.flush().await.unwrap();
+    let written = output.0.lock().unwrap().clone();
+    let data: Vec<_> = documents(&written).iter().map(|document| document["data"].clone()).collect();
+    assert_eq!(data, [json!({"k": "<hidden>", "l": "<hidden>"}), json!({"a": "<hidden>"})]);
+}
+
+#[tokio::test]
 async fn a_writer_that_fails_is_an_error() {
     struct Closed;
     impl Write for Closed {

@@ -56,9 +56,9 @@ impl Client {
     }
 
     /// The format of a document of this name.
-    pub(crate) fn format(&self, name: &str) -> Result<Format, Error> {
+    pub(crate) fn format(&self, name: &str) -> Format {
         match self {
-            Self::Inline(inline) => Ok(inline.format()),
+            Self::Inline(inline) => inline.format(),
             Self::Path(_) | Self::Reference(_) => Format::of(name),
         }
     }
@@ -80,7 +80,7 @@ impl Client {
         !matches!(self, Self::Reference(_))
     }
 
-    /// The names of all documents in formats that can be read, sorted.
+    /// The names of all documents, sorted.
     pub(crate) async fn names(&self) -> Result<Vec<String>, Error> {
         match self {
             Self::Inline(_) => Ok(vec![inline::NAME.to_owned()]),

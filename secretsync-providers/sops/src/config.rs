@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-use secretsync_core::provider::CredentialRef;
+use secretsync_core::provider::{CredentialRef, RawConfig};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::error::{Error, quoted};
 
@@ -51,15 +51,17 @@ pub struct SopsObjectRef {
 }
 
 /// A key that opens documents: exactly one member is set.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SopsKey {
     /// age identities.
     pub age: Option<SopsAge>,
-    // Known, so that they are refused by name instead of as unknown fields.
-    vault_transit: Option<IgnoredAny>,
-    aws_kms: Option<IgnoredAny>,
+    /// The transit engine of Vault or OpenBao: server and login as the Vault provider has them, read by the service that
+    /// [`SopsFactory::with_key_service`](crate::SopsFactory::with_key_service) was given.
+    pub vault_transit: Option<Box<RawValue>>,
+    /// AWS KMS: login and role as the AWS provider has them, read in the same way.
+    pub aws_kms: Option<Box<RawValue>>,
 }
 
 /// age identities.
@@ -95,6 +97,17 @@ pub enum SopsBind {
     Namespace,
 }
 
+impl fmt::Debug for SopsKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Somebody may have put a token where its reference belongs.
+        f.debug_struct("SopsKey")
+            .field("age", &self.age)
+            .field("vault_transit", &self.vault_transit.as_ref().map(|_| ".."))
+            .field("aws_kms", &self.aws_kms.as_ref().map(|_| ".."))
+            .finish()
+    }
+}
+
 impl fmt::Debug for SopsSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A document that somebody forgot to encrypt is a secret.
@@ -111,7 +124,17 @@ impl fmt::Debug for SopsSource {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) source: Source,
-    pub(crate) keys: Vec<CredentialRef>,
+    pub(crate) keys: Vec<Key>,
+    pub(crate) bind: SopsBind,
+}
+
+/// A checked key.
+#[derive(Debug)]
+pub(crate) enum Key {
+    /// age identities in a Secret.
+    Age(CredentialRef),
+    /// A service: its member, its place `keys[1].awsKms`, and its own configuration.
+    Service { member: &'static str, place: String, config: RawConfig },
 }
 
 /// The source of a checked configuration.
@@ -138,14 +161,8 @@ impl TryFrom<SopsConfig> for Settings {
 
     fn try_from(config: SopsConfig) -> Result<Self, Error> {
         let SopsConfig { source, keys, bind } = config;
-        if bind == SopsBind::Namespace {
-            return Err(Error::unsupported(
-                "`bind: Namespace` is not supported",
-                "give each namespace a store with a key of its own",
-            ));
-        }
         let keys = keys.into_iter().enumerate().map(|(index, key)| key.checked(index)).collect::<Result<_, _>>()?;
-        Ok(Self { source: source.checked()?, keys })
+        Ok(Self { source: source.checked()?, keys, bind })
     }
 }
 
@@ -171,23 +188,22 @@ impl SopsSource {
 }
 
 impl SopsKey {
-    fn checked(self, index: usize) -> Result<CredentialRef, Error> {
-        let refused = |member| {
-            Err(Error::unsupported(
-                format!("`keys[{index}].{member}` is not supported"),
-                "encrypt the documents for an age key as well and configure that",
-            ))
+    fn checked(self, index: usize) -> Result<Key, Error> {
+        let service = |member, config: &RawValue| Key::Service {
+            member,
+            place: format!("keys[{index}].{member}"),
+            config: RawConfig::from_json(config.get()),
         };
         match (self.age, self.vault_transit, self.aws_kms) {
             (Some(age), None, None) => {
                 let SopsSecretKeyRef { name, key, namespace } = age.secret_ref;
-                Ok(CredentialRef::secret(name, key).in_namespace(namespace))
+                Ok(Key::Age(CredentialRef::secret(name, key).in_namespace(namespace)))
             }
-            (None, Some(_), None) => refused("vaultTransit"),
-            (None, None, Some(_)) => refused("awsKms"),
+            (None, Some(config), None) => Ok(service("vaultTransit", &config)),
+            (None, None, Some(config)) => Ok(service("awsKms", &config)),
             _ => Err(Error::settings(
                 format!("must set exactly one member of `keys[{index}]`"),
-                format!("set `keys[{index}].age`"),
+                "set one of `age`, `vaultTransit` and `awsKms` in each entry of `keys`",
             )),
         }
     }
@@ -235,7 +251,10 @@ mod tests {
     fn a_store_names_one_source_and_its_keys() {
         let settings = settings(&format!(r#"{{"source": {{"path": "secrets/"}}, {KEYS}, "bind": "None"}}"#)).unwrap();
         assert!(matches!(settings.source, Source::Path(path) if path == "secrets/"));
-        assert_eq!(settings.keys, [CredentialRef::secret("sops-age", "key.txt")]);
+        assert!(
+            matches!(settings.keys.as_slice(), [Key::Age(key)] if *key == CredentialRef::secret("sops-age", "key.txt"))
+        );
+        assert_eq!(settings.bind, SopsBind::None);
     }
 
     #[test]
@@ -251,15 +270,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_refused_by_name() {
-        let complaint =
-            |rest: &str| settings(&format!(r#"{{"source": {{"path": "a"}}, {rest}}}"#)).unwrap_err().to_string();
-        assert_eq!(
-            complaint(r#""keys": [{"vaultTransit": {"server": "x"}}]"#),
-            "`keys[0].vaultTransit` is not supported"
-        );
-        assert_eq!(complaint(r#""keys": [{"awsKms": {}}]"#), "`keys[0].awsKms` is not supported");
-        assert_eq!(complaint(r#""bind": "Namespace""#), "`bind: Namespace` is not supported");
+    fn services_keep_their_own_configuration_and_their_place() {
+        let settings = settings(
+            r#"{"source": {"path": "a"}, "keys": [{"vaultTransit": {"server": "x"}}, {"awsKms": {"region": "y"}}], "bind": "Namespace"}"#,
+        )
+        .unwrap();
+        let places: Vec<_> = settings
+            .keys
+            .iter()
+            .map(|key| match key {
+                Key::Service { member, place, .. } => (*member, place.as_str()),
+                Key::Age(_) => ("age", ""),
+            })
+            .collect();
+        assert_eq!(places, [("vaultTransit", "keys[0].vaultTransit"), ("awsKms", "keys[1].awsKms")]);
+        assert_eq!(settings.bind, SopsBind::Namespace);
     }
 
     #[test]
@@ -295,6 +320,8 @@ mod tests {
     fn debug_shows_no_inline_document() {
         let config: SopsConfig = serde_json::from_str(r#"{"source": {"inline": "password: hunter2"}}"#).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
+        let key: SopsKey = serde_json::from_str(r#"{"awsKms": {"secret": "hunter2"}}"#).unwrap();
+        assert!(!format!("{key:?}").contains("hunter2"));
         assert!(!format!("{:?}", Settings::try_from(config).unwrap()).contains("hunter2"));
     }
 }

@@ -1,14 +1,19 @@
 //! What can go wrong, and the one conversion into the engine's error.
 
+mod advice;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
-use secretsync_core::error::{self as core, Code, ErrorKind, Hint};
+use secretsync_core::error::{self as core, Hint};
 
 /// A failure of this provider. No text here quotes a value; names, keys and positions of a document may appear.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// The store binds documents to namespaces, and this one is not bound to the namespace at hand.
+    #[error("it {what}")]
+    Binding { what: &'static str, namespace: String },
     /// A configured credential could not be obtained.
     #[error("a key of the store could not be obtained")]
     Credential(#[source] core::Error),
@@ -22,15 +27,23 @@ pub(crate) enum Error {
     Interrupted,
     #[error("failed to read `{path}`: {}", words(*.kind))]
     Io { path: String, kind: io::ErrorKind },
-    #[error("its MAC does not fit its values: it was changed after it was encrypted")]
+    #[error("its MAC does not fit its values: one was added, removed, re-ordered or changed after it was encrypted")]
     MacMismatch,
     #[error("it has no MAC, so changes could not be seen")]
     MacMissing,
     /// The `sops` block, or the document as a whole, cannot be read.
     #[error("{what}")]
     Malformed { what: String },
-    #[error("none of the configured keys opens it: {}", .tried.join("; "))]
-    NoKey { tried: Vec<String> },
+    /// Each key of the document, and why it did not serve.
+    #[error("{missing}: {}", .tried.join("; "))]
+    NoKey {
+        missing: String,
+        tried: Vec<String>,
+        /// Whether no configuration at all could use these keys.
+        only_unsupported: bool,
+        /// The failure of a service that decides whether trying again can help.
+        cause: Option<core::Error>,
+    },
     #[error("it has no `sops` block")]
     NotEncrypted,
     /// A source with one document was asked for another.
@@ -89,6 +102,10 @@ impl Error {
     pub(crate) fn into_core(self, operation: &'static str, subject: impl fmt::Display) -> core::Error {
         let (kind, code, advice) = self.advice();
         let error = core::Error::new(kind, operation).on(subject);
+        if let Self::NoKey { cause: Some(cause), .. } = &self {
+            let hint = cause.hint().cloned().unwrap_or_else(|| Hint::new(code, advice));
+            return error.with_retry(cause.retry()).with_hint(hint).with_source(self);
+        }
         if let Self::Credential(inner) | Self::Source(inner) = self {
             let error = error.with_retry(inner.retry());
             let error = match inner.hint().cloned() {
@@ -99,92 +116,21 @@ impl Error {
         }
         error.with_hint(Hint::new(code, advice)).with_source(self)
     }
-
-    /// The one table of kinds, codes and advice.
-    fn advice(&self) -> (ErrorKind, Code, Cow<'static, str>) {
-        use ErrorKind::{InvalidConfig, InvalidData, NotFound, PermissionDenied, Unavailable, Unsupported};
-        let (kind, code, advice) = match self {
-            Self::Credential(inner) => {
-                (inner.kind(), Code::CredentialMissing, "create the Secret that the store's `keys` name")
-            }
-            Self::Forged { .. } | Self::MacMismatch | Self::MacMissing => (
-                InvalidData,
-                Code::SopsMacMismatch,
-                "restore the document from a commit you trust, or change it with `sops edit`",
-            ),
-            Self::Identity { advice, .. } => (InvalidConfig, Code::SopsKeyMissing, *advice),
-            Self::Interrupted => (ErrorKind::Internal, Code::InternalDefect, "report this as a defect of secretsync"),
-            Self::Io { kind, .. } => io_advice(*kind),
-            Self::Malformed { .. } | Self::Syntax { .. } => (
-                InvalidData,
-                Code::SopsDocumentInvalid,
-                "restore the document, or encrypt it again with `sops encrypt`",
-            ),
-            Self::NoKey { .. } => (
-                PermissionDenied,
-                Code::SopsKeyMissing,
-                "add a key of the document to the store's `keys`, or the store's key to the document with `sops updatekeys`",
-            ),
-            Self::NotEncrypted => (InvalidData, Code::SopsDocumentInvalid, "encrypt the document with `sops encrypt`"),
-            Self::Source(inner) => (
-                inner.kind(),
-                Code::SecretMissing,
-                "create the object that the store's `source` names, with the document as a key",
-            ),
-            Self::OtherName { only } => {
-                return (NotFound, Code::SecretMissing, format!("use `{only}` as the key").into());
-            }
-            Self::PathRefused { .. } => (
-                InvalidConfig,
-                Code::SopsPathRefused,
-                "name a file below the store's folder, without `..` and without links that leave it",
-            ),
-            Self::Query { advice, .. } => (InvalidConfig, Code::ManifestInvalid, *advice),
-            Self::Settings { advice, .. } => return (InvalidConfig, Code::StoreInvalid, advice.clone()),
-            Self::SourceMissing { .. } => {
-                (NotFound, Code::StoreInvalid, "correct `source.path`, which starts at the folder of the manifest")
-            }
-            Self::TimedOut => {
-                (Unavailable, Code::ProviderUnavailable, "check the file system that holds the documents")
-            }
-            Self::TooLarge { .. } => (InvalidData, Code::SopsDocumentInvalid, "split the document"),
-            Self::Unsupported { advice, .. } => (Unsupported, Code::Unsupported, *advice),
-            Self::Value { .. } => (
-                InvalidData,
-                Code::SopsDocumentInvalid,
-                "change the document with `sops edit` instead of a text editor",
-            ),
-        };
-        (kind, code, advice.into())
-    }
-}
-
-fn io_advice(kind: io::ErrorKind) -> (ErrorKind, Code, &'static str) {
-    match kind {
-        io::ErrorKind::NotADirectory => (
-            ErrorKind::InvalidConfig,
-            Code::StoreInvalid,
-            "correct `source.path`, which starts at the folder of the manifest",
-        ),
-        io::ErrorKind::NotFound => {
-            (ErrorKind::NotFound, Code::CredentialMissing, "correct the path in SOPS_AGE_KEY_FILE")
-        }
-        io::ErrorKind::PermissionDenied => {
-            (ErrorKind::PermissionDenied, Code::ProviderUnavailable, "let secretsync read the file")
-        }
-        _ => (ErrorKind::Unavailable, Code::ProviderUnavailable, "make the file readable and try again"),
-    }
 }
 
 /// A name from a document or path, fit for a message: on one line, and not too long.
 pub(crate) fn quoted(text: &str) -> String {
-    const LONGEST: usize = 120;
+    shortened(text, 120)
+}
+
+/// A text from outside on one line, with as many characters at most.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
     let mut shown: String = text
         .chars()
-        .take(LONGEST)
+        .take(longest)
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
         .collect();
-    if text.chars().nth(LONGEST).is_some() {
+    if text.chars().nth(longest).is_some() {
         shown.push('…');
     }
     shown
@@ -197,6 +143,8 @@ fn words(kind: io::ErrorKind) -> String {
 
 #[cfg(test)]
 mod tests {
+    use secretsync_core::error::ErrorKind;
+
     use super::*;
 
     #[test]

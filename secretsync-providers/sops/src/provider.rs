@@ -10,9 +10,9 @@ use secretsync_core::provider::{
     BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, find_unsupported,
 };
 
-use crate::auth::Keys;
+use crate::auth::{Keys, Services};
 use crate::client::Client;
-use crate::config::{Settings, SopsConfig};
+use crate::config::{Key, Settings, SopsBind};
 use crate::error::Error;
 use crate::session::Session;
 use crate::{KIND, address, find};
@@ -30,28 +30,29 @@ pub struct SopsProvider {
 
 impl SopsProvider {
     /// A provider for a store. Fails if the configuration cannot work; nothing is read yet.
-    pub fn new(config: SopsConfig, context: BuildContext) -> Result<Self> {
-        let origin = context.origin.clone();
-        Self::checked(config, context)
-            .map_err(|error| error.into_core("configure", format!("the provider `{KIND}` of {origin}")))
-    }
-
-    fn checked(config: SopsConfig, context: BuildContext) -> Result<Self, Error> {
-        let Settings { source, keys } = config.try_into()?;
-        let keys = match context.ambient {
-            Some(ambient) => Keys::Ambient(ambient),
-            None if keys.is_empty() => {
-                return Err(Error::settings(
-                    "has no `keys`",
-                    "name the Secret with the age key in `keys[].age.secretRef`",
-                ));
-            }
-            None => Keys::Configured { references: keys, credentials: Arc::clone(&context.credentials) },
+    pub(crate) fn new(settings: Settings, services: Services, context: BuildContext) -> Result<Self, Error> {
+        let Settings { source, keys, bind } = settings;
+        if keys.is_empty() && context.ambient.is_none() {
+            return Err(Error::settings("has no `keys`", "name the Secret with the age key in `keys[].age.secretRef`"));
+        }
+        let namespace = match bind {
+            SopsBind::None => None,
+            SopsBind::Namespace => Some(consumer(&context)?),
+        };
+        let references = keys.into_iter().filter_map(|key| match key {
+            Key::Age(reference) => Some(reference),
+            Key::Service { .. } => None,
+        });
+        let keys = Keys {
+            ambient: context.ambient,
+            references: references.collect(),
+            credentials: Arc::clone(&context.credentials),
+            services,
         };
         let client = Client::new(source, context.base, context.credentials)?;
         let info = ProviderInfo::new(KIND, context.origin.to_string());
         let info = if client.lists() { info.with_find() } else { info };
-        Ok(Self { info, client, session: Session::new(keys) })
+        Ok(Self { info, client, session: Session::new(keys, namespace) })
     }
 
     async fn fetch_one(&self, object: &ObjectRef) -> Result<Fetched, Error> {
@@ -59,7 +60,8 @@ impl SopsProvider {
         let name = address::name(object.name())?;
         // Read first: a document that does not exist is absent, whatever format its name would have.
         let Some(content) = self.client.read(&name).await? else { return Ok(Fetched::Absent) };
-        self.session.decrypt(self.client.format(&name)?, content).await.map(Fetched::Found)
+        let subject = format!("document `{name}` of {}", self.info.name);
+        self.session.decrypt(&subject, self.client.format(&name), content).await.map(Fetched::Found)
     }
 
     async fn fetch_in_time(&self, object: &ObjectRef, timeout: Option<Duration>) -> Result<Fetched> {
@@ -71,6 +73,17 @@ impl SopsProvider {
         };
         answer.map_err(|error| error.into_core("decrypt", format!("document `{object}` of {}", self.info.name)))
     }
+}
+
+/// The namespace that documents must be bound to: the store's own, or that of the ExternalSecrets which use a store of the cluster.
+fn consumer(context: &BuildContext) -> Result<String, Error> {
+    let namespace = context.origin.namespace().or(context.consumer.as_deref());
+    namespace.map(str::to_owned).ok_or_else(|| {
+        Error::settings(
+            "has `bind: Namespace`, but this program does not say which namespace it serves",
+            "build the provider with `BuildContext::for_consumer`",
+        )
+    })
 }
 
 #[async_trait]
@@ -115,6 +128,6 @@ impl Provider for SopsProvider {
     }
 
     async fn close(&self) {
-        self.session.clear();
+        self.session.close().await;
     }
 }

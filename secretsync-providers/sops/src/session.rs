@@ -1,13 +1,14 @@
 //! What one store keeps between reads: its keys, the data keys of documents, and decrypted documents.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use secretsync_core::secret::{Secret, SecretObject};
+use jiff::Timestamp;
+use secretsync_core::secret::Secret;
 use sha2::{Digest as _, Sha256};
 
-use crate::auth::{KeyRing, Keys};
+use crate::auth::{KeyRing, Keys, Unwrapping};
 use crate::client::{Content, blocking};
 use crate::document::{DataKey, Document, Format};
 use crate::error::Error;
@@ -16,8 +17,11 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(crate) struct Session {
     keys: Keys,
+    /// The namespace that every document must be bound to.
+    namespace: Option<String>,
     ring: Mutex<Option<Arc<KeyRing>>>,
     kept: Arc<Mutex<Kept>>,
+    turns: Turns,
 }
 
 /// What names a document: the digest of its encrypted bytes, and how they are read.
@@ -30,22 +34,45 @@ struct Kept {
 }
 
 impl Session {
-    pub(crate) fn new(keys: Keys) -> Self {
+    pub(crate) fn new(keys: Keys, namespace: Option<String>) -> Self {
         let kept = Kept { data_keys: Recent::new(MOST_DATA_KEYS), documents: Recent::new(MOST_DOCUMENT_BYTES) };
-        Self { keys, ring: Mutex::new(None), kept: Arc::new(Mutex::new(kept)) }
+        Self { keys, namespace, ring: Mutex::new(None), kept: Arc::new(Mutex::new(kept)), turns: Turns::default() }
     }
 
-    /// The document in the clear.
-    pub(crate) async fn decrypt(&self, format: Format, content: Content) -> Result<Secret, Error> {
-        let content = Arc::new(content);
-        let (ring, fresh) = match self.ring() {
-            Some(ring) => (ring, false),
-            None => (self.load().await?, true),
+    /// The document in the clear; `subject` is what messages call it.
+    pub(crate) async fn decrypt(&self, subject: &str, format: Format, content: Content) -> Result<Secret, Error> {
+        let name = (Sha256::digest(&*content).into(), format);
+        if let Some(secret) = self.known(&name, content.len()) {
+            return Ok(secret);
+        }
+        let task = Task {
+            subject: subject.to_owned(),
+            name,
+            content: Arc::new(content),
+            namespace: self.namespace.clone(),
+            kept: Arc::clone(&self.kept),
         };
-        match self.attempt(format, Arc::clone(&content), ring).await {
-            // The keys may have been rotated since they were read.
-            Err(Error::NoKey { .. }) if !fresh => self.attempt(format, content, self.load().await?).await,
-            outcome => outcome,
+        if let Some(ring) = self.ring()
+            && let Step::Opened(secret) = task.clone().offline(ring).await?
+        {
+            return Ok(secret);
+        }
+        // The keys may have been changed since they were read.
+        let ring = self.load().await?;
+        let mut search = match task.clone().offline(Arc::clone(&ring)).await? {
+            Step::Opened(secret) => return Ok(secret),
+            Step::Locked(search) => search,
+        };
+        let turn = self.turns.of(&name.0);
+        let _turn = turn.lock().await;
+        if !task.has_data_key() {
+            search.online(&ring).await;
+            let data_key = search.finish(&ring)?;
+            task.keep(data_key);
+        }
+        match task.offline(ring).await? {
+            Step::Opened(secret) => Ok(secret),
+            Step::Locked(_) => Err(Error::Interrupted),
         }
     }
 
@@ -56,45 +83,109 @@ impl Session {
         Ok(ring)
     }
 
-    /// Forgets keys and documents.
-    pub(crate) fn clear(&self) {
+    /// Forgets keys and documents, and ends the sessions of services.
+    pub(crate) async fn close(&self) {
         *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.data_keys.clear();
-        kept.documents.clear();
+        {
+            let mut kept = lock(&self.kept);
+            kept.data_keys.clear();
+            kept.documents.clear();
+        }
+        self.keys.close().await;
     }
 
     fn ring(&self) -> Option<Arc<KeyRing>> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn attempt(&self, format: Format, content: Arc<Content>, ring: Arc<KeyRing>) -> Result<Secret, Error> {
-        let kept = Arc::clone(&self.kept);
-        blocking(move || open(format, &content, &ring, &kept)).await
+    fn known(&self, name: &Name, size: usize) -> Option<Secret> {
+        let mut kept = lock(&self.kept);
+        let secret = kept.documents.take(name)?;
+        kept.documents.put(*name, size, secret.clone());
+        Some(secret)
     }
 }
 
-/// Decrypts a document, unless that was done before.
-fn open(format: Format, content: &[u8], ring: &KeyRing, kept: &Mutex<Kept>) -> Result<Secret, Error> {
-    let kept = || kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let digest = Sha256::digest(content);
-    let name = (digest.into(), format);
-    let known = kept().documents.take(&name);
-    if let Some(secret) = known {
-        kept().documents.put(name, content.len(), secret.clone());
-        return Ok(secret);
+/// One document to open.
+#[derive(Clone)]
+struct Task {
+    subject: String,
+    name: Name,
+    content: Arc<Content>,
+    namespace: Option<String>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// How far a document was opened without asking anybody.
+enum Step {
+    Opened(Secret),
+    Locked(Unwrapping),
+}
+
+impl Task {
+    async fn offline(self, ring: Arc<KeyRing>) -> Result<Step, Error> {
+        blocking(move || self.open(&ring)).await
     }
-    let document = Document::parse(format, content)?;
-    let known = kept().data_keys.take(&name);
-    let data_key = match known {
-        Some(data_key) => data_key,
-        None => ring.unwrap(document.metadata())?,
-    };
-    let outcome = document.decrypt(&data_key);
-    kept().data_keys.put(name, 1, data_key);
-    let secret = Secret::object(SecretObject::new(outcome?.into_json())).with_version(hex(&digest));
-    kept().documents.put(name, content.len(), secret.clone());
-    Ok(secret)
+
+    /// Decrypts the document, if its data key is known or comes out of a key in memory.
+    fn open(&self, ring: &KeyRing) -> Result<Step, Error> {
+        let (digest, format) = self.name;
+        let document = Document::parse(format, &self.content)?;
+        let known = lock(&self.kept).data_keys.take(&self.name);
+        let data_key = if let Some(data_key) = known {
+            data_key
+        } else {
+            let search = Unwrapping::offline(&document.metadata().groups, ring);
+            match search.found() {
+                Some(found) => found?,
+                None => return Ok(Step::Locked(search)),
+            }
+        };
+        let outcome = document.decrypt(&data_key);
+        self.keep(data_key);
+        let verified = outcome?;
+        if let Some(namespace) = &self.namespace {
+            verified.check_binding(namespace)?;
+        }
+        if document.metadata().is_ahead_of(Timestamp::now()) {
+            tracing::warn!(
+                "`lastmodified` of {} is in the future: the clock of whoever encrypted it, or of this machine, is wrong",
+                self.subject
+            );
+        }
+        let secret = verified.into_plain(format)?.into_secret().with_version(hex(&digest));
+        lock(&self.kept).documents.put(self.name, self.content.len(), secret.clone());
+        Ok(Step::Opened(secret))
+    }
+
+    fn has_data_key(&self) -> bool {
+        lock(&self.kept).data_keys.has(&self.name)
+    }
+
+    fn keep(&self, data_key: DataKey) {
+        lock(&self.kept).data_keys.put(self.name, 1, data_key);
+    }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One at a time for each document: whoever comes second finds the data key that the first one asked for.
+#[derive(Debug, Default)]
+struct Turns(Mutex<HashMap<[u8; 32], Weak<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    fn of(&self, digest: &[u8; 32]) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(digest).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        turns.insert(*digest, Arc::downgrade(&turn));
+        turn
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -115,6 +206,10 @@ struct Recent<V> {
 impl<V> Recent<V> {
     fn new(limit: usize) -> Self {
         Self { entries: VecDeque::new(), weight: 0, limit }
+    }
+
+    fn has(&self, name: &Name) -> bool {
+        self.entries.iter().any(|(kept, ..)| kept == name)
     }
 
     /// Takes a value out; whoever uses it puts it back as the most recent.
@@ -174,7 +269,13 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_what_is_kept() {
-        let session = Session::new(Keys::Ambient(secretsync_core::provider::Ambient::new(|_| None)));
+        let keys = Keys {
+            ambient: None,
+            references: Vec::new(),
+            credentials: Arc::new(secretsync_core::provider::NoCredentials::default()),
+            services: Arc::default(),
+        };
+        let session = Session::new(keys, None);
         assert!(format!("{session:?}").contains("Kept(0 documents)"));
     }
 }

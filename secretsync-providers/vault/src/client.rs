@@ -18,7 +18,7 @@ use reqwest::{StatusCode, Url};
 use secretsync_core::secret::SecretValue;
 
 use crate::auth::Token;
-use crate::config::Settings;
+use crate::config::Account;
 use crate::error::Failure;
 
 pub(crate) use guard::{is_loopback, refused_host};
@@ -40,19 +40,19 @@ pub(crate) struct Client {
 impl Client {
     /// `authorities` is PEM and replaces the system's; `identity` is our certificate and its key.
     pub(crate) fn new(
-        settings: &Settings,
+        account: &Account,
         authorities: Option<&[u8]>,
         identity: Option<(&SecretValue, &SecretValue)>,
     ) -> Result<Self, Failure> {
-        let plain = settings.server.scheme() == "http";
+        let plain = account.server.scheme() == "http";
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("secretsync/", env!("CARGO_PKG_VERSION")))
-            .default_headers(settings.headers.clone())
+            .default_headers(account.headers.clone())
             .tls_version_min(Version::TLS_1_2)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(Policy::custom(redirect))
-            .dns_resolver(guard::Guard { loopback_only: plain && !settings.allow_plain_http })
+            .dns_resolver(guard::Guard { loopback_only: plain && !account.allow_plain_http })
             .referer(false);
         if plain {
             // A proxy of the environment would carry the token in clear to another machine; and no certificate is ever looked at.
@@ -66,9 +66,9 @@ impl Client {
         }
         Ok(Self {
             http: builder.build().map_err(|error| Failure::Setup(error.without_url()))?,
-            server: settings.server.clone(),
-            forward_inconsistent: settings.forward_inconsistent,
-            state: settings.keep_state.then(Mutex::default),
+            server: account.server.clone(),
+            forward_inconsistent: account.forward_inconsistent,
+            state: account.keep_state.then(Mutex::default),
         })
     }
 

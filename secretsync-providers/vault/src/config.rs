@@ -1,6 +1,9 @@
 //! The configuration of a store: External Secrets Operator's `provider.vault`, field for field.
 
+mod account;
 pub mod auth;
+mod method;
+mod place;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -8,8 +11,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
+pub(crate) use account::{Account, AccountKey, Authorities};
 pub use auth::VaultAuth;
-pub(crate) use settings::{Authorities, Settings, references};
+pub(crate) use settings::{Settings, references};
 
 /// `provider.vault`. Every field of the original is known; what does not work yet is refused by name when a provider is built.
 #[non_exhaustive]

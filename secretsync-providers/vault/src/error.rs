@@ -15,7 +15,7 @@ use crate::config::KvVersion;
 pub(crate) enum Failure {
     #[error("the certificates of the authority cannot be used: {0}")]
     Authorities(&'static str),
-    #[error("the store's credentials could not be obtained")]
+    #[error("the credentials could not be obtained")]
     Credential(#[source] Error),
     #[error("secretsync itself failed")]
     Defect,
@@ -28,10 +28,14 @@ pub(crate) enum Failure {
     Identity(&'static str),
     #[error("reading it issued a credential with a lease, which was given back: the engine there is not KV")]
     Leased,
+    #[error("the login failed")]
+    Login(#[source] Error),
     #[error("the answer has not the form of KV {version}: {found}")]
     Malformed { version: KvVersion, found: &'static str },
     #[error("{problem} (tried `{url}`)")]
     Mount { problem: MountProblem, url: String },
+    #[error("the answer has no token")]
+    NoToken,
     #[error("the answer does not come from Vault (status {0})")]
     NotVault(u16),
     #[error("nothing is issued there")]
@@ -77,19 +81,11 @@ pub(crate) enum MountProblem {
 impl Failure {
     /// The error that leaves the crate.
     pub(crate) fn into_error(self, operation: &'static str, subject: impl Display) -> Error {
-        let error = match &self {
-            Self::Credential(cause) => {
-                let error = Error::new(cause.kind(), operation).with_retry(cause.retry());
-                match cause.hint() {
-                    Some(hint) => error.with_hint(hint.clone()),
-                    None => error,
-                }
-            }
-            known => {
-                let (kind, code, advice) = known.verdict();
-                Error::new(kind, operation).with_hint(Hint::new(code, advice))
-            }
-        };
+        if let Self::Login(error) | Self::Credential(error) = self {
+            return error.within(operation, subject);
+        }
+        let (kind, code, advice) = self.verdict();
+        let error = Error::new(kind, operation).with_hint(Hint::new(code, advice));
         let error = match self.retry() {
             Some(retry) => error.with_retry(retry),
             None => error,
@@ -175,8 +171,9 @@ impl Failure {
                 Code::StoreInvalid,
                 "install the system's certificates of authorities, or give `caBundle`; check that `tls` holds a certificate and its key",
             ),
+            Self::NoToken => (Unavailable, Code::ProviderUnavailable, "check that `server` is Vault or OpenBao"),
             // Converted above, with the words of whoever failed.
-            Self::Credential(_) => (Internal, Code::InternalDefect, "report this"),
+            Self::Credential(_) | Self::Login(_) => (Internal, Code::InternalDefect, "report this"),
         };
         (kind, code, advice.into())
     }

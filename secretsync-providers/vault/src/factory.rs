@@ -7,12 +7,15 @@ use secretsync_core::Result;
 use secretsync_core::provider::{BuildContext, CredentialRef, Provider, ProviderFactory, RawConfig, StoreOrigin};
 
 use crate::config::references;
-use crate::{KIND, VaultConfig, VaultProvider};
+use crate::session::Pool;
+use crate::{KIND, MEMBER, VaultConfig, VaultProvider};
 
-/// The factory of `provider.vault`.
+/// The factory of `provider.vault`. Stores that it builds share a login where they have the same identity at the same server.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct VaultFactory {}
+#[derive(Clone, Debug, Default)]
+pub struct VaultFactory {
+    pool: Pool,
+}
 
 impl VaultFactory {
     /// A factory with the safe defaults: no plain http beyond this machine.
@@ -28,11 +31,11 @@ impl ProviderFactory for VaultFactory {
     }
 
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {
-        Ok(references(&config.read(origin, KIND)?))
+        references(&config.read(origin, KIND)?, origin, MEMBER)
     }
 
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>> {
         let config: VaultConfig = config.read(&context.origin, KIND)?;
-        Ok(Arc::new(VaultProvider::new(&config, context)?))
+        Ok(Arc::new(VaultProvider::sharing(&config, context, Some(&self.pool))?))
     }
 }

@@ -18,3 +18,6 @@ pub use provider::VaultProvider;
 
 /// The member of a store's `provider` that this crate reads.
 pub const KIND: &str = "vault";
+
+/// Where it is in a store's `spec`.
+const MEMBER: &str = "provider.vault";

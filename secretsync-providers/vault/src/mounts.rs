@@ -80,7 +80,7 @@ impl Mounts {
         };
         match problem(mount, object.container(), settings.version) {
             None => Ok(()),
-            Some(problem) => Err(Failure::Mount { problem, url: url(&settings.server, tried).to_string() }),
+            Some(problem) => Err(Failure::Mount { problem, url: url(&settings.account.server, tried).to_string() }),
         }
     }
 

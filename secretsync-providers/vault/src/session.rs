@@ -1,54 +1,49 @@
-//! What all reads of one identity share: the connections and the token, resolved late and replaced when they die.
+//! What all reads of one store share: a login, and the store's own view of the server.
+
+mod identity;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secretsync_core::provider::CredentialSource;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use secretsync_core::session::{Session as Shared, SessionPool, SessionSettings, SharedSession};
 
-use crate::auth::Token;
-use crate::client::{Answer, Client, Request};
-use crate::config::{Authorities, Settings};
+use crate::client::{Answer, Request};
+use crate::config::{AccountKey, Settings};
 use crate::error::Failure;
 
-/// One identity at one server.
+pub(crate) use identity::{Access, Identity};
+
+/// The logins of one factory, shared by stores of the same identity.
+pub(crate) type Pool = SessionPool<AccountKey, Identity>;
+
+pub(crate) type Login = Arc<secretsync_core::session::Login<Access>>;
+
+/// One store's use of a login.
 pub(crate) struct Session {
     settings: Settings,
-    credentials: Arc<dyn CredentialSource>,
-    /// Held while credentials are resolved or judged, so that many reads that fail together ask once.
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    live: Option<Arc<Live>>,
-}
-
-/// Connections and token that belong together.
-#[derive(Debug)]
-pub(crate) struct Live {
-    client: Client,
-    token: Option<Token>,
-    /// Whether the token was alive when it was looked at last, and when that was.
-    seen: std::sync::Mutex<Option<(bool, Instant)>>,
+    shared: SharedSession<Identity>,
 }
 
 /// Whose fault a 403 is.
 enum Verdict {
     /// The policies': the token lives.
     Denied,
-    /// The token's, but there is another one now.
-    Replaced(Arc<Live>),
+    /// The token's, but there is another one now, or it had only not arrived everywhere.
+    Again(Login),
 }
 
-/// What a request went through.
-pub(crate) type Login = Arc<Live>;
-
 impl Session {
-    pub(crate) fn new(settings: Settings, credentials: Arc<dyn CredentialSource>) -> Self {
-        Self { settings, credentials, state: Mutex::default() }
+    pub(crate) fn new(settings: Settings, credentials: Arc<dyn CredentialSource>, pool: Option<&Pool>) -> Self {
+        let key = settings.account.key(&*credentials);
+        let account = Arc::clone(&settings.account);
+        let make = || Shared::new(Identity::new(account, credentials), SessionSettings::default());
+        let shared = match (pool, key) {
+            (Some(pool), Some(key)) => pool.join(&key, make),
+            _ => SharedSession::alone(make()),
+        };
+        Self { settings, shared }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -68,163 +63,117 @@ impl Session {
         Ok(answer)
     }
 
-    /// As [`get`](Self::get), for any request. What was used comes along: what the answer hands out may end with it.
-    pub(crate) async fn ask<'r>(
+    /// Reads a path whose 403 says nothing about the token: it is no reason to look closer.
+    pub(crate) async fn glance(&self, path: &str) -> Result<Answer, Failure> {
+        let login = self.login().await?;
+        self.call(&login, Request::get(path)).await
+    }
+
+    /// Proves that server and token work.
+    pub(crate) async fn check(&self, witness: Option<&str>) -> Result<(), Failure> {
+        let first = self.login().await?;
+        if self.alive(&first, witness).await? {
+            return Ok(());
+        }
+        let Verdict::Again(second) = self.judge(&first, witness).await? else { return Ok(()) };
+        if self.alive(&second, witness).await? { Ok(()) } else { Err(second.access().refused()) }
+    }
+
+    /// Ends this store's part of the login.
+    pub(crate) async fn close(&self) {
+        self.shared.close().await;
+    }
+
+    pub(crate) async fn login(&self) -> Result<Login, Failure> {
+        self.shared.login().await.map_err(Failure::Login)
+    }
+
+    /// As [`get`](Self::get), for any request. The login that was used comes along: what the answer hands out may end with it.
+    pub(crate) async fn ask<'a>(
         &self,
-        request: impl Fn() -> Request<'r>,
+        request: impl Fn() -> Request<'a>,
         witness: Option<&str>,
     ) -> Result<(Answer, Login), Failure> {
-        let first = self.live().await?;
-        let verdict = match self.send(&first, request()).await {
+        let first = self.login().await?;
+        let verdict = match self.call(&first, request()).await {
             Err(Failure::Forbidden) => self.judge(&first, witness).await?,
             answer => return Ok((answer?, first)),
         };
-        let Verdict::Replaced(second) = verdict else { return Err(Failure::Forbidden) };
-        match self.send(&second, request()).await {
+        let Verdict::Again(second) = verdict else { return Err(Failure::Forbidden) };
+        match self.call(&second, request()).await {
             Err(Failure::Forbidden) => match self.judge(&second, witness).await? {
                 Verdict::Denied => Err(Failure::Forbidden),
-                Verdict::Replaced(third) => Err(third.refused()),
+                Verdict::Again(third) => Err(third.access().refused()),
             },
             answer => Ok((answer?, second)),
         }
     }
 
-    /// Reads a path whose 403 says nothing about the token: it is no reason to look closer.
-    pub(crate) async fn glance(&self, path: &str) -> Result<Answer, Failure> {
-        let live = self.live().await?;
-        self.send(&live, Request::get(path)).await
-    }
-
-    /// Proves that server and token work.
-    pub(crate) async fn check(&self, witness: Option<&str>) -> Result<(), Failure> {
-        let first = self.live().await?;
-        if self.alive(&first, witness).await? {
-            return Ok(());
-        }
-        let Verdict::Replaced(second) = self.judge(&first, witness).await? else { return Ok(()) };
-        if self.alive(&second, witness).await? { Ok(()) } else { Err(second.refused()) }
-    }
-
-    /// Ends the connections and wipes the token. A token that was given to us is never revoked.
-    pub(crate) async fn close(&self) {
-        self.state.lock().await.live = None;
-    }
-
-    async fn live(&self) -> Result<Arc<Live>, Failure> {
-        let mut state = self.state.lock().await;
-        if let Some(live) = &state.live {
-            return Ok(Arc::clone(live));
-        }
-        let live = self.open().await?;
-        state.live = Some(Arc::clone(&live));
-        Ok(live)
-    }
-
-    /// Resolves everything anew, so that a rotated token, certificate or authority is found.
-    async fn open(&self) -> Result<Arc<Live>, Failure> {
-        let settings = &self.settings;
-        let resolve = async |reference| self.credentials.resolve(reference).await.map_err(Failure::Credential);
-        let token = settings.method.token(&*self.credentials).await.map_err(Failure::Credential)?;
-        let authorities = match &settings.authorities {
-            Authorities::Pem(pem) => Some(pem.clone()),
-            Authorities::Reference(reference) => Some(crate::client::pem(resolve(reference).await?.expose())),
-            Authorities::System => None,
-        };
-        let identity = match &settings.identity {
-            Some(identity) => Some((resolve(&identity.certificate).await?, resolve(&identity.key).await?)),
-            None => None,
-        };
-        let identity = identity.as_ref().map(|(certificate, key)| (certificate, key));
-        let client = Client::new(settings, authorities.as_deref(), identity)?;
-        tracing::debug!(store = %settings.origin, "resolved the credentials of the store");
-        Ok(Arc::new(Live { client, token, seen: std::sync::Mutex::default() }))
-    }
-
-    async fn send<'s>(&'s self, live: &Arc<Live>, request: Request<'s>) -> Result<Answer, Failure> {
-        let answer = live.client.call(request.in_namespace(self.settings.namespace.as_ref()), live.token.as_ref()).await;
+    pub(crate) async fn call<'a>(&'a self, login: &Login, request: Request<'a>) -> Result<Answer, Failure> {
+        let request = request.in_namespace(self.settings.namespace.as_ref());
+        let answer = login.access().call(request).await;
         if matches!(&answer, Err(failure) if failure.is_tls()) {
             // The authority or our certificate may have been rotated: the next use resolves them again.
-            let mut state = self.state.lock().await;
-            state.live.take_if(|current| Arc::ptr_eq(current, live));
+            self.shared.retire(login);
         }
         answer
     }
 
     /// Whether the server knows the token.
-    async fn alive(&self, live: &Live, witness: Option<&str>) -> Result<bool, Failure> {
-        let lookup = Request::get(LOOKUP).in_namespace(self.settings.auth_namespace.as_ref());
-        match live.client.call(lookup, live.token.as_ref()).await {
+    async fn alive(&self, login: &Login, witness: Option<&str>) -> Result<bool, Failure> {
+        match self.shared.authenticator().look_up(login.access()).await {
             Err(Failure::Forbidden) => {}
             answer => return answer.map(|_| true),
         }
         // A token without the default policy may not look at itself.
         let Some(witness) = witness else { return Ok(false) };
-        let witness = Request::get(witness).in_namespace(self.settings.namespace.as_ref());
-        match live.client.call(witness, live.token.as_ref()).await {
+        match self.call(login, Request::get(witness)).await {
             Err(Failure::Forbidden) => Ok(false),
             answer => answer.map(|answer| matches!(answer, Answer::Found(_))),
         }
     }
 
-    /// Decides whose fault a 403 was, with one look at the token for all reads that were refused together, and puts freshly resolved
-    /// credentials in the place of dead ones.
+    /// Decides whose fault a 403 was, with one look at the token for all reads that were refused together, and gets another login for a dead one.
     ///
     /// A dead token without a successor stays in use: should the look be mistaken, only the refused reads suffer.
-    async fn judge(&self, used: &Arc<Live>, witness: Option<&str>) -> Result<Verdict, Failure> {
-        let mut state = self.state.lock().await;
-        if let Some(current) = state.live.as_ref().filter(|current| !Arc::ptr_eq(current, used)) {
-            return Ok(Verdict::Replaced(Arc::clone(current)));
-        }
-        let alive = match used.lately() {
-            Some(false) => return Err(used.refused()),
-            Some(true) => true,
-            None => self.alive(used, witness).await?,
+    async fn judge(&self, used: &Login, witness: Option<&str>) -> Result<Verdict, Failure> {
+        let access = used.access();
+        let _turn = access.turn().await;
+        let alive = match access.lately() {
+            Some(false) if self.shared.is_current(used) => return Err(access.refused()),
+            Some(alive) => alive,
+            // Each look would cost one of the few uses.
+            None if access.is_counted() => access.is_fresh(),
+            None if self.alive(used, witness).await? => true,
+            None if access.is_fresh() => {
+                // A standby may not know a new token yet.
+                tokio::time::sleep(PROPAGATION).await;
+                if self.alive(used, witness).await? {
+                    return Ok(Verdict::Again(Arc::clone(used)));
+                }
+                false
+            }
+            None => false,
         };
-        used.see(alive);
+        access.see(alive);
         if alive {
             return Ok(Verdict::Denied);
         }
-        let fresh = self.open().await?;
-        if same(fresh.token.as_ref(), used.token.as_ref()) {
-            return Err(used.refused());
+        let next = self.shared.replace(used).await.map_err(Failure::Login)?;
+        if next.access().same_token(access) {
+            next.access().see(false);
+            return Err(access.refused());
         }
         tracing::debug!(store = %self.settings.origin, "replaced a token that is no longer accepted");
-        state.live = Some(Arc::clone(&fresh));
-        Ok(Verdict::Replaced(fresh))
+        Ok(Verdict::Again(next))
     }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The source of credentials is somebody else's, and may show what it holds.
         f.debug_struct("Session").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
-impl Live {
-    /// What was seen of the token, if that was not long ago.
-    fn lately(&self) -> Option<bool> {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.filter(|(_, at)| at.elapsed() < MEMORY).map(|(alive, _)| alive)
-    }
-
-    fn see(&self, alive: bool) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((alive, Instant::now()));
-    }
-
-    fn refused(&self) -> Failure {
-        Failure::TokenRefused { sent: self.token.is_some() }
-    }
-}
-
-fn same(one: Option<&Token>, other: Option<&Token>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => one.same(other),
-        (None, None) => true,
-        _ => false,
-    }
-}
-
-const LOOKUP: &str = "auth/token/lookup-self";
-/// How long a verdict on a token stands, so that a thousand refused reads cost one look at it.
-const MEMORY: Duration = Duration::from_secs(5);
+/// How long a token may need until every node knows it.
+const PROPAGATION: Duration = Duration::from_millis(300);

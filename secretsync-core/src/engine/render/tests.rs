@@ -29,8 +29,12 @@ fn item(reference: &CredentialRef, scope: TemplateScope) -> TemplateText {
     TemplateText::item(reference.clone(), scope)
 }
 
+fn parser() -> TemplateParser {
+    TemplateParser::new(secretsync_template::Delimiters::default())
+}
+
 fn render_with(spec: &TemplateSpec, texts: &Texts, kept: &Kept) -> Result<Desired> {
-    Templates::parse(spec, texts)?.render(data(), TargetMeta::default(), kept)
+    Templates::parse(&parser(), spec, texts)?.render(data(), TargetMeta::default(), kept)
 }
 
 fn render(spec: &TemplateSpec) -> Result<Desired> {
@@ -234,7 +238,7 @@ fn random_results_are_made_once() {
     let mut spec = own(&[("password", "{{ randAlphaNum 12 }}"), ("url", "db://{{ .user }}")]);
     spec.from.push(literal("token: '{{ randAlphaNum 12 }}'\nfresh: '{{ randAlphaNum 12 }}'"));
     spec.labels.insert("run".to_owned(), "{{ uuidv4 }}".to_owned());
-    assert!(Templates::parse(&spec, &Texts::new()).unwrap().mint());
+    assert!(Templates::parse(&parser(), &spec, &Texts::new()).unwrap().mint());
     let kept: SecretMap = ["password", "url", "token"]
         .into_iter()
         .map(|key| (SecretKey::new(key).unwrap(), SecretValue::from("old")))
@@ -244,5 +248,20 @@ fn random_results_are_made_once() {
     let value = |key: &str| desired.data.get(key).unwrap().expose();
     assert_eq!((value("password"), value("token"), value("url")), (&b"old"[..], &b"old"[..], &b"db://zoe"[..]));
     assert_eq!((value("fresh").len(), &*desired.meta.labels["run"]), (12, "1"));
-    assert!(!Templates::parse(&own(&[("a", "{{ .user }}")]), &Texts::new()).unwrap().mint());
+    assert!(!Templates::parse(&parser(), &own(&[("a", "{{ .user }}")]), &Texts::new()).unwrap().mint());
+}
+
+#[test]
+fn texts_are_parsed_once_except_those_of_secrets() {
+    let parser = parser();
+    let (map, secret) = (CredentialRef::config_map("m", "a"), CredentialRef::secret("s", "b"));
+    let mut spec = own(&[("url", "db://{{ .user }}")]);
+    spec.from.push(TemplateFrom::new(vec![item(&map, TemplateScope::Values), item(&secret, TemplateScope::Values)]));
+    let texts: Texts = [(map, "{{ .user }}"), (secret, "{{ .user }}!")].map(|(at, text)| (at, text.into())).into();
+    for _ in 0..3 {
+        let templates = Templates::parse(&parser, &spec, &texts).unwrap();
+        let desired = templates.render(data(), TargetMeta::default(), &Kept::default()).unwrap();
+        assert_eq!(shown(&desired), pairs(&[("a", "zoe"), ("b", "zoe!"), ("url", "db://zoe")]));
+    }
+    assert_eq!(parser.kept(), 2);
 }

@@ -1,13 +1,20 @@
 //! One template: what it makes, and how its failures are told.
 
-use secretsync_template::{Template, Value};
+use secretsync_template::{Delimiters, Options, Template, TemplateCache, Value};
 use zeroize::Zeroizing;
 
 use super::super::assemble::decode;
-use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::error::{Code, Error, ErrorKind, Hint, Result, TemplateFailure, TemplatePlace};
 use crate::provider::{CredentialKind, CredentialRef};
 use crate::secret::SecretValue;
-use crate::sync::{DecodingStrategy, Origin, TemplateFrom, TemplateScope, TemplateTarget};
+use crate::sync::{DecodingStrategy, TemplateFrom, TemplateScope, TemplateTarget};
+
+/// Parses the templates of an engine, each text once.
+#[derive(Debug)]
+pub(crate) struct TemplateParser {
+    options: Options,
+    cache: TemplateCache,
+}
 
 /// A template with its place.
 #[derive(Debug)]
@@ -31,41 +38,74 @@ pub(super) enum Makes {
 }
 
 /// Whether messages may quote a template.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 enum Shown {
-    /// They may.
-    Text,
-    /// It comes from a Secret: only the place of a failure is told.
-    Place,
+    /// They may; it stands there.
+    Text(TemplatePlace),
+    /// It comes from a Secret: only the line of a failure is told.
+    Line,
+}
+
+impl TemplateParser {
+    pub(crate) fn new(delimiters: Delimiters) -> Self {
+        Self {
+            options: Options::new().with_delimiters(delimiters),
+            cache: TemplateCache::new(MOST_TEMPLATES, MOST_BYTES),
+        }
+    }
+
+    /// How many templates it keeps.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.cache.len()
+    }
+
+    fn parse(&self, name: &str, text: &str, shown: &Shown, subject: &str) -> Result<Template> {
+        let parsed = match shown {
+            Shown::Text(_) => self.cache.parse(name, text, &self.options),
+            // Kept, the text of a Secret would stay in memory for as long as the engine.
+            Shown::Line => Template::parse_with(name, text, &self.options),
+        };
+        parsed.map_err(|error| tell(error, shown, subject))
+    }
 }
 
 impl Text {
     /// A template that stands in the spec under the key that it makes.
-    pub(super) fn own(target: TemplateTarget, key: &str, text: &str) -> Result<Self> {
+    pub(super) fn own(parser: &TemplateParser, target: TemplateTarget, key: &str, text: &str) -> Result<Self> {
         let subject = format!("the template of `{key}`");
+        let shown = Shown::Text(match target {
+            TemplateTarget::Annotations => TemplatePlace::Annotation(key.to_owned()),
+            TemplateTarget::Data => TemplatePlace::Data(key.to_owned()),
+            TemplateTarget::Labels => TemplatePlace::Label(key.to_owned()),
+        });
         Ok(Self {
-            template: parse(key, text, Shown::Text, &subject)?,
+            template: parser.parse(key, text, &shown, &subject)?,
             target,
             makes: Makes::Value(key.to_owned()),
             subject,
             decoding: DecodingStrategy::None,
-            shown: Shown::Text,
+            shown,
         })
     }
 
-    pub(super) fn literal(from: &TemplateFrom, text: &str, origin: &Origin) -> Result<Self> {
-        let subject = format!("`{origin}.literal`");
+    /// The literal of the `templateFrom` of this index.
+    pub(super) fn literal(parser: &TemplateParser, from: &TemplateFrom, index: usize, text: &str) -> Result<Self> {
+        let place = TemplatePlace::Literal(index);
+        let subject = format!("`{place}`");
+        let shown = Shown::Text(place);
         Ok(Self {
-            template: parse("literal", text, Shown::Text, &subject)?,
+            template: parser.parse("literal", text, &shown, &subject)?,
             target: from.target,
             makes: Makes::Pairs,
             subject,
             decoding: from.decoding,
-            shown: Shown::Text,
+            shown,
         })
     }
 
     pub(super) fn item(
+        parser: &TemplateParser,
         from: &TemplateFrom,
         reference: &CredentialRef,
         scope: TemplateScope,
@@ -73,9 +113,12 @@ impl Text {
     ) -> Result<Self> {
         let subject = format!("the template in {reference}");
         let text = value.expose_str().ok_or_else(|| failure("parse", &subject).because("it is not UTF-8"))?;
-        let shown = if reference.kind() == CredentialKind::ConfigMap { Shown::Text } else { Shown::Place };
+        let shown = match reference.kind() {
+            CredentialKind::ConfigMap => Shown::Text(TemplatePlace::Item(reference.clone())),
+            CredentialKind::Secret | CredentialKind::ServiceAccount => Shown::Line,
+        };
         Ok(Self {
-            template: parse(reference.key(), text, shown, &subject)?,
+            template: parser.parse(reference.key(), text, &shown, &subject)?,
             target: from.target,
             makes: match scope {
                 TemplateScope::KeysAndValues => Makes::Pairs,
@@ -88,7 +131,7 @@ impl Text {
     }
 
     pub(super) fn execute(&self, root: &Value) -> Result<SecretValue> {
-        let rendered = self.template.render(root).map_err(|error| tell("render", error, self.shown, &self.subject))?;
+        let rendered = self.template.render(root).map_err(|error| tell(error, &self.shown, &self.subject))?;
         Ok(Zeroizing::new(rendered).into())
     }
 
@@ -118,17 +161,15 @@ impl Text {
     }
 }
 
-fn parse(name: &str, text: &str, shown: Shown, subject: &str) -> Result<Template> {
-    Template::parse(name, text).map_err(|error| tell("render", error, shown, subject))
-}
-
-fn tell(operation: &'static str, error: secretsync_template::Error, shown: Shown, subject: &str) -> Error {
+fn tell(error: secretsync_template::Error, shown: &Shown, subject: &str) -> Error {
     match shown {
-        Shown::Text => {
+        Shown::Text(place) => {
             let advice = error.hint().map_or_else(|| "correct the template".to_owned(), ToOwned::to_owned);
-            failure(operation, subject).with_hint(Hint::new(Code::TemplateInvalid, advice)).with_source(error)
+            failure("render", subject)
+                .with_hint(Hint::new(Code::TemplateInvalid, advice))
+                .with_source(TemplateFailure::new(place.clone(), error))
         }
-        Shown::Place => failure(operation, subject).because(format!(
+        Shown::Line => failure("render", subject).because(format!(
             "it fails at line {} column {} (its text is not shown: it comes from a Secret)",
             error.line(),
             error.column()
@@ -141,3 +182,7 @@ fn failure(operation: &'static str, subject: &str) -> Error {
         .on(subject)
         .with_hint(Hint::new(Code::TemplateInvalid, "correct the template"))
 }
+
+/// How many templates an engine keeps parsed, and how many bytes of text they may have together: far more than one cluster has, and little memory.
+const MOST_TEMPLATES: usize = 20_000;
+const MOST_BYTES: usize = 8 << 20;

@@ -133,6 +133,13 @@ impl SecretDocument {
         text
     }
 
+    /// Replaces each value.
+    pub(super) fn mask(&mut self) {
+        for text in self.data.values_mut() {
+            *text = Zeroizing::new("<hidden>".to_owned());
+        }
+    }
+
     pub(super) fn shares(&self) -> Shares {
         let mut shares = Shares::default();
         for (owner, mark) in &self.marks {

@@ -10,7 +10,7 @@ use age::{DecryptError, Decryptor};
 use secretsync_core::provider::Ambient;
 use zeroize::Zeroizing;
 
-use crate::document::DataKey;
+use crate::document::PART;
 use crate::error::Error;
 
 /// The identities of a store. Keys are wiped by the library when dropped.
@@ -26,6 +26,17 @@ pub(crate) struct Identities {
 pub(crate) enum NoFit {
     Damaged,
     NoIdentity,
+}
+
+/// Why a recipient of another kind than X25519 can never fit.
+pub(crate) fn unsupported(recipient: &str) -> Option<&'static str> {
+    let plugin = recipient.starts_with("age1") && recipient.matches('1').count() > 1;
+    match recipient {
+        pq if pq.starts_with("age1pq1") => Some("post-quantum recipients are not supported"),
+        ssh if ssh.starts_with("ssh-") => Some("SSH keys are not supported"),
+        _ if plugin => Some("recipients of age plugins are not supported"),
+        _ => None,
+    }
 }
 
 impl Identities {
@@ -105,29 +116,29 @@ impl Identities {
         self.unusable.iter().map(String::as_str)
     }
 
-    /// The data key in an armored age file.
-    pub(crate) fn unwrap(&self, wrapped: &str) -> Result<DataKey, NoFit> {
+    /// The data key, or part of it, in an armored age file.
+    pub(crate) fn unwrap(&self, wrapped: &str) -> Result<Zeroizing<Vec<u8>>, NoFit> {
         let decryptor = Decryptor::new(ArmoredReader::new(wrapped.trim().as_bytes())).map_err(|_| NoFit::Damaged)?;
         let identities = self.usable.iter().map(|identity| identity as &dyn age::Identity);
         let reader = decryptor.decrypt(identities).map_err(|error| match error {
             DecryptError::NoMatchingKeys => NoFit::NoIdentity,
             _ => NoFit::Damaged,
         })?;
-        // One byte more than a key has: what is longer is none.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(33));
-        reader.take(33).read_to_end(&mut bytes).map_err(|_| NoFit::Damaged)?;
-        let key: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| NoFit::Damaged)?;
-        Ok(Zeroizing::new(*key))
+        let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+        reader.take(LONGEST as u64).read_to_end(&mut bytes).map_err(|_| NoFit::Damaged)?;
+        Ok(bytes)
     }
 }
 
+/// One byte more than a part of a data key has: what is longer is neither.
+const LONGEST: usize = PART + 1;
+
 const USE_X25519: &str = "store a key file as `age-keygen` writes it, with a line `AGE-SECRET-KEY-1…`";
 
-/// The identities that the environment offers, all of them together: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, and the file that sops looks for
-/// in the user's configuration.
-pub(crate) async fn from_env(ambient: Ambient) -> Result<Identities, Error> {
+/// Adds the identities that the environment offers, all of them together: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, and the file that sops looks for
+/// in the user's configuration. Tells whether there was any of these.
+pub(crate) async fn from_env(ambient: Ambient, mut identities: Identities) -> Result<(Identities, bool), Error> {
     tokio::task::spawn_blocking(move || {
-        let mut identities = Identities::default();
         let mut found = false;
         if let Some(text) = ambient.secret("SOPS_AGE_KEY") {
             found = true;
@@ -148,15 +159,12 @@ pub(crate) async fn from_env(ambient: Ambient) -> Result<Identities, Error> {
                 Err(error) => return Err(Error::io(path.display(), &error)),
             }
         }
-        if !found {
-            let what = "offers no age key".into();
-            return Err(Error::Identity {
-                from: "the environment".to_owned(),
-                what,
-                advice: "set SOPS_AGE_KEY_FILE to the path of a key file",
-            });
+        for name in ["SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"] {
+            if ambient.path(name).is_some() {
+                identities.note(format!("{name} is not used: secretsync runs no programs and reads no SSH keys"));
+            }
         }
-        Ok(identities)
+        Ok((identities, found))
     })
     .await
     .map_err(|_| Error::Interrupted)?
@@ -216,6 +224,19 @@ mod tests {
             let complaint = add(text).err().expect("it is refused");
             assert!(complaint.contains(expected), "{complaint}");
             assert!(!complaint.to_uppercase().contains("SECRETTYPO") && !complaint.contains("secret"), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn recipients_of_other_kinds_are_told_by_name() {
+        for (recipient, expected) in [
+            ("age1pq1abc", Some("post-quantum")),
+            ("age1yubikey1abc", Some("age plugins")),
+            ("ssh-ed25519 AAAA", Some("SSH keys")),
+            ("ssh-rsa AAAA", Some("SSH keys")),
+            ("age1l5pzvjlqecvn4y3ejtzyul49z54mq2sy7jae7xp2xmk92q977u4qy0az6v", None),
+        ] {
+            assert_eq!(unsupported(recipient).map(|why| why.contains(expected.unwrap_or("?"))), expected.map(|_| true));
         }
     }
 

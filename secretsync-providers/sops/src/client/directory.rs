@@ -52,8 +52,8 @@ impl Folder {
         self.open().map(drop)
     }
 
-    /// The names of the documents in formats that can be read, sorted. Hidden files and folders are left out, and links to folders are not
-    /// followed.
+    /// The names of the documents, sorted: files with the ending of a format, and others that sops encrypted. Hidden files and folders are left
+    /// out, and links to folders are not followed.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
         match self.open()? {
@@ -73,7 +73,7 @@ impl Folder {
                 continue;
             }
             let name = if below.is_empty() { file_name.to_owned() } else { format!("{below}/{file_name}") };
-            if Format::of(&name).is_ok() && is_document(folder.as_fd(), file_name, entry.file_type()) {
+            if is_document(folder.as_fd(), file_name, entry.file_type()) {
                 if names.len() == MOST_DOCUMENTS {
                     return Err(Error::TooLarge {
                         what: format!("the folder has more than {MOST_DOCUMENTS} documents"),
@@ -111,11 +111,19 @@ const MOST_DOCUMENTS: usize = 10_000;
 /// How deep folders are searched when all documents are listed.
 const DEEPEST: usize = 16;
 
-/// Whether an entry is a file or a link, which is looked at when it is fetched. Some file systems do not tell while listing.
+/// Whether an entry is a file or a link, which is looked at when it is fetched, and has the ending of a format. A file of another name is one only
+/// if it is a binary document: a folder may have a README beside its documents.
 fn is_document(folder: BorrowedFd<'_>, name: &str, kind: FileType) -> bool {
-    match kind {
-        FileType::RegularFile | FileType::Symlink => true,
-        FileType::Unknown => matches!(file::walk(folder, Path::new(name)), Ok(Entry::File(_))),
+    if !matches!(kind, FileType::RegularFile | FileType::Symlink | FileType::Unknown) {
+        return false;
+    }
+    let named = Format::of(name) != Format::Binary;
+    // Some file systems do not tell the kind while listing.
+    if named && kind != FileType::Unknown {
+        return true;
+    }
+    match file::walk(folder, Path::new(name)) {
+        Ok(Entry::File(file)) => named || file::read(file).is_ok_and(|content| Format::is_binary_document(&content)),
         _ => false,
     }
 }

@@ -38,6 +38,12 @@ impl<'t> Place<'t> {
         }
     }
 
+    /// Whether these keys, one in the other, lead here.
+    pub(crate) fn is<const N: usize>(&self, keys: [&str; N]) -> bool {
+        self.steps.len() == N
+            && self.steps.iter().zip(keys).all(|(step, key)| matches!(step, Step::Key(name) if *name == key))
+    }
+
     /// What the value's tag authenticates beside the value.
     pub(crate) fn aad(&self) -> &[u8] {
         if self.aad.is_empty() { b":" } else { self.aad.as_bytes() }
@@ -71,6 +77,7 @@ mod tests {
         place.enter_key("a:b");
         assert_eq!(place.aad(), b"hosts:a:b:");
         assert_eq!(place.to_string(), "hosts[2].a:b");
+        assert!(!place.is(["hosts", "a:b"]), "a list is another place");
         place.leave();
         place.leave();
         assert_eq!(place.aad(), b"hosts:");

@@ -7,21 +7,25 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::limits::MAX_DEPTH;
-use super::tree::{Budget, Item, Leaf, Node};
+use super::tree::{Budget, Item, Leaf, Node, Parsed};
 use crate::error::Error;
 
-/// The members of the object that the text holds.
-pub(crate) fn parse(text: &str) -> Result<Vec<Item<'_>>, Error> {
+/// The object that the text holds.
+pub(crate) fn parse(text: &str) -> Result<Parsed<'_>, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // Members are split without building them, level by level: no recursion in the parser, and numbers keep their text. Its error texts may
     // quote the document, so only places are taken.
-    let whole: &RawValue = serde_json::from_str(text)
-        .map_err(|error| Error::syntax("it is not valid JSON", error.line(), error.column()))?;
+    let whole: &RawValue =
+        serde_json::from_str(text).map_err(|error| Error::syntax(complaint(&error), error.line(), error.column()))?;
     let mut reader = Reader { text, budget: Budget::default() };
     match reader.node(whole, 0)? {
-        Node::Map(items) => Ok(items),
+        Node::Map(items) => Ok(Parsed::nested(items)),
         _ => Err(Error::syntax("its top level is no object", 1, 1)),
     }
+}
+
+fn complaint(error: &serde_json::Error) -> &'static str {
+    if error.is_eof() { "it is JSON that was cut short" } else { "it is not valid JSON" }
 }
 
 struct Reader<'a> {
@@ -145,15 +149,16 @@ mod tests {
 
     #[test]
     fn order_repeated_keys_and_kinds_are_kept() {
-        let items = parse(r#"{"b": 1, "a": [true, null, "x\n"], "b": {"c": 1.50}}"#).unwrap();
-        let keys: Vec<_> = items
+        let parsed = parse(r#"{"b": 1, "a": [true, null, "x\n"], "b": {"c": 1.50}, "sops": {}}"#).unwrap();
+        let keys: Vec<_> = parsed
+            .items
             .iter()
             .map(|item| match item {
                 Item::Entry { key, .. } => key.as_ref(),
                 Item::Comment(_) => "#",
             })
             .collect();
-        assert_eq!(keys, ["b", "a", "b"]);
+        assert_eq!((keys, parsed.blocks.len()), (vec!["b", "a", "b"], 1));
     }
 
     #[test]
@@ -182,7 +187,7 @@ mod tests {
         assert_eq!(complaint("{\"a\": 1e999}"), "a number is too large at line 1, column 7");
         assert_eq!(complaint("[1]"), "its top level is no object at line 1, column 1");
         assert!(complaint("{\"a\": 1} x").contains("not valid JSON"));
-        assert!(complaint("").contains("not valid JSON"));
+        assert_eq!(complaint("{\"a\": [1"), "it is JSON that was cut short at line 1, column 8");
     }
 
     #[test]

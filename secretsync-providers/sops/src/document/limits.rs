@@ -9,7 +9,7 @@ pub(crate) const MAX_DEPTH: usize = 64;
 /// How many values a document may have, copies made by YAML aliases included.
 pub(crate) const MAX_NODES: usize = 250_000;
 
-/// How many wrapped copies of the data key a document may have.
+/// How many wrapped copies of the data key, or of parts of it, a document may have.
 pub(crate) const MAX_KEYS: usize = 256;
 
 /// The size of one wrapped data key: an age file for one recipient takes about 400 bytes.

@@ -1,14 +1,20 @@
 //! The `sops` block of a document: who can open it, and how it was encrypted.
 
-use std::borrow::Cow;
-use std::fmt;
+mod block;
+mod keys;
+mod kind;
 
-use super::limits::{MAX_KEYS, MAX_WRAPPED};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use self::block::Block;
+pub(crate) use self::keys::{KeyGroups, MasterKey};
+pub(crate) use self::kind::KeyKind;
 use super::selector::Selector;
 use super::time::Time;
-use super::tree::{Item, Leaf, Node};
-use super::value::float_text;
-use crate::error::{Error, quoted};
+use super::tree::Node;
+use crate::error::Error;
 
 /// What the block says, checked. Unknown members are ignored, as sops does.
 #[derive(Debug)]
@@ -19,64 +25,9 @@ pub(crate) struct Metadata {
     pub(crate) mac: String,
     pub(crate) mac_only_encrypted: bool,
     pub(crate) selector: Selector,
-    /// The data key, wrapped once for each key that may open the document.
-    pub(crate) keys: Vec<WrappedKey>,
+    pub(crate) groups: Arc<KeyGroups>,
     /// Whether sops 3.13.2 or later wrote it: since then whole numbers of JSON are not read as floats.
     pub(crate) exact_integers: bool,
-}
-
-/// The data key, wrapped for one master key.
-#[derive(Debug)]
-pub(crate) struct WrappedKey {
-    pub(crate) kind: KeyKind,
-    /// Names the master key: recipient, fingerprint, ARN. Only for messages: a document never decides whom we contact.
-    pub(crate) id: String,
-    /// The wrapped data key, in the form of its kind.
-    pub(crate) wrapped: String,
-}
-
-/// The kinds of master keys that sops knows, in the order of its readers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum KeyKind {
-    AwsKms,
-    GcpKms,
-    HuaweiKms,
-    AzureKeyVault,
-    VaultTransit,
-    Pgp,
-    Age,
-}
-
-impl KeyKind {
-    const ALL: [Self; 7] =
-        [Self::AwsKms, Self::GcpKms, Self::HuaweiKms, Self::AzureKeyVault, Self::VaultTransit, Self::Pgp, Self::Age];
-
-    /// The list in the metadata, and the member of an entry that names the key.
-    fn members(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Age => ("age", "recipient"),
-            Self::AwsKms => ("kms", "arn"),
-            Self::AzureKeyVault => ("azure_kv", "name"),
-            Self::GcpKms => ("gcp_kms", "resource_id"),
-            Self::HuaweiKms => ("hckms", "key_id"),
-            Self::Pgp => ("pgp", "fp"),
-            Self::VaultTransit => ("hc_vault", "key_name"),
-        }
-    }
-}
-
-impl fmt::Display for KeyKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Age => "age recipient",
-            Self::AwsKms => "AWS KMS key",
-            Self::AzureKeyVault => "Azure Key Vault key",
-            Self::GcpKms => "GCP KMS key",
-            Self::HuaweiKms => "Huawei Cloud KMS key",
-            Self::Pgp => "PGP key",
-            Self::VaultTransit => "Vault transit key",
-        })
-    }
 }
 
 impl Metadata {
@@ -93,54 +44,19 @@ impl Metadata {
             mac: block.text("mac").unwrap_or_default().into_owned(),
             mac_only_encrypted: block.flag("mac_only_encrypted")?,
             selector: Selector::of(&rules)?,
-            keys: keys(&block)?,
+            groups: Arc::new(KeyGroups::read(&block)?),
             exact_integers: block.text("version").is_some_and(|version| at_least(&version, [3, 13, 2])),
         })
     }
-}
 
-/// The keys of the one group: the flat lists, or the only member of `key_groups`.
-fn keys(block: &Block<'_, '_>) -> Result<Vec<WrappedKey>, Error> {
-    let flat = group(block)?;
-    if !flat.is_empty() {
-        return Ok(flat);
-    }
-    match block.list("key_groups").as_slice() {
-        [] => Err(Error::metadata("names no key that could open it")),
-        [only] => {
-            let only = Block::of(only).ok_or_else(|| Error::metadata("has a key group that is no map"))?;
-            let keys = group(&only)?;
-            if keys.is_empty() { Err(Error::metadata("names no key that could open it")) } else { Ok(keys) }
-        }
-        _ => Err(Error::unsupported(
-            "its data key is split among several key groups",
-            "encrypt the document for one key group",
-        )),
+    /// Whether the last change lies in the future, by more than clocks usually differ.
+    pub(crate) fn is_ahead_of(&self, now: Timestamp) -> bool {
+        self.modified.parse::<Timestamp>().is_ok_and(|modified| modified.duration_since(now) > LEEWAY)
     }
 }
 
-fn group(block: &Block<'_, '_>) -> Result<Vec<WrappedKey>, Error> {
-    let mut keys = Vec::new();
-    for kind in KeyKind::ALL {
-        let (list, id) = kind.members();
-        for entry in block.list(list) {
-            let entry =
-                Block::of(entry).ok_or_else(|| Error::metadata(format!("has an entry in `{list}` that is no map")))?;
-            let wrapped = entry.text("enc").unwrap_or_default();
-            if keys.len() == MAX_KEYS || wrapped.len() > MAX_WRAPPED {
-                return Err(Error::metadata(format!(
-                    "has more than {MAX_KEYS} keys, or one of more than {MAX_WRAPPED} bytes"
-                )));
-            }
-            keys.push(WrappedKey {
-                kind,
-                id: quoted(&entry.text(id).unwrap_or_default()),
-                wrapped: wrapped.into_owned(),
-            });
-        }
-    }
-    Ok(keys)
-}
+/// How much clocks may differ.
+const LEEWAY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether a version is not older than another. A text that is no version is old.
 fn at_least(version: &str, wanted: [u32; 3]) -> bool {
@@ -149,61 +65,21 @@ fn at_least(version: &str, wanted: [u32; 3]) -> bool {
     numbers.is_some_and(|numbers| numbers.as_slice() >= wanted.as_slice())
 }
 
-/// A map read as sops reads its metadata: names in any case, scalars in any type.
-struct Block<'t, 'a>(&'t [Item<'a>]);
-
-impl<'t, 'a> Block<'t, 'a> {
-    fn of(node: &'t Node<'a>) -> Option<Self> {
-        match node {
-            Node::Map(items) => Some(Self(items)),
-            _ => None,
-        }
-    }
-
-    fn member(&self, name: &str) -> Option<&'t Node<'a>> {
-        self.0.iter().find_map(|item| match item {
-            Item::Entry { key, value } if key.eq_ignore_ascii_case(name) => Some(value),
-            _ => None,
-        })
-    }
-
-    /// The text of a scalar; nothing for null and for an empty text.
-    fn text(&self, name: &str) -> Option<Cow<'t, str>> {
-        let Node::Leaf(leaf) = self.member(name)? else { return None };
-        let text = match leaf {
-            Leaf::Bool(value) => Cow::from(value.to_string()),
-            Leaf::Float(number) => float_text(*number).into(),
-            Leaf::Int(number) => number.to_string().into(),
-            Leaf::Null => return None,
-            Leaf::Text(text) => Cow::from(text.as_ref()),
-            Leaf::Time(text) => Cow::from(text.as_str()),
-        };
-        (!text.is_empty()).then_some(text)
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, Error> {
-        match self.text(name).as_deref() {
-            None | Some("0" | "f" | "F" | "false" | "False" | "FALSE") => Ok(false),
-            Some("1" | "t" | "T" | "true" | "True" | "TRUE") => Ok(true),
-            Some(_) => Err(Error::metadata(format!("has a `{name}` that is neither true nor false"))),
-        }
-    }
-
-    fn list(&self, name: &str) -> Vec<&'t Node<'a>> {
-        match self.member(name) {
-            Some(Node::List(items)) => items.iter().filter(|item| !matches!(item, Node::Comment(_))).collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use secretsync_core::provider::KeyKind as ServiceKind;
+
     use super::*;
     use crate::document::yaml;
 
     fn read(text: &str) -> Result<Metadata, Error> {
-        Metadata::read(&Node::Map(yaml::parse(text)?))
+        Metadata::read(&Node::Map(yaml::parse(text)?.items))
+    }
+
+    fn keys(metadata: &Metadata) -> Vec<(usize, KeyKind, String)> {
+        metadata.groups.keys().map(|(group, key)| (group, key.kind, key.name())).collect()
     }
 
     const HEAD: &str = "lastmodified: '2024-05-06T07:08:09Z'\nmac: x\n";
@@ -214,10 +90,34 @@ mod tests {
             "{HEAD}kms: null\npgp: []\nage: [{{recipient: r, enc: e}}]\nkey_groups: [{{age: [{{recipient: other}}]}}]"
         ))
         .unwrap();
-        assert_eq!((flat.keys.len(), flat.keys[0].id.as_str()), (1, "r"));
+        assert_eq!(keys(&flat), [(0, KeyKind::Age, "r".to_owned())]);
         let grouped =
             read(&format!("{HEAD}key_groups: [{{pgp: [{{fp: F, enc: e}}], kms: [{{arn: a, enc: e}}]}}]")).unwrap();
-        assert_eq!(grouped.keys.iter().map(|key| key.kind).collect::<Vec<_>>(), [KeyKind::AwsKms, KeyKind::Pgp]);
+        assert_eq!(keys(&grouped), [(0, KeyKind::AwsKms, "a".to_owned()), (0, KeyKind::Pgp, "F".to_owned())]);
+        let split = read(&format!(
+            "{HEAD}key_groups: [{{pgp: [{{fp: F, enc: e}}]}}, {{age: [{{recipient: r}}]}}]\nshamir_threshold: '2'"
+        ))
+        .unwrap();
+        assert_eq!(keys(&split), [(0, KeyKind::Pgp, "F".to_owned()), (1, KeyKind::Age, "r".to_owned())]);
+        assert_eq!((split.groups.split(), split.groups.threshold), (true, Some(2)));
+    }
+
+    #[test]
+    fn what_a_document_says_about_a_key_is_kept_for_its_service() {
+        let metadata = read(&format!(
+            "{HEAD}kms: [{{arn: a, role: r, aws_profile: '', context: {{Env: prod, none: null}}, created_at: '2024-01-01T00:00:00Z', enc: e}}]\n\
+             hc_vault: [{{vault_address: 'https://v', engine_path: t, key_name: k, enc: 'vault:v1:x'}}]"
+        ))
+        .unwrap();
+        let keys: Vec<_> = metadata.groups.keys().map(|(_, key)| key).collect();
+        let kms = keys[0].for_service().unwrap();
+        let said = ["arn", "role", "aws_profile"].map(|name| kms.attribute(name));
+        assert_eq!(said, [Some("a"), Some("r"), None]);
+        assert_eq!(kms.context, BTreeMap::from([("Env".to_owned(), "prod".to_owned())]));
+        assert_eq!(keys[0].created.as_deref(), Some("2024-01-01T00:00:00Z"));
+        let transit = keys[1].for_service().unwrap();
+        assert_eq!((transit.kind, transit.ciphertext.as_str()), (ServiceKind::VaultTransit, "vault:v1:x"));
+        assert_eq!(keys[1].told(), "Vault transit key `https://v/v1/t/keys/k`");
     }
 
     #[test]
@@ -232,11 +132,21 @@ mod tests {
         assert!(complaint("mac: x").contains("no `lastmodified`"));
         assert!(complaint("lastmodified: yesterday").contains("no RFC 3339 time"));
         assert!(complaint(HEAD).contains("names no key"));
-        assert!(
-            complaint(&format!("{HEAD}key_groups: [{{age: [{{enc: a}}]}}, {{age: [{{enc: b}}]}}]"))
-                .contains("several key groups")
-        );
+        let split = format!("{HEAD}key_groups: [{{age: [{{enc: a}}]}}, {{age: [{{enc: b}}]}}]\nshamir_threshold: ");
+        for threshold in ["3", "-1", "x"] {
+            assert!(complaint(&format!("{split}{threshold}")).contains("no number of its key groups"), "{threshold}");
+        }
         assert!(complaint(&format!("{HEAD}age: [{}]", "{enc: a},".repeat(257))).contains("more than 256 keys"));
+    }
+
+    #[test]
+    fn a_change_in_the_future_is_seen() {
+        let metadata = read(&format!("{HEAD}age: [{{enc: e}}]")).unwrap();
+        for (now, ahead) in
+            [("2024-05-06T07:03:00Z", true), ("2024-05-06T07:04:00Z", false), ("2025-01-01T00:00:00Z", false)]
+        {
+            assert_eq!(metadata.is_ahead_of(now.parse().unwrap()), ahead, "{now}");
+        }
     }
 
     #[test]

@@ -6,6 +6,26 @@ use std::collections::HashSet;
 use super::limits::MAX_NODES;
 use crate::error::Error;
 
+/// What a parser found: the values in document order, and every `sops` block.
+pub(crate) struct Parsed<'a> {
+    pub(crate) items: Vec<Item<'a>>,
+    pub(crate) blocks: Vec<Node<'a>>,
+}
+
+impl<'a> Parsed<'a> {
+    /// Takes the `sops` block out of the top level, where YAML and JSON documents have it.
+    pub(crate) fn nested(items: Vec<Item<'a>>) -> Self {
+        let mut parsed = Self { items: Vec::with_capacity(items.len()), blocks: Vec::new() };
+        for item in items {
+            match item {
+                Item::Entry { key, value } if key == "sops" => parsed.blocks.push(value),
+                item => parsed.items.push(item),
+            }
+        }
+        parsed
+    }
+}
+
 /// A value: texts are borrowed from the document where it holds them as they are.
 #[derive(Clone)]
 pub(crate) enum Node<'a> {

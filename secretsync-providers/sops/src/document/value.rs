@@ -28,7 +28,8 @@ pub(crate) enum Clear {
     Comment,
     Float(f64),
     Int(i64),
-    Text(Zeroizing<String>),
+    /// UTF-8 but for what binary documents hold.
+    Text(Zeroizing<Vec<u8>>),
     /// RFC 3339, as sops prints it.
     Time(String),
 }
@@ -42,8 +43,6 @@ pub(crate) enum Refusal {
     Malformed,
     /// It does not even look like an encrypted value.
     NotEncrypted,
-    /// It holds bytes that are no UTF-8 text.
-    NotText,
 }
 
 impl Cipher {
@@ -108,26 +107,18 @@ fn clear(kind: &str, data: Zeroizing<Vec<u8>>) -> Result<Clear, Refusal> {
     if kind == "comment" {
         return Ok(Clear::Comment);
     }
-    let text = into_text(data)?;
+    if matches!(kind, "bytes" | "str") {
+        return Ok(Clear::Text(data));
+    }
+    let text = std::str::from_utf8(&data).map_err(|_| Refusal::Malformed)?;
     let parsed = match kind {
-        "bytes" | "str" => return Ok(Clear::Text(text)),
-        "bool" => boolean(&text).map(Clear::Bool),
+        "bool" => boolean(text).map(Clear::Bool),
         "float" => text.parse().ok().map(Clear::Float),
         "int" => text.parse().ok().map(Clear::Int),
-        "time" => Time::rfc3339(&text).map(|time| Clear::Time(time.text())),
+        "time" => Time::rfc3339(text).map(|time| Clear::Time(time.text())),
         _ => None,
     };
     parsed.ok_or(Refusal::Malformed)
-}
-
-fn into_text(mut data: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Refusal> {
-    match String::from_utf8(std::mem::take(&mut *data)) {
-        Ok(text) => Ok(Zeroizing::new(text)),
-        Err(error) => {
-            drop(Zeroizing::new(error.into_bytes()));
-            Err(Refusal::NotText)
-        }
-    }
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -169,7 +160,7 @@ mod tests {
     }
 
     fn text(text: &str) -> Clear {
-        Clear::Text(Zeroizing::new(text.to_owned()))
+        Clear::Text(Zeroizing::new(text.as_bytes().to_vec()))
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use granit_parser::{Event, Options, Parser, Placement, ScalarStyle, ScanError, Span, Tag};
 
 use super::limits::{MAX_BYTES, MAX_DEPTH};
-use super::tree::{Budget, Item, Leaf, Node, repeated};
+use super::tree::{Budget, Item, Leaf, Node, Parsed, repeated};
 use crate::error::{Error, quoted};
 
-/// The entries of the one document that the text holds.
-pub(crate) fn parse(text: &str) -> Result<Vec<Item<'_>>, Error> {
+/// The one document that the text holds.
+pub(crate) fn parse(text: &str) -> Result<Parsed<'_>, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(text, options(text)) {
@@ -20,8 +20,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Item<'_>>, Error> {
         builder.event(event, span)?;
     }
     match builder.root {
-        Some(Node::Map(items)) => Ok(items),
-        None | Some(Node::Leaf(Leaf::Null)) => Ok(Vec::new()),
+        Some(Node::Map(items)) => Ok(Parsed::nested(items)),
+        None | Some(Node::Leaf(Leaf::Null)) => Ok(Parsed::nested(Vec::new())),
         Some(_) => Err(Error::syntax("its top level is no map", 1, 1)),
     }
 }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     fn read(text: &str) -> String {
-        outline(&parse(text).unwrap())
+        outline(&parse(text).unwrap().items)
     }
 
     fn complaint(text: &str) -> String {
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn many_comments_in_a_row_are_read() {
         let text = format!("{}a: 1\ncomment_regex: x", "# line\n".repeat(500));
-        assert_eq!(parse(&text).unwrap().len(), 502);
+        assert_eq!(parse(&text).unwrap().items.len(), 502);
     }
 
     #[test]

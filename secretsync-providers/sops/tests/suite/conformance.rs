@@ -9,10 +9,14 @@ use crate::support::{RECIPIENT, Store};
 async fn the_provider_keeps_the_contract_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     let sops = Sops::new().unwrap();
-    for (format, plain) in
-        [(Format::Yaml, "user: ann-77ab\nn: {a: 1}\n"), (Format::Json, r#"{"user": "ann-77ab", "n": {"a": 1}}"#)]
-    {
-        let name = format!("app.{}", format.name());
+    for (format, plain) in [
+        (Format::Yaml, "user: ann-77ab\nn: {a: 1}\n"),
+        (Format::Json, r#"{"user": "ann-77ab", "n": {"a": 1}}"#),
+        (Format::Dotenv, "user=ann-77ab\n"),
+        // A property of bytes is looked for in the JSON that they hold.
+        (Format::Binary, r#"{"user": "ann-77ab"}"#),
+    ] {
+        let name = format!("app.{}", if format == Format::Dotenv { "env" } else { format.name() });
         std::fs::write(folder.path().join(&name), sops.encrypt(plain, format, &[RECIPIENT], &[]).unwrap()).unwrap();
         let provider = Store::path(folder.path(), ".").build().await.unwrap();
         let fixture = ProviderFixture::new(&name, "user", "ann-77ab")

@@ -2,8 +2,12 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
+mod bind;
 mod conformance;
 mod interop;
+mod key_groups;
+mod matrix;
+mod service;
 mod store;
 mod support;
 mod tamper;

@@ -168,9 +168,12 @@ async fn what_is_no_regular_readable_file_is_refused_without_waiting() {
     symlink("/dev/zero", secrets.join("device.yaml")).unwrap();
     fs::write(secrets.join("huge.yaml"), vec![b' '; (16 << 20) + 1]).unwrap();
     fs::write(secrets.join("latin.yaml"), b"a: \xff\n").unwrap();
-    for other in ["app.env", "app.ini", "app.txt"] {
-        fs::write(secrets.join(other), "A=b\n").unwrap();
+    for (other, text) in
+        [("app.env", "A=b\n"), ("app.ini", "a=b\n"), ("app.txt", "{\"data\": \"x\"}"), ("odd.json", "{")]
+    {
+        fs::write(secrets.join(other), text).unwrap();
     }
+    fs::write(secrets.join("other.bin"), DOCUMENT.as_bytes()).unwrap();
     let store = Store::path(base.path(), "secrets");
     for (key, expected) in [
         ("pipe.yaml", "is no regular file"),
@@ -178,9 +181,11 @@ async fn what_is_no_regular_readable_file_is_refused_without_waiting() {
         ("device.yaml", "a link that leaves the folder"),
         ("huge.yaml", "more than 16777216 bytes"),
         ("latin.yaml", "no UTF-8 text"),
-        ("app.env", "dotenv format"),
-        ("app.ini", "INI format"),
-        ("app.txt", "binary format"),
+        ("app.env", "it has no `sops` block"),
+        ("app.ini", "it has no `sops` block"),
+        ("app.txt", "it has no `sops` block"),
+        ("odd.json", "it is JSON that was cut short"),
+        ("other.bin", "it is not valid JSON"),
     ] {
         let text = store.complaint(key).await;
         assert!(text.contains(expected), "{key}: {text}");
@@ -210,6 +215,16 @@ async fn what_a_store_reads_from_outside_is_told() {
         .unwrap();
     let texts: Vec<String> = references.iter().map(ToString::to_string).collect();
     assert_eq!(texts, ["key `key.txt` of Secret `sops-age`", "key `*` of ConfigMap `team/docs`"]);
+    let origin = secretsync_core::provider::StoreOrigin::cluster("docs");
+    let context = secretsync_core::provider::BuildContext::new(origin.clone(), std::sync::Arc::new(Given::default()))
+        .with_base(Some("/app".into()));
+    let config = |text: &str| RawConfig::from_json(text.to_owned());
+    let paths = |text: &str| SopsFactory::new().paths(&config(text), &context).unwrap();
+    assert_eq!(paths(r#"{"source": {"path": "./docs/"}}"#), [Path::new("/app/docs")]);
+    assert!(paths(r#"{"source": {"inline": "x"}}"#).is_empty());
+    let depends = |text: &str| SopsFactory::new().depends_on_consumer(&config(text), &origin).unwrap();
+    assert!(depends(r#"{"source": {"path": "docs"}, "bind": "Namespace"}"#));
+    assert!(!depends(r#"{"source": {"path": "docs"}}"#));
 }
 
 #[tokio::test]
@@ -225,9 +240,48 @@ async fn when_no_key_fits_each_key_of_the_document_is_listed() {
              age recipient `{other}`: no identity for it is configured"
         )
     );
-    let more = document.replace("    age:", "    pgp:\n        - fp: ABCD\n          enc: x\n    hc_vault:\n        - key_name: k\n          vault_address: https://elsewhere\n    age:");
+    let more = document.replace(
+        "    age:",
+        "    pgp:\n        - fp: ABCD\n          enc: x\n    azure_kv:\n        - vault_url: https://a\n          name: n\n          version: v\n          enc: x\n    \
+         gcp_kms:\n        - resource_id: projects/p\n          enc: x\n    hc_vault:\n        - key_name: k\n          engine_path: transit\n          \
+         vault_address: https://elsewhere\n    kms:\n        - arn: arn:aws:kms:x\n          enc: x\n    age:\n        - recipient: age1pq1x\n          \
+         enc: x\n        - recipient: ssh-ed25519 AAAA\n          enc: x",
+    );
     let text = Store::inline(&more).complaint("inline").await;
-    assert!(text.contains("Vault transit key `k`: keys of this kind are not supported; PGP key `ABCD`"), "{text}");
+    for expected in [
+        "AWS KMS key `arn:aws:kms:x`: the store configures no `awsKms` key",
+        "GCP KMS key `projects/p`: keys of this kind are not supported",
+        "Azure Key Vault key `https://a/keys/n/v`: keys of this kind are not supported",
+        "Vault transit key `https://elsewhere/v1/transit/keys/k`: the store configures no `vaultTransit` key",
+        "PGP key `ABCD`: keys of this kind are not supported",
+        "age recipient `age1pq1x`: its entry in the document is damaged",
+        "no identity for it is configured",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_nobody_here_can_open_says_what_to_add() {
+    let document = DOCUMENT.replace("    age:", "    pgp:\n        - fp: ABCD\n          enc: x\n    ignored:");
+    let error = Store::inline(&document).fetch("inline").await.unwrap_err();
+    assert_eq!((error.kind(), error.hint().unwrap().code()), (ErrorKind::Unsupported, Code::SopsKeyMissing));
+    assert!(error.hint().unwrap().advice().contains("sops updatekeys"), "{error:?}");
+}
+
+#[tokio::test]
+async fn recipients_of_kinds_that_are_not_supported_are_told_by_name() {
+    // The entries are real, so that only their recipients tell the kinds apart.
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    let document = encrypt("a: b\n", std::slice::from_ref(&other));
+    for (recipient, expected) in [
+        ("age1pq1x", "age recipient `age1pq1x`: post-quantum recipients are not supported"),
+        ("age1yubikey1x", "recipients of age plugins are not supported"),
+        ("ssh-ed25519 AAAA", "SSH keys are not supported"),
+    ] {
+        let text = Store::inline(&document.replace(&other, recipient)).complaint("inline").await;
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -252,7 +306,7 @@ async fn a_missing_credential_keeps_its_own_kind_and_advice() {
 }
 
 #[tokio::test]
-async fn the_environment_replaces_the_configured_keys() {
+async fn the_environment_is_asked_beside_the_configured_keys() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("key.txt");
     fs::write(&file, KEY).unwrap();
@@ -284,7 +338,7 @@ async fn the_environment_replaces_the_configured_keys() {
         );
     }
     let configured = Store::inline(&DOCUMENT).with_ambient(&[]);
-    assert!(configured.fetch("inline").await.is_err(), "the configured key is not used as well");
+    assert!(configured.read("inline").await.is_ok(), "the configured key is used as well");
 }
 
 #[tokio::test]
@@ -299,7 +353,10 @@ async fn documents_are_found_by_name_and_folder() {
         provider.find(&query).await.unwrap().into_iter().map(|found| found.name).collect::<Vec<_>>()
     };
     assert!(provider.info().find);
-    assert_eq!(find(Query::default()).await, ["app.yaml", "team/db.yml", "team/deep/x.json"]);
+    let binary = Sops::new().unwrap().encrypt("x", Format::Binary, &[RECIPIENT], &[]).unwrap();
+    fs::write(base.path().join("secrets/team/ca.der"), binary).unwrap();
+    let all = ["app.yaml", "team/ca.der", "team/db.yml", "team/deep/x.json"];
+    assert_eq!(find(Query::default()).await, all, "what is no document is left out");
     let mut query = Query::default();
     query.name = Some("ya?ml$".into());
     query.path = Some("team".into());

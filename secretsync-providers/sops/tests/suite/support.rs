@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, chain};
 use secretsync_core::json::Json;
 use secretsync_core::provider::{
-    Ambient, BuildContext, CredentialRef, CredentialSource, FetchOptions, Fetched, Provider, ProviderFactory,
-    RawConfig, RemoteRef, StoreOrigin,
+    Ambient, BuildContext, CredentialRef, CredentialSource, FetchOptions, Fetched, KeyServiceFactory, Provider,
+    ProviderFactory, RawConfig, RemoteRef, StoreOrigin,
 };
 use secretsync_core::secret::{Payload, Secret, SecretValue};
 use secretsync_provider_sops::SopsFactory;
@@ -60,13 +60,15 @@ impl CredentialSource for Given {
 pub(crate) struct Store {
     config: Value,
     context: BuildContext,
+    factory: SopsFactory,
 }
 
 impl Store {
     pub(crate) fn new(source: &Value) -> Self {
         let config =
             json!({ "source": source, "keys": [{ "age": { "secretRef": { "name": "sops-age", "key": "key.txt" } } }] });
-        Self { config, context: BuildContext::new(StoreOrigin::namespaced("shop", "sops"), Arc::new(Given::key(KEY))) }
+        let context = BuildContext::new(StoreOrigin::namespaced("shop", "sops"), Arc::new(Given::key(KEY)));
+        Self { config, context, factory: SopsFactory::new() }
     }
 
     /// A store with one document in its manifest.
@@ -94,6 +96,25 @@ impl Store {
         self
     }
 
+    /// Demands that documents are bound to a namespace.
+    pub(crate) fn bound(mut self) -> Self {
+        self.config["bind"] = json!("Namespace");
+        self
+    }
+
+    /// A store of the whole cluster, serving the ExternalSecrets of a namespace.
+    pub(crate) fn of_cluster(mut self, consumer: Option<&str>) -> Self {
+        self.context.origin = StoreOrigin::cluster("sops");
+        self.context.consumer = consumer.map(str::to_owned);
+        self
+    }
+
+    /// Lets the store configure keys of one more kind.
+    pub(crate) fn with_service(mut self, service: impl KeyServiceFactory) -> Self {
+        self.factory = self.factory.with_key_service(service);
+        self
+    }
+
     pub(crate) fn with_keys(mut self, keys: Value) -> Self {
         self.config["keys"] = keys;
         self
@@ -101,7 +122,7 @@ impl Store {
 
     pub(crate) async fn build(&self) -> Result<Arc<dyn Provider>> {
         let config = RawConfig::from_json(self.config.to_string());
-        SopsFactory::new().build(&config, self.context.clone()).await
+        self.factory.build(&config, self.context.clone()).await
     }
 
     /// What a manifest gets for a key.
@@ -131,10 +152,11 @@ pub(crate) async fn fetch(provider: &dyn Provider, key: &str) -> Result<Fetched>
     provider.fetch(&[object], &FetchOptions::default()).await.remove(0)
 }
 
-/// A document as comparable data: numbers by their text, `{"number": "1.5"}`.
+/// A document as comparable data: numbers by their text, `{"number": "1.5"}`, and bytes as a list.
 pub(crate) fn shape(secret: &Secret) -> Value {
     match &*secret.payload {
         Payload::Object(object) => value(object.expose()),
+        Payload::Bytes(bytes) => json!(bytes.expose()),
         other => panic!("expected an object, got {other:?}"),
     }
 }

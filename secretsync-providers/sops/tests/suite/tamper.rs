@@ -123,9 +123,16 @@ async fn what_is_no_sops_document_says_so() {
         ("password: canary-7f3a9c", "it has no `sops` block"),
         ("{}", "it has no `sops` block"),
         ("password: canary-7f3a9c\nsops: yes", "its `sops` block is no map"),
+        (
+            "password: ENC[AES256_GCM,data:canary-7f3a9c",
+            "it has encrypted values and no `sops` block: it was cut short",
+        ),
         ("password: [canary-7f3a9c\nother: x\n", "it is not valid YAML at line"),
         ("{\"password\": \"canary-7f3a9c\"\n\"x\": 1}", "it is not valid JSON at line 2, column"),
+        ("{\"password\": \"canary-7f3a9c", "it is JSON that was cut short at line 1"),
         ("{\"sops\": {}, \"sops\": {}}", "more than one `sops` block"),
+        ("password=canary-7f3a9c\nsops_mac=x\nsops_age", "there is no `=` at line 3"),
+        ("[a]\npassword=canary-7f3a9c\n[sops]\nmac=x\n[sops]\n", "more than one `sops` block"),
         ("canary-7f3a9c", "its top level is no map"),
     ] {
         let (kind, code, text) = refused(document).await;

@@ -1,8 +1,12 @@
 use std::sync::Arc;
 
+use secretsync_core::error::{Code, ErrorKind};
 use secretsync_core::provider::{Ambient, NoCredentials, RawConfig};
 
 use super::*;
+use crate::auth::Method;
+use crate::config::Authorities;
+use crate::{KIND, MEMBER};
 
 fn settings(text: &str) -> Result<Settings> {
     settings_of(&StoreOrigin::namespaced("shop", "vault"), text)
@@ -10,7 +14,7 @@ fn settings(text: &str) -> Result<Settings> {
 
 fn settings_of(origin: &StoreOrigin, text: &str) -> Result<Settings> {
     let config: VaultConfig = RawConfig::from_json(text).read(origin, KIND)?;
-    Settings::new(&config, &BuildContext::new(origin.clone(), Arc::new(NoCredentials::default())))
+    Settings::new(&config, &BuildContext::new(origin.clone(), Arc::new(NoCredentials::default())), MEMBER)
 }
 
 fn with(members: &str) -> Result<Settings> {
@@ -25,8 +29,8 @@ fn message(members: &str) -> String {
 fn the_smallest_store_reads_kv_version_2_without_a_token() {
     let settings = settings(r#"{"server":"https://vault.example.com/"}"#).unwrap();
     assert_eq!((settings.version, settings.mount), (KvVersion::V2, None));
-    assert!(matches!(settings.method, Method::None));
-    assert!(matches!(settings.authorities, Authorities::System));
+    assert!(matches!(settings.account.method, Method::None));
+    assert!(matches!(settings.account.authorities, Authorities::System));
 }
 
 #[test]
@@ -53,12 +57,12 @@ fn every_field_of_the_original_is_known() {
     .unwrap();
     assert_eq!(settings.mount.as_deref(), Some("kv"));
     assert_eq!(settings.namespace.unwrap(), "team");
-    assert_eq!(settings.auth_namespace.unwrap(), "n");
-    assert!(settings.keep_state && settings.forward_inconsistent);
-    assert!(matches!(settings.method, Method::Token(_)));
-    assert!(matches!(settings.authorities, Authorities::Reference(_)));
-    assert_eq!(settings.identity.unwrap().key, CredentialRef::secret("c", "tls.key"));
-    assert!(settings.headers["x-team"].is_sensitive());
+    assert_eq!(settings.account.namespace.clone().unwrap(), "n");
+    assert!(settings.account.keep_state && settings.account.forward_inconsistent);
+    assert!(matches!(settings.account.method, Method::Token(_)));
+    assert!(matches!(settings.account.authorities, Authorities::Reference(_)));
+    assert_eq!(settings.account.certificate().unwrap().key, CredentialRef::secret("c", "tls.key"));
+    assert!(settings.account.headers["x-team"].is_sensitive());
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn the_environment_takes_the_place_of_every_method() {
     let config: VaultConfig = RawConfig::from_json(text).read(&origin, KIND).unwrap();
     let context =
         BuildContext::new(origin, Arc::new(NoCredentials::default())).with_ambient(Some(Ambient::new(|_| None)));
-    assert!(matches!(Settings::new(&config, &context).unwrap().method, Method::Ambient(_)));
+    assert!(matches!(Settings::new(&config, &context, MEMBER).unwrap().account.method, Method::Ambient(_)));
 }
 
 #[test]
@@ -172,16 +176,16 @@ fn half_a_client_certificate_and_checks_without_versions_are_refused() {
 #[test]
 fn references_are_everything_that_is_read_from_outside() {
     let text = r#"{"server":"https://v","auth":{"tokenSecretRef":{"name":"t","key":"k","namespace":"a"}},
-        "caProvider":{"type":"ConfigMap","name":"c","key":"k"},
+        "caProvider":{"type":"ConfigMap","name":"c","key":"k","namespace":"b"},
         "tls":{"certSecretRef":{"name":"x"},"keySecretRef":{"name":"x"}}}"#;
     let origin = StoreOrigin::cluster("v");
     let config: VaultConfig = RawConfig::from_json(text).read(&origin, KIND).unwrap();
-    let found: Vec<_> = references(&config).iter().map(ToString::to_string).collect();
+    let found: Vec<_> = references(&config, &origin, MEMBER).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(
         found,
         [
             "key `k` of Secret `a/t`",
-            "key `k` of ConfigMap `c`",
+            "key `k` of ConfigMap `b/c`",
             "key `tls.crt` of Secret `x`",
             "key `tls.key` of Secret `x`"
         ]

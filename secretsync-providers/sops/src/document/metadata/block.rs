@@ -1,0 +1,66 @@
+//! A map of the metadata.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::document::tree::{Item, Leaf, Node};
+use crate::document::value::float_text;
+use crate::error::Error;
+
+/// A map read as sops reads its metadata: names in any case, scalars in any type.
+pub(super) struct Block<'t, 'a>(&'t [Item<'a>]);
+
+impl<'t, 'a> Block<'t, 'a> {
+    pub(super) fn of(node: &'t Node<'a>) -> Option<Self> {
+        match node {
+            Node::Map(items) => Some(Self(items)),
+            _ => None,
+        }
+    }
+
+    fn member(&self, name: &str) -> Option<&'t Node<'a>> {
+        self.0.iter().find_map(|item| match item {
+            Item::Entry { key, value } if key.eq_ignore_ascii_case(name) => Some(value),
+            _ => None,
+        })
+    }
+
+    /// The text of a scalar; nothing for null and for an empty text.
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'t, str>> {
+        let Node::Leaf(leaf) = self.member(name)? else { return None };
+        let text = match leaf {
+            Leaf::Bool(value) => Cow::from(value.to_string()),
+            Leaf::Float(number) => float_text(*number).into(),
+            Leaf::Int(number) => number.to_string().into(),
+            Leaf::Null => return None,
+            Leaf::Text(text) => Cow::from(text.as_ref()),
+            Leaf::Time(text) => Cow::from(text.as_str()),
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The texts of a map of scalars. Nulls are left out, as sops does.
+    pub(super) fn texts(&self, name: &str) -> BTreeMap<String, String> {
+        let Some(inner) = self.member(name).and_then(Block::of) else { return BTreeMap::new() };
+        let member = |item: &Item<'_>| match item {
+            Item::Entry { key, .. } => Some((key.to_string(), inner.text(key)?.into_owned())),
+            Item::Comment(_) => None,
+        };
+        inner.0.iter().filter_map(member).collect()
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Error> {
+        match self.text(name).as_deref() {
+            None | Some("0" | "f" | "F" | "false" | "False" | "FALSE") => Ok(false),
+            Some("1" | "t" | "T" | "true" | "True" | "TRUE") => Ok(true),
+            Some(_) => Err(Error::metadata(format!("has a `{name}` that is neither true nor false"))),
+        }
+    }
+
+    pub(super) fn list(&self, name: &str) -> Vec<&'t Node<'a>> {
+        match self.member(name) {
+            Some(Node::List(items)) => items.iter().filter(|item| !matches!(item, Node::Comment(_))).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
