@@ -239,9 +239,8 @@ async fn a_sync_that_runs_again_uses_what_it_was_issued() {
 async fn one_object_gives_all_its_keys_and_two_syncs_are_issued_one_each() {
     let (issuer, store, engine) = setup(|_| {});
     let other = SyncSpec::new(OwnerId::new("shop", "other"), TargetRef::new("shop", "other"));
-    let reports = engine
-        .sync_all(vec![spec().with_data(entry("again", "creds")), other.with_data(entry("user", "creds"))])
-        .await;
+    let reports =
+        engine.sync_all(vec![spec().with_data(entry("again", "creds")), other.with_data(entry("user", "creds"))]).await;
     reports.iter().for_each(written);
     assert_eq!(issuer.count("issue"), 2);
     let again = store.value("shop", "db", "again").unwrap();

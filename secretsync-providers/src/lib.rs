@@ -15,11 +15,16 @@ use secretsync_core::provider::ProviderRegistry;
 /// let mut registry = ProviderRegistry::new();
 /// secretsync_providers::register_all(&mut registry);
 /// assert_eq!(registry.factory("vault").is_some(), cfg!(feature = "vault"));
+/// assert_eq!(registry.generator("VaultDynamicSecret").is_some(), cfg!(feature = "vault"));
 /// ```
 #[cfg_attr(not(any(feature = "sops", feature = "vault")), expect(unused_variables, reason = "there is nothing to add"))]
 pub fn register_all(registry: &mut ProviderRegistry) {
     #[cfg(feature = "sops")]
     registry.register(sops::SopsFactory::new());
     #[cfg(feature = "vault")]
-    registry.register(vault::VaultFactory::new());
+    {
+        let factory = vault::VaultFactory::new();
+        registry.register_generator(factory.dynamic_secrets());
+        registry.register(factory);
+    }
 }

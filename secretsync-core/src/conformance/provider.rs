@@ -66,7 +66,8 @@ fn address(provider: &dyn Provider, key: &str) -> Result<ObjectRef, Violation> {
 /// The object as it is fetched.
 async fn settled(provider: &dyn Provider, key: &str) -> Result<ObjectRef, Violation> {
     let object = address(provider, key)?;
-    let reading = provider.reading(&object).await.map_err(|error| Violation(format!("`{object}`: {}", chain(&error))))?;
+    let reading =
+        provider.reading(&object).await.map_err(|error| Violation(format!("`{object}`: {}", chain(&error))))?;
     Ok(object.with_read(reading))
 }
 

@@ -17,7 +17,7 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::{ObjectRef, Part, Read};
 use crate::provider::Fetched;
 use crate::secret::{Secret, SecretKey, SecretMap, SecretValue};
-use crate::sync::{DataFrom, DeletionPolicy, NullBytePolicy, Origin, ProviderKey, SyncSpec, ValueRules};
+use crate::sync::{DataFrom, DeletionPolicy, NullBytePolicy, Origin, ProviderKey, Selection, SyncSpec, ValueRules};
 
 /// The data of a target, before templates.
 #[derive(Debug, Default)]
@@ -97,10 +97,10 @@ impl Assembly<'_> {
             }
         }
         let keyed = values.into_iter().collect();
-        let mut keyed = if entry.rewrites.is_empty() {
-            convert::convert_keys(entry.conversion, keyed).map_err(names)?
-        } else {
-            rewrite::rewrite(&entry.rewrites, keyed)?
+        let mut keyed = match (&entry.selection, entry.rewrites.is_empty()) {
+            (_, false) => rewrite::rewrite(&entry.rewrites, keyed)?,
+            (Selection::Generate { .. }, true) => keyed,
+            (_, true) => convert::convert_keys(entry.conversion, keyed).map_err(names)?,
         };
         convert::validate_keys(&mut keyed).map_err(names)?;
         for (name, value) in keyed {

@@ -43,6 +43,10 @@ impl Reads {
                 Selection::Extract { remote, .. } => Members::Of(
                     address(&entry.provider, remote).map_err(|error| at(&Origin::data_from(index, entry), error))?,
                 ),
+                Selection::Generate { name } => Members::Of(
+                    address(&entry.provider, &RemoteRef::new(name))
+                        .map_err(|error| at(&Origin::data_from(index, entry), error))?,
+                ),
                 Selection::Find(_) => Members::Found(found.next().unwrap_or_default()),
             };
             reads.add(&entry.provider, members.objects());

@@ -73,7 +73,8 @@ impl<'a> Run<'a> {
                 return Ok(self.accept(report, issuing));
             }
             if self.mode == Mode::Plan && self.lacks_some(&issuing) {
-                let report = self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default());
+                let report =
+                    self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default());
                 return Ok(report);
             }
         }

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::client::{Cause, Row, Transport};
 use crate::config::KvVersion;
+use crate::generator::ResultType;
 
 /// A failure. `Display` says what happened, without addresses of ours: [`Failure::into_error`] adds what was attempted on what.
 #[derive(Debug, Error)]
@@ -38,6 +39,10 @@ pub(crate) enum Failure {
     NoToken,
     #[error("the answer does not come from Vault (status {0})")]
     NotVault(u16),
+    #[error("unable to get dynamic secret: empty response from Vault")]
+    NoContent,
+    #[error("the answer has no {}", member(*.0))]
+    NoSuchPart(ResultType),
     #[error("nothing is issued there")]
     NothingIssued,
     #[error("a redirect was not followed (status {0})")]
@@ -98,9 +103,8 @@ impl Failure {
         match self {
             Self::Transport(transport) => matches!(transport.cause, Cause::TimedOut | Cause::Closed | Cause::Other),
             // 412, 429, 473 and a sealed or inactive node turn a request away at the door.
-            Self::Status { status, row, .. } => {
-                matches!(status, 500 | 502..=504) && row.code != Code::VaultSealed
-            }
+            Self::Status { status, row, .. } => matches!(status, 500 | 502..=504) && row.code != Code::VaultSealed,
+            Self::NoContent | Self::NoSuchPart(_) => true,
             Self::NotVault(_) | Self::TooBig | Self::Malformed { .. } | Self::Defect => true,
             _ => false,
         }
@@ -145,10 +149,20 @@ impl Failure {
                 Code::StoreInvalid,
                 "run again if the mount was just replaced; engines that issue credentials are read with `version: v1`",
             ),
-            Self::NothingIssued => {
-                (NotFound, Code::SecretMissing, "create the role, or correct the key; `bao read` shows what the engine has")
+            Self::NothingIssued => (
+                NotFound,
+                Code::SecretMissing,
+                "create the role, or correct the key; `bao read` shows what the engine has",
+            ),
+            Self::NoContent => {
+                (InvalidData, Code::DataInvalid, "correct `path` and `method`, or set `allowEmptyResponse: true`")
             }
-            Self::Defect => (Internal, Code::InternalDefect, "report it with the version and the manifest, without values"),
+            Self::NoSuchPart(_) => {
+                (InvalidData, Code::DataInvalid, "set `resultType` to what the path answers: `Data`, `Auth` or `Raw`")
+            }
+            Self::Defect => {
+                (Internal, Code::InternalDefect, "report it with the version and the manifest, without values")
+            }
             Self::Malformed { .. } => (InvalidData, Code::DataInvalid, "check `path` and `version` of the store"),
             Self::NotVault(_) => (
                 Unavailable,
@@ -210,6 +224,15 @@ impl MountProblem {
             Self::NotKv { .. } => "correct `path` of the store, or the key".to_owned(),
             Self::Version { found, .. } => format!("write `version: {found}` into the store"),
         }
+    }
+}
+
+/// The member of an answer that a result type takes.
+fn member(result: ResultType) -> &'static str {
+    match result {
+        ResultType::Auth => "`auth`: it gives no token",
+        ResultType::Data => "`data`: it hands out nothing, or a token",
+        ResultType::Raw => "members",
     }
 }
 

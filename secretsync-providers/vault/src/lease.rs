@@ -88,7 +88,10 @@ impl SessionLeases {
             match self.revoke(lease).await {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a lease was not revoked; it ends by itself");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a lease was not revoked; it ends by itself"
+                    );
                     if error.retry() == Retry::Never {
                         return;
                     }

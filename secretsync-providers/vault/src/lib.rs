@@ -7,6 +7,7 @@ pub mod config;
 mod error;
 mod factory;
 mod find;
+mod generator;
 mod lease;
 mod mounts;
 mod provider;
@@ -14,6 +15,9 @@ mod session;
 
 pub use config::VaultConfig;
 pub use factory::VaultFactory;
+pub use generator::{
+    GENERATOR_KIND, ResultType, VaultDynamicSecret, VaultDynamicSecretConfig, VaultDynamicSecretFactory,
+};
 pub use provider::VaultProvider;
 
 /// The member of a store's `provider` that this crate reads.

@@ -5,7 +5,7 @@ mod payload;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -65,13 +65,7 @@ impl VaultProvider {
                 _ => self.read(object).await,
             }
         };
-        let answer = match options.timeout {
-            Some(bound) => {
-                timeout(bound, read).await.unwrap_or_else(|_| Err(Failure::Transport(Transport::of(Cause::TimedOut))))
-            }
-            None => read.await,
-        };
-        answer.map_err(|failure| {
+        bounded(options.timeout, read).await.map_err(|failure| {
             // What may have been issued already is not issued again.
             let lost = object.read() == Read::Issuing && failure.may_have_been_done();
             let error = failure.into_error("read", format!("`{object}` from {}", self.info.name));
@@ -185,6 +179,19 @@ impl Provider for VaultProvider {
     async fn close(&self) {
         self.leases.settle().await;
         self.session.close().await;
+    }
+}
+
+/// Gives up after a while, where there is a bound.
+pub(crate) async fn bounded<T>(
+    bound: Option<Duration>,
+    call: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match bound {
+        Some(bound) => {
+            timeout(bound, call).await.unwrap_or_else(|_| Err(Failure::Transport(Transport::of(Cause::TimedOut))))
+        }
+        None => call.await,
     }
 }
 

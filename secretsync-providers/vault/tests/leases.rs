@@ -64,7 +64,8 @@ fn key() -> ProviderKey {
 }
 
 fn spec(name: &str, object: &str) -> SyncSpec {
-    let entry = |key: &str, property: &str| DataEntry::new(key, self::key(), RemoteRef::new(object)).with_property(property);
+    let entry =
+        |key: &str, property: &str| DataEntry::new(key, self::key(), RemoteRef::new(object)).with_property(property);
     SyncSpec::new(OwnerId::new("shop", name), TargetRef::new("shop", name))
         .with_data(entry("user", "username"))
         .with_data(entry("password", "password"))
@@ -232,7 +233,8 @@ async fn a_role_that_does_not_exist_is_an_error_and_nothing_is_deleted_for_it() 
 #[tokio::test]
 async fn the_end_of_a_token_is_the_end_of_its_leases_and_they_are_replaced() {
     let rig = Rig::start();
-    let policy = r#"path "database/creds/*" { capabilities = ["read"] } path "sys/leases/*" { capabilities = ["update"] }"#;
+    let policy =
+        r#"path "database/creds/*" { capabilities = ["read"] } path "sys/leases/*" { capabilities = ["update"] }"#;
     let old = rig.bao.token_with_policy("db", policy).unwrap();
     let token = Token::new(&old);
     let vault = provider(rig.bao.address(), &token, json!({"version": "v1"})).await;
@@ -256,7 +258,11 @@ async fn a_database_or_server_that_is_away_for_a_while_is_asked_again_later() {
     rig.postgres.stop();
     let report = engine.sync(&spec("b", "database/creds/long")).await;
     let error = report.error.unwrap();
-    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, secretsync_core::error::Retry::Never), "{error:?}");
+    assert_eq!(
+        (error.kind(), error.retry()),
+        (ErrorKind::Unavailable, secretsync_core::error::Retry::Never),
+        "{error:?}"
+    );
     rig.postgres.restart().unwrap();
     synced(&engine.sync(&spec("b", "database/creds/long")).await);
     rig.bao.stop();
@@ -264,7 +270,11 @@ async fn a_database_or_server_that_is_away_for_a_while_is_asked_again_later() {
     engine.sync(&spec("c", "database/creds/long")).await;
     let report = engine.sync(&spec("c", "database/creds/long")).await;
     assert_eq!(report.error.unwrap().retry(), secretsync_core::error::Retry::Backoff, "nobody was there to do it");
-    assert_eq!(engine.sync(&spec("a", "database/creds/long")).await.outcome, Outcome::Unchanged, "what is kept needs no server");
+    assert_eq!(
+        engine.sync(&spec("a", "database/creds/long")).await.outcome,
+        Outcome::Unchanged,
+        "what is kept needs no server"
+    );
     assert_eq!(text(&store, "a", "user"), first);
 }
 

@@ -282,7 +282,10 @@ async fn what_cannot_be_told_is_read_as_if_it_issued_something_and_asked_about_o
             .expect(1..=2)
             .mount(&server)
             .await;
-        Mock::given(path(LOOKUP)).respond_with(ResponseTemplate::new(200).set_body_json(kv1(&json!({})))).mount(&server).await;
+        Mock::given(path(LOOKUP))
+            .respond_with(ResponseTemplate::new(200).set_body_json(kv1(&json!({}))))
+            .mount(&server)
+            .await;
         Mock::given(path("/v1/engine/creds/a"))
             .respond_with(ResponseTemplate::new(200).set_body_json(kv1(&json!({"x": "y"}))))
             .mount(&server)

@@ -157,7 +157,9 @@ fn reachable(programs: debian::Postgres, folder: &Path) -> Result<debian::Postgr
 fn server(programs: &debian::Postgres, data: &Path, port: u16) -> Command {
     let mut command = command(programs, "postgres");
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());
-    for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "jit=off", "max_connections=50"] {
+    for setting in
+        ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "jit=off", "max_connections=50"]
+    {
         command.args(["-c", setting]);
     }
     command

@@ -86,9 +86,9 @@ async fn renew(
     failures: u32,
 ) -> bool {
     let answer = match provider.leases() {
-        Some(leases) => tokio::time::timeout(BOUND, leases.renew(lease, increment)).await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Unavailable, "renew a lease").because("no answer in time"))
-        }),
+        Some(leases) => tokio::time::timeout(BOUND, leases.renew(lease, increment))
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "renew a lease").because("no answer in time"))),
         None => Err(Error::new(ErrorKind::Unsupported, "renew a lease")),
     };
     let Some(page) = shared.ledger.page(sync) else { return false };
@@ -97,13 +97,7 @@ async fn renew(
 }
 
 /// Writes down what became of a renewal, unless the lease was replaced meanwhile.
-fn note(
-    entry: &mut Entry,
-    object: &ObjectKey,
-    lease: &Lease,
-    answer: Result<Renewed, Error>,
-    failures: u32,
-) -> bool {
+fn note(entry: &mut Entry, object: &ObjectKey, lease: &Lease, answer: Result<Renewed, Error>, failures: u32) -> bool {
     let same = |held: &Lease| held.id() == lease.id();
     let Some(kept) = entry.kept.get_mut(object).filter(|kept| kept.lease.as_ref().is_some_and(same)) else {
         return false;

@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn leases_bind_what_came_with_them() {
-        let secret = read(r#"{"lease_id":"database/creds/a/x","renewable":true,"lease_duration":3600,"data":{"username":"u","ttl":5}}"#);
+        let secret = read(
+            r#"{"lease_id":"database/creds/a/x","renewable":true,"lease_duration":3600,"data":{"username":"u","ttl":5}}"#,
+        );
         let lease = secret.lease.clone().unwrap();
         assert_eq!((lease.id(), lease.renewable(), after(&secret)), ("database/creds/a/x", true, Some(3600)));
     }
@@ -103,7 +105,9 @@ mod tests {
     #[test]
     fn static_roles_end_with_their_next_rotation() {
         for name in ["last_vault_rotation", "last_openbao_rotation"] {
-            let text = format!(r#"{{"lease_id":"","lease_duration":0,"data":{{"password":"p","{name}":"2026-01-01T00:00:00Z","ttl":60}}}}"#);
+            let text = format!(
+                r#"{{"lease_id":"","lease_duration":0,"data":{{"password":"p","{name}":"2026-01-01T00:00:00Z","ttl":60}}}}"#
+            );
             let secret = read(&text);
             assert_eq!((after(&secret), secret.rotates, secret.lease.is_none()), (Some(61), true, true), "{name}");
             assert_eq!(secret.version.unwrap().as_str(), "2026-01-01T00:00:00Z");
@@ -114,7 +118,9 @@ mod tests {
 
     #[test]
     fn certificates_and_cloud_tokens_tell_their_end_themselves() {
-        for text in [r#"{"data":{"certificate":"c","expiration":100}}"#, r#"{"data":{"token":"t","expires_at_seconds":100}}"#] {
+        for text in
+            [r#"{"data":{"certificate":"c","expiration":100}}"#, r#"{"data":{"token":"t","expires_at_seconds":100}}"#]
+        {
             let secret = read(text);
             assert_eq!((after(&secret), secret.rotates), (Some(100), false), "{text}");
         }
@@ -123,9 +129,13 @@ mod tests {
 
     #[test]
     fn tokens_are_known_by_their_accessor() {
-        let auth = Json::parse(br#"{"client_token":"t","accessor":"abc","lease_duration":60,"renewable":true}"#).unwrap();
-        assert!(matches!(token(&auth, SystemTime::UNIX_EPOCH), Some(End::Lease(lease, _)) if lease.id() == "auth/token/accessor/abc"));
-        let batch = Json::parse(br#"{"client_token":"t","accessor":"","lease_duration":60,"renewable":false}"#).unwrap();
+        let auth =
+            Json::parse(br#"{"client_token":"t","accessor":"abc","lease_duration":60,"renewable":true}"#).unwrap();
+        assert!(
+            matches!(token(&auth, SystemTime::UNIX_EPOCH), Some(End::Lease(lease, _)) if lease.id() == "auth/token/accessor/abc")
+        );
+        let batch =
+            Json::parse(br#"{"client_token":"t","accessor":"","lease_duration":60,"renewable":false}"#).unwrap();
         assert!(matches!(token(&batch, SystemTime::UNIX_EPOCH), Some(End::At(_))));
     }
 }

@@ -30,7 +30,9 @@ impl Connection {
                 (b'R', body) if body.starts_with(&3_u32.to_be_bytes()) => {
                     connection.send(Some(b'p'), format!("{password}\0").as_bytes())?;
                 }
-                (b'R', body) if !body.starts_with(&0_u32.to_be_bytes()) => bail!("it asks for another kind of password"),
+                (b'R', body) if !body.starts_with(&0_u32.to_be_bytes()) => {
+                    bail!("it asks for another kind of password")
+                }
                 (b'Z', _) => return Ok(Some(connection)),
                 // Class 28: wrong password, no such user, expired.
                 (b'E', body) if code(&body).starts_with("28") => return Ok(None),

@@ -38,7 +38,8 @@ impl Postgres {
 
 /// The folder that holds both programs.
 fn installed() -> Option<PathBuf> {
-    programs_below(Path::new("/")).or_else(|| ["/usr/local/pgsql/bin", "/usr/bin"].iter().map(PathBuf::from).find(|folder| complete(folder)))
+    programs_below(Path::new("/"))
+        .or_else(|| ["/usr/local/pgsql/bin", "/usr/bin"].iter().map(PathBuf::from).find(|folder| complete(folder)))
 }
 
 fn complete(folder: &Path) -> bool {
@@ -89,7 +90,8 @@ fn unpack_all(into: &Path) -> Result<()> {
 
 /// `postgresql-17`, as far as the lists of packages are there.
 fn server_package() -> Result<Option<String>> {
-    let version = |name: &str| name.strip_prefix("postgresql-").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+    let version =
+        |name: &str| name.strip_prefix("postgresql-").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
     Ok(dependencies("postgresql")?.into_iter().find(|name| version(name)))
 }
 
@@ -126,7 +128,8 @@ fn unpack(package: &str, into: &Path) -> Result<()> {
 
 fn library_folders(root: &Path) -> Vec<PathBuf> {
     let architectures = fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten();
-    let mut folders: Vec<_> = architectures.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-gnu")).collect();
+    let mut folders: Vec<_> =
+        architectures.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("-gnu")).collect();
     folders.push(root.join("usr/lib"));
     folders
 }
@@ -143,7 +146,8 @@ fn lacks_libraries(programs: &Path, libraries: &[PathBuf]) -> Result<bool> {
     Ok(false)
 }
 
-const ADVICE: &str = "install PostgreSQL, or run on a Debian system with apt-get, dpkg-deb and its package index within reach";
+const ADVICE: &str =
+    "install PostgreSQL, or run on a Debian system with apt-get, dpkg-deb and its package index within reach";
 const ROUNDS: usize = 5;
 
 #[cfg(test)]
@@ -153,7 +157,9 @@ mod tests {
     #[test]
     fn the_newest_server_with_all_programs_is_found() {
         let root = tempfile::tempdir().unwrap();
-        for (version, programs) in [("15", vec!["postgres", "initdb"]), ("16", vec!["postgres", "initdb"]), ("17", vec!["initdb"])] {
+        for (version, programs) in
+            [("15", vec!["postgres", "initdb"]), ("16", vec!["postgres", "initdb"]), ("17", vec!["initdb"])]
+        {
             let folder = root.path().join("usr/lib/postgresql").join(version).join("bin");
             fs::create_dir_all(&folder).unwrap();
             for program in programs {
