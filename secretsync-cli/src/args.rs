@@ -1,10 +1,13 @@
 //! What can be typed: declarations only.
 
+mod sops;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::sops::{SopsKeys, SopsLint, SopsVerb as Sops};
 use crate::target::TargetFlag;
 
 /// Sync secrets from Vault, OpenBao and SOPS to Kubernetes Secrets, folders and files.
@@ -33,7 +36,7 @@ pub(crate) struct Invocation {
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Bring targets in line with their sources.
-    Sync(Job),
+    Sync(SyncJob),
     /// Show what `sync` would change, without writing anything: key names and reasons, never values.
     Plan(Job),
     /// Print the finished Secrets as YAML, and show what is wrong with a template.
@@ -41,6 +44,21 @@ pub(crate) enum Verb {
     /// Nothing is written anywhere but to standard output: `data` in base64, as in any Secret. On a terminal each value is `<hidden>`; labels and
     /// annotations are shown. Targets count as new, so random values are made each time. What is wrong goes to standard error.
     Render(Render),
+    /// Look at SOPS documents in a repository: what is wrong with them, and who can read them. Editing them is the job of `sops`.
+    #[command(subcommand)]
+    Sops(Sops),
+}
+
+/// What `sync` works on, and for how long.
+#[derive(Args)]
+pub(crate) struct SyncJob {
+    #[command(flatten)]
+    pub(crate) job: Job,
+
+    /// Do not end: sync each target again at its `refreshInterval`, when a credential ends, and after failures, until SIGINT or SIGTERM. Tells what changes.
+    /// Manifests are read once.
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// What `sync` and `plan` work on.
@@ -108,9 +126,9 @@ pub(crate) struct Source {
 /// How to report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Format {
-    /// One row for each sync, and errors with what to do.
+    /// For people: rows, and errors with what to do.
     Text,
-    /// One JSON object.
+    /// For programs: one JSON object.
     Json,
 }
 

@@ -13,7 +13,7 @@ use secretsync_core::yaml::{self, Document, Step};
 use secretsync_k8s::api::ObjectKind;
 use serde_json::Value;
 
-pub(crate) use files::read as read_file;
+pub(crate) use files::{read as read_file, unreadable};
 pub(crate) use reference::References;
 
 /// Everything that `-f` gave.

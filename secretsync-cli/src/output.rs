@@ -4,6 +4,7 @@ mod diagnostic;
 mod json;
 mod progress;
 mod text;
+mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -12,6 +13,8 @@ use secretsync_core::error::Error;
 use secretsync_core::sync::SyncReport;
 
 pub(crate) use progress::Progress;
+pub(crate) use text::rows;
+pub(crate) use watch::WatchLog;
 
 use crate::args::{Format, When};
 use crate::diagnose::{self, Exit};
@@ -91,6 +94,16 @@ pub(crate) fn refusal(error: &Error, style: Option<Style>) -> ExitCode {
     code(Exit::Refused)
 }
 
+/// The exit code of a watch that ends because somebody asked it to.
+pub(crate) fn stopped() -> ExitCode {
+    code(Exit::Done)
+}
+
+/// The exit code of a watch that has nothing to watch, since every sync failed at once.
+pub(crate) fn failed() -> ExitCode {
+    code(Exit::Failed)
+}
+
 /// Prints what the argument parser has to say: help and version on standard output, complaints on standard error.
 pub(crate) fn clap_stop(stop: &clap::Error) -> ExitCode {
     // Nobody is left to tell when the terminal is gone.
@@ -111,8 +124,14 @@ fn colours(when: When, terminal: bool) -> bool {
     }
 }
 
+/// Prints the report of a verb that has no syncs to tell of, and gives its exit code.
+pub(crate) fn text(report: &str, exit: Exit) -> ExitCode {
+    put(&mut std::io::stdout().lock(), report);
+    code(exit)
+}
+
 /// A text from outside on one line: names in manifests must not steer a terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -9,6 +9,8 @@ mod canary;
 mod dynamic;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
+#[path = "e2e/parity.rs"]
+mod parity;
 #[path = "e2e/quickstart.rs"]
 mod quickstart;
 #[path = "e2e/render.rs"]
@@ -17,9 +19,13 @@ mod render;
 mod sandbox;
 #[path = "e2e/sops.rs"]
 mod sops;
+#[path = "e2e/sops_verbs.rs"]
+mod sops_verbs;
 #[path = "e2e/targets.rs"]
 mod targets;
 #[path = "e2e/templates.rs"]
 mod templates;
 #[path = "e2e/vault.rs"]
 mod vault;
+#[path = "e2e/watch.rs"]
+mod watch;

@@ -12,6 +12,7 @@ mod observer;
 mod reads;
 mod render;
 mod run;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -93,6 +94,7 @@ pub(crate) struct Shared {
     templates: Option<Arc<dyn CredentialSource>>,
     parser: Arc<TemplateParser>,
     slots: Semaphore,
+    concurrency: usize,
     ledger: Ledger,
     /// How long a lease outlives its replacement.
     overlap: Duration,

@@ -12,6 +12,7 @@ pub mod memory;
 pub mod object;
 pub mod provider;
 pub mod regex;
+pub mod schedule;
 pub mod secret;
 pub mod session;
 pub mod store;

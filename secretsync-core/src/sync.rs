@@ -10,6 +10,7 @@ mod report;
 mod rewrite;
 mod spec;
 mod template;
+mod timing;
 
 use std::fmt;
 
@@ -26,6 +27,7 @@ pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, ValueRules
 pub use template::{
     TemplateFrom, TemplateMissing, TemplateScope, TemplateSpec, TemplateTarget, TemplateText, template_missing,
 };
+pub use timing::{Cron, CronError, SyncWindow, SyncWindows, Timing};
 
 /// Brings targets in line with their sources. [`crate::engine::Engine`] implements it; embedders may wrap it.
 ///

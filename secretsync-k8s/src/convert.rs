@@ -6,6 +6,7 @@ mod source;
 mod store;
 mod target;
 mod template;
+mod timing;
 
 use secretsync_core::error::{Code, Result};
 use secretsync_core::provider::StoreOrigin;
@@ -22,7 +23,7 @@ use crate::problems::{Problems, subject};
 /// Turns an ExternalSecret into a sync.
 ///
 /// Every rule of the schema and of External Secrets Operator's admission is checked, and all violations are reported together. What is known but
-/// not supported yet is refused by name, never ignored; `syncWindows` and `refreshInterval` are checked and left to a scheduler.
+/// not supported yet is refused by name, never ignored.
 ///
 /// `provider` gives the engine's name for each store that the object refers to; [`provider_key`] is the usual one. An error of its own ends the
 /// conversion: a store that is not there, for example.
@@ -33,7 +34,7 @@ pub fn sync_spec(
     let ExternalSecret { metadata, spec, .. } = object;
     let mut problems = Problems::default();
     check_object(metadata, &mut problems);
-    check_spec(spec, &mut problems);
+    timing::check(spec, &mut problems);
     source::check(spec, &mut problems);
     target::check(&spec.target, &mut problems);
     problems.into_result(&describe(object), Code::ManifestInvalid)?;
@@ -50,6 +51,7 @@ pub fn sync_spec(
         .with_meta(target::meta(&spec.target, metadata))
         .with_template(spec.target.template.as_ref().map(|text| template::spec(text, metadata.namespace())))
         .with_policies(creation, deletion, refresh(spec))
+        .with_timing(timing::timing(spec))
         .suspended(spec.suspend == Some(true)))
 }
 
@@ -77,19 +79,6 @@ fn describe<T: Manifest>(object: &T) -> String {
 fn check_object(metadata: &Metadata, problems: &mut Problems) {
     check::dns_subdomain("metadata.name", &metadata.name, problems);
     check::dns_label("metadata.namespace", metadata.namespace(), problems);
-}
-
-fn check_spec(spec: &ExternalSecretSpec, problems: &mut Problems) {
-    let Some(windows) = &spec.sync_windows else { return };
-    if windows.windows.is_empty() {
-        problems.at("spec.syncWindows.windows", "must have at least one item");
-    }
-    for (index, window) in windows.windows.iter().enumerate() {
-        if !check::is_schedule(&window.schedule) {
-            let form = "must be five cron fields, `@every` with a duration, or one of @yearly, @monthly, @weekly, @daily, @hourly";
-            problems.at(format_args!("spec.syncWindows.windows[{index}].schedule"), form);
-        }
-    }
 }
 
 fn refresh(spec: &ExternalSecretSpec) -> sync::RefreshPolicy {

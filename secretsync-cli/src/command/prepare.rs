@@ -36,6 +36,11 @@ pub(super) struct Prepared {
 pub(super) struct Order(Vec<Option<SyncReport>>);
 
 impl Order {
+    /// The syncs that cannot be tried.
+    pub(super) fn unusable(&self) -> impl Iterator<Item = &SyncReport> {
+        self.0.iter().flatten()
+    }
+
     /// All reports in order, given those of the syncs that were tried.
     pub(super) fn merge(self, reports: Vec<SyncReport>) -> Vec<SyncReport> {
         let mut reports = reports.into_iter();

@@ -74,7 +74,8 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn unreadable(path: &Path, error: io::Error) -> Error {
+/// The error of a path that cannot be read.
+pub(crate) fn unreadable(path: &Path, error: io::Error) -> Error {
     let advice = match error.kind() {
         io::ErrorKind::NotFound => "correct the path",
         io::ErrorKind::PermissionDenied => "give yourself the right to read it",

@@ -25,7 +25,7 @@ pub(super) fn render(outcome: &Outcome) -> String {
             Told::Sync => "sync",
         },
         "summary": summary,
-        "syncs": outcome.reports.iter().zip(&outcome.places).map(sync).collect::<Vec<_>>(),
+        "syncs": outcome.reports.iter().zip(&outcome.places).map(|(report, located)| sync(report, Some(located))).collect::<Vec<_>>(),
     });
     format!("{whole:#}\n")
 }
@@ -35,7 +35,15 @@ pub(super) fn refusal(refused: &Error) -> String {
     format!("{:#}\n", json!({ "error": error(refused) }))
 }
 
-fn sync((report, located): (&SyncReport, &Located)) -> Value {
+/// One report of a watch, on one line.
+pub(super) fn line(report: &SyncReport, time: &str) -> String {
+    let mut line = sync(report, None);
+    line["time"] = time.into();
+    format!("{line}\n")
+}
+
+/// `located` is where the manifest stands, so that a template's failure can be told with its place.
+fn sync(report: &SyncReport, located: Option<&Located>) -> Value {
     let keys = |change: Change| report.changes.of(change).map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "namespace": report.owner.namespace(),
@@ -54,7 +62,10 @@ fn sync((report, located): (&SyncReport, &Located)) -> Value {
         "missing": report.missing,
         "expires_at": report.expires_at.map(seconds),
         "issued": report.issued.iter().map(issued).collect::<Vec<_>>(),
-        "error": report.error.as_ref().map(|failed| with_template(error(failed), failed, located)),
+        "error": report.error.as_ref().map(|failed| match located {
+            Some(located) => with_template(error(failed), failed, located),
+            None => error(failed),
+        }),
     })
 }
 

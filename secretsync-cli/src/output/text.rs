@@ -33,8 +33,7 @@ fn endings(outcome: &Outcome) -> String {
 }
 
 fn table(outcome: &Outcome, terminal: bool, colours: bool) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
+    let mut table = borderless();
     table.set_content_arrangement(if terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });
     if colours {
         table.enforce_styling();
@@ -51,11 +50,38 @@ fn table(outcome: &Outcome, terminal: bool, colours: bool) -> Table {
             Cell::new(printable(&diagnose::why(report))),
         ]);
     }
-    // The table has no borders: nothing to keep a distance from on the left.
+    apart(&mut table);
+    table
+}
+
+/// A table of plain texts under a head, one line for each row.
+pub(crate) fn rows(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = borderless();
+    table.set_content_arrangement(ContentArrangement::Disabled).force_no_tty().set_header(head.iter().copied());
+    for row in rows {
+        table.add_row(row.iter().map(|cell| printable(cell)));
+    }
+    apart(&mut table);
+    table.trim_fmt() + "\n"
+}
+
+fn borderless() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table
+}
+
+/// There are no borders: nothing to keep a distance from on the left.
+fn apart(table: &mut Table) {
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));
     });
-    table
+}
+
+/// One report of a watch.
+pub(super) fn line(report: &SyncReport, time: &str) -> String {
+    let (owner, target) = (printable(&report.owner.to_string()), printable(&report.target.to_string()));
+    format!("{time}  {:<9}  {owner}  {target}  {}\n", report.outcome.as_str(), printable(&diagnose::why(report)))
 }
 
 fn colour(result: Result) -> Color {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 /// A throw-away folder.
 pub(crate) struct Sandbox {
@@ -19,6 +21,34 @@ pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+/// The program at work.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    /// The next line of standard output. Ends the test where none comes in a minute.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(Duration::from_mins(1)).expect("the program told nothing more")
+    }
+
+    /// Asks the program to end, and gives its exit code and what it still told.
+    pub(crate) fn stop(mut self, signal: rustix::process::Signal) -> (i32, Vec<String>) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        (code, self.lines.iter().collect())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already gone where a test stopped it.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
 }
 
 impl Run {
@@ -88,6 +118,24 @@ impl Sandbox {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// Starts the program in the folder and lets it run.
+    pub(crate) fn start(&self, arguments: &str) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_secretsync"))
+            .args(arguments.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Running { child, lines }
     }
 
     /// Runs the program with a terminal for standard output, and gives what it showed there.

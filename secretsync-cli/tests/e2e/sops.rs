@@ -103,3 +103,45 @@ fn the_environment_can_replace_the_stores_keys() {
     assert!(without.code == 1 && without.stderr.contains("hint[credential-missing]"), "{without:?}");
     assert_eq!(sandbox.run("sync -f store.yaml -f es.yaml --to dir=out --ambient").code, 0);
 }
+
+/// One store of the cluster that lists no namespaced reference, so nothing but the binding tells its consumers apart.
+const BOUND: &str = "apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata: {name: docs}
+spec:
+  provider:
+    sops:
+      source: {path: docs}
+      keys:
+        - age:
+            secretRef: {name: age, key: key.txt, namespace: keys}
+      bind: Namespace
+";
+
+#[test]
+fn a_cluster_store_hands_bound_documents_to_their_own_namespace_only() {
+    let (recipient, secret) = key();
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("age.key", &secret)
+        .file("store.yaml", BOUND)
+        .file("docs/shop.yaml", &encrypt("secretsync: {namespace: shop}\na: for-shop\n", &recipient));
+    let sync = |namespace: &str| {
+        format!(
+            "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: app, namespace: {namespace}}}\nspec:\n  \
+             secretStoreRef: {{name: docs, kind: ClusterSecretStore}}\n  target: {{name: app}}\n  dataFrom:\n  - extract: {{key: shop.yaml}}\n"
+        )
+    };
+    sandbox.file("es.yaml", &[sync("shop"), sync("other")].join("---\n"));
+    let run = sandbox.run("sync -f store.yaml -f es.yaml --to dir=out --credential keys/age/key.txt=file:age.key");
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.row("shop/app").starts_with("created"), "{run:?}");
+    assert!(run.row("other/app").starts_with("failed"), "{run:?}");
+    assert!(run.stderr.contains("hint[sops-namespace-refused]"), "{run:?}");
+    assert_eq!(
+        sandbox.tree("out/shop/app").keys().map(String::as_str).collect::<Vec<_>>(),
+        ["a"],
+        "the binding is no data"
+    );
+    assert!(!sandbox.path("out/other").exists());
+}

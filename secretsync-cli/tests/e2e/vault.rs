@@ -13,7 +13,7 @@ pub(crate) fn provider(server: &OpenBao, mount: &str, version: &str) -> String {
     )
 }
 
-fn setup() -> (Sandbox, OpenBao) {
+pub(crate) fn setup() -> (Sandbox, OpenBao) {
     let server = OpenBao::start().unwrap();
     server.write("sys/mounts/kv", &json!({"type": "kv", "options": {"version": "2"}})).unwrap();
     server.write("sys/mounts/old", &json!({"type": "kv", "options": {"version": "1"}})).unwrap();

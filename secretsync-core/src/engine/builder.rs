@@ -115,6 +115,7 @@ impl EngineBuilder {
             overlap: self.overlap,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            concurrency: self.concurrency,
         };
         Engine { shared: Arc::new(shared) }
     }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::Rewrite;
 use super::policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
 use super::template::TemplateSpec;
+use super::{Rewrite, Timing};
 use crate::provider::{Query, RemoteRef};
 use crate::store::{OwnerId, TargetMeta, TargetRef};
 
@@ -40,6 +40,8 @@ pub struct SyncSpec {
     pub deletion: DeletionPolicy,
     /// When the target is written again.
     pub refresh: RefreshPolicy,
+    /// When it runs again.
+    pub timing: Timing,
     /// Whether nothing is read or written for now.
     pub suspended: bool,
 }
@@ -127,6 +129,7 @@ impl SyncSpec {
             creation: CreationPolicy::default(),
             deletion: DeletionPolicy::default(),
             refresh: RefreshPolicy::default(),
+            timing: Timing::default(),
             suspended: false,
         }
     }
@@ -163,6 +166,13 @@ impl SyncSpec {
     #[must_use]
     pub fn with_policies(mut self, creation: CreationPolicy, deletion: DeletionPolicy, refresh: RefreshPolicy) -> Self {
         (self.creation, self.deletion, self.refresh) = (creation, deletion, refresh);
+        self
+    }
+
+    /// Sets when it runs again.
+    #[must_use]
+    pub fn with_timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
         self
     }
 

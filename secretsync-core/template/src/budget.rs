@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use regex::Regex;
-
 use crate::error::Failure;
+use crate::regex::GoRegex;
 use crate::value::{Buffer, Bytes, ElementType, List, Value};
 
 /// How much a template may use. Every limit is an error of class [`Limit`](crate::ErrorClass::Limit) that names the field.
@@ -53,7 +52,7 @@ pub(crate) struct Budget {
     steps: usize,
     output: usize,
     allocated: usize,
-    patterns: HashMap<Bytes, Regex>,
+    patterns: HashMap<Bytes, GoRegex>,
 }
 
 impl Budget {
@@ -106,12 +105,12 @@ impl Budget {
     }
 
     /// A regular expression that this rendering has compiled before.
-    pub(crate) fn pattern(&self, pattern: &[u8]) -> Option<Regex> {
+    pub(crate) fn pattern(&self, pattern: &[u8]) -> Option<GoRegex> {
         self.patterns.get(pattern).cloned()
     }
 
     /// Keeps a compiled regular expression, unless there are many already.
-    pub(crate) fn keep_pattern(&mut self, pattern: &[u8], compiled: Regex) {
+    pub(crate) fn keep_pattern(&mut self, pattern: &[u8], compiled: GoRegex) {
         if self.patterns.len() < KEPT_PATTERNS {
             self.patterns.insert(Bytes::from(pattern), compiled);
         }

@@ -15,12 +15,15 @@ mod literal;
 mod parse;
 mod pem;
 mod print;
+mod regex;
 mod rune;
 mod time;
 mod tree;
 mod value;
 mod version;
+pub mod yaml;
 
+pub use self::regex::{GoRegex, RegexError};
 pub use budget::Limits;
 pub use cache::TemplateCache;
 pub use error::{Error, ErrorClass};

@@ -11,6 +11,7 @@ use secretsync_core::provider::{Ambient, CredentialRef, CredentialSource};
 use self::age::Identities;
 pub(crate) use self::service::{Service, Services};
 pub(crate) use self::unwrapping::Unwrapping;
+use crate::document::{KeyKind, MasterKey};
 use crate::error::Error;
 
 /// Where the keys of a store come from.
@@ -26,19 +27,32 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Obtains the keys as they are now.
+    /// Obtains the keys as they are now. Fails if there is none at all.
     pub(crate) async fn load(&self) -> Result<KeyRing, Error> {
+        let (ring, failure) = self.collect().await;
+        let nothing = ring.age.is_empty() && ring.services.is_empty();
+        match failure.filter(|_| nothing) {
+            Some(error) => Err(error),
+            None if nothing => Err(nothing_in_the_environment()),
+            None => Ok(ring),
+        }
+    }
+
+    /// Obtains the keys as they are now; there may be none. Fails if one that is there cannot be used.
+    pub(crate) async fn load_optional(&self) -> Result<KeyRing, Error> {
+        match self.collect().await {
+            (_, Some(error)) => Err(error),
+            (ring, None) => Ok(ring),
+        }
+    }
+
+    /// Every key that can be had, and the first failure: keys are rotated one after the other, so it is told only when no other opens a document.
+    async fn collect(&self) -> (KeyRing, Option<Error>) {
         let mut age = Identities::default();
-        // One key that cannot be had is told only when no other opens the document: keys are rotated one after the other.
         let mut first = None;
         if let Some(ambient) = &self.ambient {
-            match age::from_env(ambient.clone(), Identities::default()).await {
-                Ok((identities, found)) => {
-                    age = identities;
-                    if !found && self.references.is_empty() {
-                        first = Some(nothing_in_the_environment());
-                    }
-                }
+            match age::from_env(ambient.clone()).await {
+                Ok(identities) => age = identities,
                 Err(error) => {
                     age.note(format!("the environment's age keys cannot be used: {error}"));
                     first = Some(error);
@@ -51,10 +65,7 @@ impl Keys {
                 first.get_or_insert(error);
             }
         }
-        if let (true, true, Some(error)) = (age.is_empty(), self.services.is_empty(), first) {
-            return Err(error);
-        }
-        Ok(KeyRing { age, services: Arc::clone(&self.services) })
+        (KeyRing { age, services: Arc::clone(&self.services) }, first)
     }
 
     /// Ends the sessions of services.
@@ -79,9 +90,17 @@ async fn add(age: &mut Identities, reference: &CredentialRef, credentials: &dyn 
 }
 
 /// Keys in memory, wiped when dropped, and services. `Debug` shows nothing of them.
+#[derive(Default)]
 pub(crate) struct KeyRing {
     age: Identities,
     services: Services,
+}
+
+impl KeyRing {
+    /// Whether an identity in memory unwraps what a document has for a key.
+    pub(crate) fn opens(&self, key: &MasterKey) -> bool {
+        key.kind == KeyKind::Age && self.age.unwrap(&key.wrapped).is_ok()
+    }
 }
 
 impl std::fmt::Debug for KeyRing {

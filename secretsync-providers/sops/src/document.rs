@@ -21,13 +21,16 @@ mod yaml;
 
 use zeroize::Zeroizing;
 
+pub(crate) use self::aad::Place;
 use self::binding::Binding;
 pub(crate) use self::format::Format;
 pub(crate) use self::limits::MAX_BYTES;
-pub(crate) use self::metadata::{KeyGroups, KeyKind, MasterKey, Metadata};
+pub(crate) use self::metadata::{Identity, KeyGroups, KeyKind, MasterKey, Metadata};
 pub(crate) use self::plain::Plain;
+pub(crate) use self::selector::Selector;
 pub(crate) use self::shamir::{PART, combine};
-use self::tree::{Item, Parsed};
+use self::tree::Parsed;
+pub(crate) use self::tree::{Item, Leaf, Node};
 pub(crate) use self::value::DataKey;
 use self::value::{Cipher, Clear, Refusal};
 use self::walk::{Integers, Walk};
@@ -75,6 +78,16 @@ impl<'a> Document<'a> {
     /// Who can open it, and how it was encrypted.
     pub(crate) fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// How it is written.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The values as the document has them.
+    pub(crate) fn items(&self) -> &[Item<'a>] {
+        &self.items
     }
 
     /// The document in the clear.

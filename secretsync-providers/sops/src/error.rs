@@ -54,6 +54,9 @@ pub(crate) enum Error {
     /// What a manifest asks to find cannot be searched for.
     #[error("{what}")]
     Query { what: String, advice: &'static str },
+    /// A `.sops.yaml` that cannot be used.
+    #[error("{what}")]
+    Rules { what: String },
     #[error("the configuration {what}")]
     Settings { what: String, advice: Cow<'static, str> },
     /// The `ConfigMap` or Secret with the documents could not be read.

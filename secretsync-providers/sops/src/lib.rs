@@ -8,11 +8,13 @@ mod document;
 mod error;
 mod factory;
 mod find;
+mod inspect;
 mod provider;
 mod session;
 
 pub use config::{SopsAge, SopsBind, SopsConfig, SopsKey, SopsObjectRef, SopsSecretKeyRef, SopsSource};
 pub use factory::SopsFactory;
+pub use inspect::{SopsCheck, SopsFinding, SopsInspector, SopsRecipient, SopsRecipients, SopsRule, SopsRules};
 pub use provider::SopsProvider;
 
 /// The member of a store's `provider` that configures this provider.

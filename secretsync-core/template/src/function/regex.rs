@@ -1,16 +1,10 @@
 //! Regular expressions in Go's syntax, run by a linear-time engine.
 
-use regex::Regex;
-
 use super::{Args, Function, Type};
 use crate::budget::Budget;
 use crate::error::Failure;
+use crate::regex::{GoRegex, Subject};
 use crate::value::{Buffer, ElementType, List, Value};
-
-mod subject;
-mod translate;
-
-use subject::Subject;
 
 use Type::{Int, Text};
 
@@ -33,16 +27,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// A pattern of this rendering, compiled once.
-fn compile(pattern: &[u8], budget: &mut Budget) -> Result<Regex, Failure> {
+fn compile(pattern: &[u8], budget: &mut Budget) -> Result<GoRegex, Failure> {
     if let Some(known) = budget.pattern(pattern) {
         return Ok(known);
     }
     budget.step(COMPILE_STEPS + pattern.len().saturating_mul(16))?;
-    let translated = translate::translate(pattern).map_err(invalid)?;
-    let compiled = regex::RegexBuilder::new(&translated).size_limit(budget.regex_bytes()).build();
-    let compiled = compiled.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => Failure::limit("regex_bytes", budget.regex_bytes()),
-        _ => invalid("it does not parse"),
+    let text = std::str::from_utf8(pattern).map_err(|_| invalid("invalid UTF-8"))?;
+    let compiled = GoRegex::with_limit(text, budget.regex_bytes()).map_err(|error| {
+        if error.is_too_large() {
+            return Failure::limit("regex_bytes", budget.regex_bytes());
+        }
+        // The pattern itself may come from the data.
+        invalid(error.problem())
     })?;
     budget.keep_pattern(pattern, compiled.clone());
     Ok(compiled)
@@ -65,8 +61,8 @@ fn invalid(reason: &str) -> Failure {
 fn find(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
     let pattern = compile(args.text(0), budget)?;
     let subject = Subject::new(args.text(1));
-    match pattern.find(subject.text()) {
-        Some(found) => budget.text(subject.slice(found.start(), found.end())),
+    match pattern.matches(subject.text()).next() {
+        Some(found) => budget.text(subject.slice(found.range())),
         None => Ok(Value::text("")),
     }
 }
@@ -76,9 +72,9 @@ fn find_all(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
     let subject = Subject::new(args.text(1));
     let most = usize::try_from(args.int(2)).unwrap_or(usize::MAX);
     let mut found = Vec::new();
-    for hit in pattern.find_iter(subject.text()).take(most) {
+    for hit in pattern.matches(subject.text()).take(most) {
         budget.step(1)?;
-        found.push(budget.text(subject.slice(hit.start(), hit.end()))?);
+        found.push(budget.text(subject.slice(hit.range()))?);
     }
     if found.is_empty() {
         return Ok(Value::List(List::absent(ElementType::Text)));
@@ -93,55 +89,27 @@ fn replace_all(args: Args<'_>, expand: bool, budget: &mut Budget) -> Result<Valu
     let replacement = args.text(2);
     let mut out = Buffer::default();
     let mut end = 0;
-    for groups in pattern.captures_iter(subject.text()) {
-        budget.step(1)?;
-        let Some(whole) = groups.get(0) else { continue };
-        out.extend(subject.slice(end, whole.start()));
-        let before = out.len();
+    for hit in pattern.matches(subject.text()) {
+        // Reading the replacement is work, even if all of it stands for nothing.
+        budget.step(1 + replacement.len() / 16)?;
+        out.extend(subject.slice(end..hit.range().start));
+        let group = |range| subject.slice(range);
         if expand {
-            append_expanded(&mut out, replacement, |name| {
-                let group = match name.parse::<usize>() {
-                    Ok(index) => groups.get(index),
-                    Err(_) => groups.name(name),
-                };
-                group.map_or(&[][..], |group| subject.slice(group.start(), group.end()))
-            });
+            // Counted before it is made: each group can be as long as the text.
+            let mut length = 0_usize;
+            hit.expand(replacement, group, |piece| length = length.saturating_add(piece.len()));
+            budget.allocate(length)?;
+            hit.expand(replacement, group, |piece| out.extend(piece));
         } else {
+            budget.allocate(replacement.len())?;
             out.extend(replacement);
         }
-        budget.allocate(out.len() - before)?;
-        end = whole.end();
+        end = hit.range().end;
     }
-    let rest = subject.slice(end, subject.text().len());
+    let rest = subject.slice(end..subject.text().len());
     budget.allocate(rest.len())?;
     out.extend(rest);
     Ok(out.into())
-}
-
-/// Go's templates for replacements: the longest name after `$` counts, a `$` that begins none stands for itself.
-fn append_expanded<'s>(out: &mut Buffer, template: &[u8], group: impl Fn(&str) -> &'s [u8]) {
-    let mut rest = template;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
-        out.extend(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix(b"$") {
-            out.push(b'$');
-            rest = after;
-            continue;
-        }
-        let braced = rest.strip_prefix(b"{");
-        let name_from = braced.unwrap_or(rest);
-        let length = name_from.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
-        let closed = braced.is_none() || name_from.get(length) == Some(&b'}');
-        match std::str::from_utf8(&name_from[..length]) {
-            Ok(name) if length > 0 && closed => {
-                out.extend(group(name));
-                rest = &name_from[length + usize::from(braced.is_some())..];
-            }
-            _ => out.push(b'$'),
-        }
-    }
-    out.extend(rest);
 }
 
 fn split(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
@@ -156,18 +124,19 @@ fn split(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut pieces = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for hit in pattern.find_iter(subject.text()).take(most) {
+    for hit in pattern.matches(subject.text()).take(most) {
         if pieces.len() + 1 == most {
             break;
         }
-        end = hit.start();
-        if hit.end() != 0 {
-            pieces.push(subject.slice(begin, end));
+        let hit = hit.range();
+        end = hit.start;
+        if hit.end != 0 {
+            pieces.push(subject.slice(begin..end));
         }
-        begin = hit.end();
+        begin = hit.end;
     }
     if end != subject.text().len() {
-        pieces.push(subject.slice(begin, subject.text().len()));
+        pieces.push(subject.slice(begin..subject.text().len()));
     }
     budget.texts(pieces)
 }

@@ -7,7 +7,6 @@ use crate::error::Failure;
 use crate::value::{Bytes, Map, Value};
 
 mod read;
-mod resolve;
 mod scalar;
 mod write;
 

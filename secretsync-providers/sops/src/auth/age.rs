@@ -28,17 +28,6 @@ pub(crate) enum NoFit {
     NoIdentity,
 }
 
-/// Why a recipient of another kind than X25519 can never fit.
-pub(crate) fn unsupported(recipient: &str) -> Option<&'static str> {
-    let plugin = recipient.starts_with("age1") && recipient.matches('1').count() > 1;
-    match recipient {
-        pq if pq.starts_with("age1pq1") => Some("post-quantum recipients are not supported"),
-        ssh if ssh.starts_with("ssh-") => Some("SSH keys are not supported"),
-        _ if plugin => Some("recipients of age plugins are not supported"),
-        _ => None,
-    }
-}
-
 impl Identities {
     /// Adds the identities of a key file: one on each line, or several with blanks between them; lines with `#` are comments. `from` names it
     /// in messages.
@@ -135,26 +124,21 @@ const LONGEST: usize = PART + 1;
 
 const USE_X25519: &str = "store a key file as `age-keygen` writes it, with a line `AGE-SECRET-KEY-1…`";
 
-/// Adds the identities that the environment offers, all of them together: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, and the file that sops looks for
-/// in the user's configuration. Tells whether there was any of these.
-pub(crate) async fn from_env(ambient: Ambient, mut identities: Identities) -> Result<(Identities, bool), Error> {
+/// The identities that the environment offers, all of them together: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, and the file that sops looks for in the
+/// user's configuration. There may be none.
+pub(crate) async fn from_env(ambient: Ambient) -> Result<Identities, Error> {
     tokio::task::spawn_blocking(move || {
-        let mut found = false;
+        let mut identities = Identities::default();
         if let Some(text) = ambient.secret("SOPS_AGE_KEY") {
-            found = true;
             identities.add("SOPS_AGE_KEY", text.expose())?;
         }
         if let Some(path) = ambient.path("SOPS_AGE_KEY_FILE") {
-            found = true;
             let text = read(&path).map_err(|error| Error::io(path.display(), &error))?;
             identities.add(&format!("`{}`", path.display()), &text)?;
         }
         if let Some(path) = default_file(&ambient) {
             match read(&path) {
-                Ok(text) => {
-                    found = true;
-                    identities.add(&format!("`{}`", path.display()), &text)?;
-                }
+                Ok(text) => identities.add(&format!("`{}`", path.display()), &text)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io(path.display(), &error)),
             }
@@ -164,7 +148,7 @@ pub(crate) async fn from_env(ambient: Ambient, mut identities: Identities) -> Re
                 identities.note(format!("{name} is not used: secretsync runs no programs and reads no SSH keys"));
             }
         }
-        Ok((identities, found))
+        Ok(identities)
     })
     .await
     .map_err(|_| Error::Interrupted)?
@@ -224,19 +208,6 @@ mod tests {
             let complaint = add(text).err().expect("it is refused");
             assert!(complaint.contains(expected), "{complaint}");
             assert!(!complaint.to_uppercase().contains("SECRETTYPO") && !complaint.contains("secret"), "{complaint}");
-        }
-    }
-
-    #[test]
-    fn recipients_of_other_kinds_are_told_by_name() {
-        for (recipient, expected) in [
-            ("age1pq1abc", Some("post-quantum")),
-            ("age1yubikey1abc", Some("age plugins")),
-            ("ssh-ed25519 AAAA", Some("SSH keys")),
-            ("ssh-rsa AAAA", Some("SSH keys")),
-            ("age1l5pzvjlqecvn4y3ejtzyul49z54mq2sy7jae7xp2xmk92q977u4qy0az6v", None),
-        ] {
-            assert_eq!(unsupported(recipient).map(|why| why.contains(expected.unwrap_or("?"))), expected.map(|_| true));
         }
     }
 

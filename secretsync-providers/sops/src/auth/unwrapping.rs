@@ -6,7 +6,7 @@ use secretsync_core::error::{self as core, Retry};
 use zeroize::Zeroizing;
 
 use super::KeyRing;
-use super::age::{NoFit, unsupported};
+use super::age::NoFit;
 use super::service::Declined;
 use crate::document::{DataKey, KeyGroups, KeyKind, MasterKey, PART, combine};
 use crate::error::{Error, shortened};
@@ -44,7 +44,7 @@ impl Unwrapping {
                     }
                     Ok(_) | Err(NoFit::Damaged) => "its entry in the document is damaged".clone_into(reason),
                     Err(NoFit::NoIdentity) => {
-                        unsupported(&key.name()).unwrap_or("no identity for it is configured").clone_into(reason);
+                        key.unsupported_recipient().unwrap_or("no identity for it is configured").clone_into(reason);
                     }
                 }
             }
@@ -93,11 +93,7 @@ impl Unwrapping {
 
     /// Whether nothing more need be unwrapped. A document that does not say how many parts it needs needs them all.
     fn enough(&self) -> bool {
-        let needed = match self.groups.threshold {
-            _ if !self.groups.split() => 1,
-            Some(threshold) => threshold.max(2),
-            None => self.parts.len(),
-        };
+        let needed = self.groups.needed().unwrap_or(1);
         self.unwrapped() >= needed
     }
 
@@ -146,16 +142,14 @@ impl Unwrapping {
         }
         let keys = tried.len();
         tried.extend(ring.age.unusable().map(str::to_owned));
-        let missing = if split {
-            let needed = self.groups.threshold.map_or(self.parts.len(), |threshold| threshold.max(2));
-            format!(
+        let missing = match self.groups.needed() {
+            Some(needed) => format!(
                 "its data key is split, and the configured keys open {} of the {needed} key groups that it takes",
                 self.unwrapped()
-            )
-        } else {
-            "none of the configured keys opens it".to_owned()
+            ),
+            None => "none of the configured keys opens it".to_owned(),
         };
-        let only_unsupported = self.groups.keys().all(|(_, key)| refused_by_name(key));
+        let only_unsupported = self.groups.only_unsupported();
         let cause = self.failure.filter(|error| error.retry() != Retry::Never || keys == 1);
         Error::NoKey { missing, tried, only_unsupported, cause }
     }
@@ -173,15 +167,6 @@ fn never(key: &MasterKey) -> String {
         KeyKind::AwsKms => "the store configures no `awsKms` key".to_owned(),
         KeyKind::VaultTransit => "the store configures no `vaultTransit` key".to_owned(),
         _ => "keys of this kind are not supported".to_owned(),
-    }
-}
-
-/// Whether no configuration could make use of a key.
-fn refused_by_name(key: &MasterKey) -> bool {
-    match key.kind {
-        KeyKind::Age => unsupported(&key.name()).is_some(),
-        KeyKind::AwsKms | KeyKind::VaultTransit => false,
-        _ => true,
     }
 }
 

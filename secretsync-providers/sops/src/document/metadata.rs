@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use self::block::Block;
-pub(crate) use self::keys::{KeyGroups, MasterKey};
+pub(crate) use self::keys::{Identity, KeyGroups, MasterKey};
 pub(crate) use self::kind::KeyKind;
 use super::selector::Selector;
 use super::time::Time;

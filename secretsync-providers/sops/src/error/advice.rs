@@ -45,6 +45,9 @@ impl Error {
                 "name a file below the store's folder, without `..` and without links that leave it",
             ),
             Self::Query { advice, .. } => (InvalidConfig, Code::ManifestInvalid, *advice),
+            Self::Rules { .. } => {
+                (InvalidConfig, Code::UsageInvalid, "correct the `.sops.yaml`, or name another with --config")
+            }
             Self::Settings { advice, .. } => return (InvalidConfig, Code::StoreInvalid, advice.clone()),
             Self::SourceMissing { .. } => {
                 (NotFound, Code::StoreInvalid, "correct `source.path`, which starts at the folder of the manifest")

@@ -42,8 +42,8 @@ impl Answer {
     }
 }
 
-/// Sends one request to the API path `path` (without `/v1/`).
-pub(super) fn send(address: &str, method: &str, path: &str, token: &str, body: Option<&Value>) -> Result<Answer> {
+/// Sends one request to the API path `path` (without `/v1/`); `body` is JSON or empty.
+pub(super) fn send(address: &str, method: &str, path: &str, token: &str, body: &str) -> Result<Answer> {
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(30)))
@@ -52,12 +52,11 @@ pub(super) fn send(address: &str, method: &str, path: &str, token: &str, body: O
         .build()
         .into();
     let request = format!("{method} {path}");
-    let text = body.map_or_else(String::new, Value::to_string);
     let mut builder = Request::builder().method(method).uri(format!("{address}/v1/{path}"));
     if !token.is_empty() {
         builder = builder.header("x-vault-token", token);
     }
-    let built = builder.body(text).with_context(|| format!("{request} is no valid request"))?;
+    let built = builder.body(body.to_owned()).with_context(|| format!("{request} is no valid request"))?;
     let mut response = agent.run(built).with_context(|| format!("failed to send {request} to {address}"))?;
     let text =
         response.body_mut().read_to_string().with_context(|| format!("failed to read the answer to {request}"))?;

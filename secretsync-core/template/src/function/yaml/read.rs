@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
-use super::resolve::{Resolved, resolve};
 use crate::budget::Budget;
 use crate::error::Failure;
 use crate::function::dict;
 use crate::function::encode::decode_64;
 use crate::print;
 use crate::value::{Bytes, ElementType, Map, Value};
+use crate::yaml::{Resolved, resolve};
 
 /// Why there is no value.
 pub(super) enum Refused {

@@ -1,7 +1,7 @@
 //! Styles of a text: plain, quoted or literal, and how each is written and folded.
 
-use super::resolve::{Resolved, is_base_60, resolve};
 use crate::value::Buffer;
+use crate::yaml::{Resolved, is_base_60, resolve};
 
 /// Where a scalar stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

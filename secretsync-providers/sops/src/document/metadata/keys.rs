@@ -10,6 +10,9 @@ use super::kind::KeyKind;
 use crate::document::limits::{MAX_KEYS, MAX_WRAPPED};
 use crate::error::{Error, quoted};
 
+/// What tells two keys apart.
+pub(crate) type Identity = (KeyKind, String);
+
 /// Who can open a document: with one group, each of its keys; with several, keys of so many groups together.
 #[derive(Debug)]
 pub(crate) struct KeyGroups {
@@ -66,6 +69,24 @@ impl KeyGroups {
     /// Whether the data key is split, so that several groups are needed.
     pub(crate) fn split(&self) -> bool {
         self.groups.len() > 1
+    }
+
+    /// How many groups are needed, where there are several. A document that does not say needs them all.
+    pub(crate) fn needed(&self) -> Option<usize> {
+        self.split().then(|| self.threshold.map_or(self.groups.len(), |threshold| threshold.max(2)))
+    }
+
+    /// What tells the keys of each group apart.
+    pub(crate) fn identities(&self) -> Vec<Vec<Identity>> {
+        self.groups.iter().map(|keys| keys.iter().map(MasterKey::identity).collect()).collect()
+    }
+
+    /// Whether no configuration of ours could make use of any key.
+    pub(crate) fn only_unsupported(&self) -> bool {
+        self.keys().all(|(_, key)| match key.kind {
+            KeyKind::Age => key.unsupported_recipient().is_some(),
+            kind => kind.service().is_none(),
+        })
     }
 
     /// Every key, with the number of its group from 0.
@@ -129,10 +150,58 @@ impl MasterKey {
         format!("{} `{}`", self.kind, quoted(&self.name()))
     }
 
+    /// What tells this key from others of its group.
+    fn identity(&self) -> Identity {
+        let role = self.attributes.get("role").filter(|_| self.kind == KeyKind::AwsKms);
+        let name = role.map_or_else(|| self.name(), |role| format!("{}+{role}", self.name()));
+        let context: Vec<String> = self.context.iter().map(|(name, text)| format!("{name}:{text}")).collect();
+        self.kind.identity(&name, &context.join(","))
+    }
+
+    /// Why an age recipient of another kind than X25519 can never fit.
+    pub(crate) fn unsupported_recipient(&self) -> Option<&'static str> {
+        let recipient = self.name();
+        let plugin = recipient.starts_with("age1") && recipient.matches('1').count() > 1;
+        match recipient.as_str() {
+            _ if self.kind != KeyKind::Age => None,
+            pq if pq.starts_with("age1pq1") => Some("post-quantum recipients are not supported"),
+            ssh if ssh.starts_with("ssh-") => Some("SSH keys are not supported"),
+            _ if plugin => Some("recipients of age plugins are not supported"),
+            _ => None,
+        }
+    }
+
     /// The same key as a service unwraps it, if its kind has services.
     pub(crate) fn for_service(&self) -> Option<WrappedKey> {
         let kind = self.kind.service()?;
         let key = WrappedKey::new(kind, self.wrapped.as_str()).with_context(self.context.clone());
         Some(self.attributes.iter().fold(key, |key, (name, text)| key.with_attribute(name, text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipients_of_other_kinds_are_told_by_name() {
+        for (recipient, expected) in [
+            ("age1pq1abc", Some("post-quantum")),
+            ("age1yubikey1abc", Some("age plugins")),
+            ("ssh-ed25519 AAAA", Some("SSH keys")),
+            ("ssh-rsa AAAA", Some("SSH keys")),
+            ("age1l5pzvjlqecvn4y3ejtzyul49z54mq2sy7jae7xp2xmk92q977u4qy0az6v", None),
+        ] {
+            let attributes = BTreeMap::from([("recipient".to_owned(), recipient.to_owned())]);
+            let key = MasterKey {
+                kind: KeyKind::Age,
+                attributes,
+                context: BTreeMap::new(),
+                created: None,
+                wrapped: String::new(),
+            };
+            let told = key.unsupported_recipient();
+            assert_eq!(told.map(|why| why.contains(expected.unwrap_or("?"))), expected.map(|_| true), "{recipient}");
+        }
     }
 }

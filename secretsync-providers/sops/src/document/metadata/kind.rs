@@ -4,8 +4,10 @@ use std::fmt;
 
 use secretsync_core::provider::KeyKind as ServiceKind;
 
+use super::keys::Identity;
+
 /// The kinds of master keys that sops knows, in the order of its readers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum KeyKind {
     AwsKms,
     GcpKms,
@@ -44,6 +46,20 @@ impl KeyKind {
             Self::Pgp => &["fp"],
             Self::VaultTransit => &["key_name", "vault_address", "engine_path"],
         }
+    }
+
+    /// What tells two keys apart, from the name and the encryption context in the words of sops: spelling does not count, nor the version of an
+    /// Azure key, which sops may choose itself.
+    pub(crate) fn identity(self, name: &str, context: &str) -> Identity {
+        let name = match self {
+            Self::Pgp => name.replace(' ', "").to_uppercase(),
+            Self::AzureKeyVault => match name.split_once("/keys/") {
+                Some((vault, key)) => format!("{vault}/keys/{}", key.split('/').next().unwrap_or_default()),
+                None => name.to_owned(),
+            },
+            _ => name.trim_end_matches('/').to_owned(),
+        };
+        (self, if context.is_empty() { name } else { format!("{name}|{context}") })
     }
 
     /// The services that unwrap keys of this kind, if there are any.

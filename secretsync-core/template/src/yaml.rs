@@ -1,21 +1,37 @@
-//! What a plain scalar means in YAML 1.1.
+//! What a plain scalar means in YAML 1.1, as `kubectl` and External Secrets Operator read it.
 
 use crate::literal;
+use crate::print::float;
 use crate::time::Time;
 
-/// The type that a plain scalar has.
+/// The type of a scalar that is neither quoted nor tagged.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Resolved {
+pub enum Resolved {
+    /// `true`, `yes`, `y`, `on` and their opposites.
     Bool(bool),
+    /// Also `.inf` and `.nan`.
     Float(f64),
+    /// Fits an `i64` or a `u64`. Also `0x1f`, `0o17`, `017`, `0b11`, `1_000`.
     Integer(i128),
+    /// Empty, `~` or `null`.
     Null,
+    /// None of the others.
     Text,
     /// A date; it stays a text, but must be quoted.
     Timestamp,
 }
 
-pub(super) fn resolve(text: &str) -> Resolved {
+/// Tells the type of a scalar that is neither quoted nor tagged.
+///
+/// ```
+/// use secretsync_template::yaml::{Resolved, resolve};
+///
+/// assert_eq!(resolve("on"), Resolved::Bool(true));
+/// assert_eq!(resolve("017"), Resolved::Integer(15));
+/// assert_eq!(resolve("1.2.3"), Resolved::Text);
+/// ```
+pub fn resolve(text: &str) -> Resolved {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Resolved::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => {
@@ -74,8 +90,18 @@ fn is_timestamp(text: &str) -> bool {
         && TIMESTAMPS.iter().any(|layout| Time::parse(layout, text).is_some())
 }
 
+/// A float as the same library writes it: Go's shortest form, with an exponent below -4 and from 6 on.
+pub fn float_text(value: f64) -> String {
+    match value {
+        value if value.is_nan() => ".nan".to_owned(),
+        f64::INFINITY => ".inf".to_owned(),
+        f64::NEG_INFINITY => "-.inf".to_owned(),
+        value => float::format(value, 'g', None),
+    }
+}
+
 /// `1:30`, which older readers take as a number of base 60.
-pub(super) fn is_base_60(text: &str) -> bool {
+pub(crate) fn is_base_60(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let mut parts = unsigned.split(':');
     let first = parts.next().unwrap_or_default();

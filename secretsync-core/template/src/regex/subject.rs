@@ -1,11 +1,12 @@
 //! The text a pattern runs on: Go reads an invalid byte as U+FFFD, the engine wants valid text.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::rune::runes;
 
 /// A text made valid, and the way back to its own bytes.
-pub(super) struct Subject<'t> {
+pub(crate) struct Subject<'t> {
     original: &'t [u8],
     valid: Cow<'t, str>,
     /// For text that was not valid: the offset in the original of every offset in the valid text.
@@ -13,7 +14,7 @@ pub(super) struct Subject<'t> {
 }
 
 impl<'t> Subject<'t> {
-    pub(super) fn new(original: &'t [u8]) -> Self {
+    pub(crate) fn new(original: &'t [u8]) -> Self {
         if let Ok(valid) = std::str::from_utf8(original) {
             return Self { original, valid: Cow::Borrowed(valid), offsets: Vec::new() };
         }
@@ -29,13 +30,13 @@ impl<'t> Subject<'t> {
         Self { original, valid: Cow::Owned(valid), offsets }
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.valid
     }
 
     /// The original bytes between two offsets of the valid text.
-    pub(super) fn slice(&self, start: usize, end: usize) -> &'t [u8] {
+    pub(crate) fn slice(&self, range: Range<usize>) -> &'t [u8] {
         let original = |offset: usize| self.offsets.get(offset).copied().unwrap_or(offset);
-        self.original.get(original(start)..original(end)).unwrap_or_default()
+        self.original.get(original(range.start)..original(range.end)).unwrap_or_default()
     }
 }

@@ -1,0 +1,50 @@
+//! `secretsync sync --watch`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::prepare;
+use crate::args::Job;
+use crate::output::{self, Style, WatchLog};
+use crate::target::Target;
+
+/// Keeps every target in line with its sources until a signal comes. An error means that nothing was tried.
+pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
+    let Job { source, to } = job;
+    if to.is_standard_output() {
+        return Err(Error::new(ErrorKind::InvalidConfig, "watch")
+            .because("`manifest=-` writes one document, and a watch would write it again and again")
+            .with_hint(Hint::new(
+                Code::UsageInvalid,
+                "name a file with `--to manifest=FILE`, or leave `--watch` out",
+            )));
+    }
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let (mut prepared, progress) = prepare::prepare(source, Target::open(to).await?, None).await?;
+    progress.end();
+    let specs = std::mem::take(&mut prepared.specs);
+    let mut log = WatchLog::start(style, specs.len());
+    prepared.order.unusable().for_each(|report| log.tell(report));
+    if specs.is_empty() {
+        return Ok(output::failed());
+    }
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    prepared.engine.watch(specs, |report| log.tell(report), stop).await;
+    super::end(&prepared.engine, GRACE).await;
+    Ok(output::stopped())
+}
+
+fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal> {
+    signal(kind).map_err(|error| Error::new(ErrorKind::Internal, "listen for signals").with_source(error))
+}
+
+/// How long what is under way may take after a signal: Kubernetes kills after 30 s.
+const GRACE: Duration = Duration::from_secs(20);

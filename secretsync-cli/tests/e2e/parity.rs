@@ -1,0 +1,146 @@
+//! What External Secrets Operator 2.9.0 made of 81 sets of manifests (`tests/parity`), and what we make of them: all cases at once on one rig, each in a
+//! namespace of its own.
+//!
+//! Who is put to the test is a [`Subject`]: today the program, run once for each step.
+
+#[path = "parity/case.rs"]
+mod case;
+#[path = "parity/command_line.rs"]
+mod command_line;
+#[path = "parity/compare.rs"]
+mod compare;
+#[path = "parity/remote.rs"]
+mod remote;
+#[path = "parity/scene.rs"]
+mod scene;
+#[path = "parity/servers.rs"]
+mod servers;
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use case::Case;
+use command_line::CommandLine;
+use compare::{Difference, Exception, differences};
+use scene::Scene;
+use servers::Servers;
+
+/// Who brings the targets of a case in line.
+pub(crate) trait Subject: Sync {
+    /// Whether it can be put to the test with a case.
+    fn plays(&self, case: &Case) -> bool;
+
+    /// Lets it work on what changed, where it does not do so by itself, and gives what it says of each ExternalSecret: `{name: {conditions, binding}}`.
+    fn work(&self, scene: &Scene<'_>) -> Map<String, Value>;
+
+    /// What it is expected to show, given all that External Secrets Operator showed.
+    fn expected(&self, golden: Value) -> Value;
+
+    /// How long a state may take to come.
+    fn patience(&self) -> Duration;
+
+    /// What it cannot show, and why, besides the case's own exceptions.
+    fn exceptions(&self) -> &'static [(&'static str, Exception<'static>)];
+}
+
+#[test]
+fn every_case_ends_as_with_external_secrets_operator() {
+    #[expect(clippy::disallowed_methods, reason = "a test is told which cases to play")]
+    let only = std::env::var("PARITY").unwrap_or_default();
+    let servers = Servers::start();
+    let subject = CommandLine::new(&servers);
+    let cases: Vec<_> = case::all().into_iter().filter(|case| case.id.contains(&only) && subject.plays(case)).collect();
+    let (failures, excused) = play_all(&cases, &servers, &subject);
+    assert!(failures.is_empty(), "{} of {} cases differ:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    let idle = |index: &usize| !excused.contains(index) && subject.exceptions()[*index].0 != "*";
+    let idle: Vec<_> =
+        (0..subject.exceptions().len()).filter(idle).map(|index| subject.exceptions()[index].0).collect();
+    assert!(!only.is_empty() || idle.is_empty(), "these exceptions excuse nothing any more: {idle:?}");
+}
+
+/// Plays all cases, a few at a time. Tells what differed, and which of the subject's exceptions excused something.
+fn play_all(cases: &[Case], servers: &Servers, subject: &dyn Subject) -> (Vec<String>, BTreeSet<usize>) {
+    const AT_ONCE: usize = 8;
+    let (queue, failures, excused) = (Mutex::new(cases.iter()), Mutex::default(), Mutex::default());
+    std::thread::scope(|threads| {
+        for _ in 0..AT_ONCE {
+            threads.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap().next();
+                    let Some(case) = next else { break };
+                    let outcome = catch_unwind(AssertUnwindSafe(|| play(case, servers, subject, &excused)));
+                    let told = outcome.unwrap_or_else(|_| format!("{}: the runner itself failed", case.id));
+                    let mut failures: MutexGuard<'_, Vec<String>> = failures.lock().unwrap();
+                    failures.extend(Some(told).filter(|told| !told.is_empty()));
+                }
+            });
+        }
+    });
+    (failures.into_inner().unwrap(), excused.into_inner().unwrap())
+}
+
+/// Plays one case; tells the differences of the first step that has some, in no words when there is none.
+fn play(case: &Case, servers: &Servers, subject: &dyn Subject, excused: &Mutex<BTreeSet<usize>>) -> String {
+    let golden = case.golden();
+    let mut scene = Scene::new(case, servers);
+    scene.prepare();
+    for (index, step) in golden["steps"].as_array().unwrap().iter().enumerate() {
+        let mut watched = None;
+        for act in index.checked_sub(1).iter().flat_map(|index| case.acts(*index)) {
+            if act.get("watch").is_some() {
+                watched = Some(scene.versions());
+            } else {
+                scene.act(act);
+            }
+        }
+        let expected = subject.expected(step["state"].clone());
+        let mut found = reach(&scene, subject, &expected, watched.as_ref());
+        found.retain(|difference| match excuse(case, subject, difference) {
+            Some(index) => {
+                excused.lock().unwrap().insert(index);
+                false
+            }
+            None => true,
+        });
+        if !found.is_empty() {
+            let lines: String = found.iter().take(8).map(ToString::to_string).collect();
+            return format!("{} ({}), step `{}`:\n{lines}", case.id, case.title, step["name"].as_str().unwrap());
+        }
+    }
+    String::new()
+}
+
+/// Waits until what is there is what is expected; gives the differences that stayed.
+fn reach(
+    scene: &Scene<'_>,
+    subject: &dyn Subject,
+    expected: &Value,
+    watched: Option<&Map<String, Value>>,
+) -> Vec<Difference> {
+    let began = std::time::Instant::now();
+    loop {
+        let said = subject.work(scene);
+        let mut state = json!({"secrets": scene.secrets(), "externalsecrets": said, "stores": {}});
+        if let Some(before) = watched {
+            state["writes"] = scene.writes_since(before);
+        }
+        let mut found = differences(expected, &state);
+        found.retain(|difference| !scene.case.lenient().any(|exception| difference.is_at(exception.at)));
+        let settled = found.iter().all(|difference| excuse(scene.case, subject, difference).is_some());
+        if settled || began.elapsed() >= subject.patience() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+/// The subject's exception that excuses a difference.
+fn excuse(case: &Case, subject: &dyn Subject, difference: &Difference) -> Option<usize> {
+    let excuses =
+        |(id, exception): &(&str, Exception<'_>)| (*id == case.id || *id == "*") && difference.is_at(exception.at);
+    subject.exceptions().iter().position(excuses)
+}

@@ -1,0 +1,72 @@
+//! A case as it stands in `tests/parity`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::compare::Exception;
+
+/// Manifests, remote state, and what happens step by step.
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    body: Value,
+}
+
+/// Every case, in the order of the files.
+pub(crate) fn all() -> Vec<Case> {
+    let mut files: Vec<_> = fs::read_dir(folder().join("cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let cases = |file: &PathBuf| -> Vec<Value> { serde_yaml::from_str(&fs::read_to_string(file).unwrap()).unwrap() };
+    files.iter().flat_map(cases).map(Case::new).collect()
+}
+
+/// Tokens of the fixtures and their texts: `@FX_CA@` and so on.
+pub(crate) fn fixtures() -> Vec<(String, String)> {
+    let texts: Map<String, Value> =
+        serde_json::from_str(&fs::read_to_string(folder().join("fixtures/pki.json")).unwrap()).unwrap();
+    texts.into_iter().map(|(name, text)| (format!("@FX_{name}@"), text.as_str().unwrap().to_owned())).collect()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity")
+}
+
+impl Case {
+    fn new(body: Value) -> Self {
+        let text = |field: &str| body[field].as_str().unwrap().to_owned();
+        Self { id: text("id"), title: text("title"), body }
+    }
+
+    /// What External Secrets Operator made of it.
+    pub(crate) fn golden(&self) -> Value {
+        let path = folder().join("golden").join(format!("{}.json", self.id));
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// A member of the case; `null` without it.
+    pub(crate) fn get(&self, field: &str) -> &Value {
+        &self.body[field]
+    }
+
+    /// Names of the ready-made stores that it uses.
+    pub(crate) fn stores(&self) -> Vec<&str> {
+        let named = self.body["stores"].as_array().map(|names| names.iter().filter_map(Value::as_str).collect());
+        named.unwrap_or_else(|| vec!["store"])
+    }
+
+    /// What happens before a step; the first one that has something is 0.
+    pub(crate) fn acts(&self, step: usize) -> impl Iterator<Item = &Value> {
+        self.body["then"][step]["do"].as_array().into_iter().flatten()
+    }
+
+    /// Where better behaviour is allowed.
+    pub(crate) fn lenient(&self) -> impl Iterator<Item = Exception<'_>> {
+        self.body["lenient"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|entry| Exception { at: entry["at"].as_str().unwrap(), why: entry["why"].as_str().unwrap() })
+    }
+}

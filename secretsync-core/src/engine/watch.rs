@@ -1,0 +1,241 @@
+//! Syncing again and again: each target when it is due.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::reads::Reads;
+use super::run::Mode;
+use super::{Engine, run_all};
+use crate::error::{Error, Retry};
+use crate::layer::Expectation;
+use crate::object::{ObjectRef, Read};
+use crate::schedule::{Lane, Place, Scheduler};
+use crate::store::TargetRef;
+use crate::sync::{Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec};
+
+/// Objects under the engine's name of their provider.
+type Objects = Vec<(ProviderKey, ObjectRef)>;
+
+/// All syncs of one target: they run one after the other, in their order, and are due together.
+#[derive(Debug)]
+struct Unit {
+    specs: Vec<SyncSpec>,
+    /// How often it runs when all is well; `None` when it has no reason to run again.
+    interval: Option<Duration>,
+    objects: Objects,
+    /// When a read of one of its objects may pull it forward.
+    pullable_from: Option<Instant>,
+    /// Failures in a row.
+    failures: u32,
+    /// Answers to reads that others began are kept for it until it has run.
+    expectations: Vec<Expectation>,
+}
+
+/// A watch under way.
+struct Watch<'a> {
+    engine: &'a Engine,
+    units: Vec<Unit>,
+    /// Who needs an object.
+    dependents: HashMap<(ProviderKey, ObjectRef), Vec<usize>>,
+    scheduler: Scheduler<usize>,
+    running: FuturesUnordered<BoxFuture<'a, (usize, Vec<SyncReport>)>>,
+}
+
+impl Engine {
+    /// Syncs every target, and then each again whenever it is due, until `stop` is ready. Every report is told to `told`, in the order in which they come.
+    ///
+    /// A success is due again after the interval of its [timing](SyncSpec::timing), a tenth of it earlier at most so that not all come at once, inside its
+    /// windows, and when the first of its sources ends. A failure is tried again after one second, then after twice as long each time, up to seven minutes
+    /// apart, or when the provider asked for; one to have something issued that may have been carried out, not before a minute has passed. When an object is read, the others that need it and that are past half of their interval
+    /// take part, so one read serves all.
+    ///
+    /// Dropping the future, or `stop`, starts nothing new; what is under way goes on, and [`shutdown`](Self::shutdown) waits for it.
+    pub async fn watch(
+        &self,
+        specs: Vec<SyncSpec>,
+        mut told: impl FnMut(&SyncReport) + Send,
+        stop: impl Future<Output = ()> + Send,
+    ) {
+        let mut watch = Watch::new(self, specs);
+        tokio::pin!(stop);
+        loop {
+            watch.start_due();
+            let wake = watch.scheduler.wake();
+            let due = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                Some((index, reports)) = watch.running.next() => {
+                    reports.iter().for_each(&mut told);
+                    watch.finished(index, &reports);
+                }
+                () = due => {}
+            }
+        }
+    }
+}
+
+impl<'a> Watch<'a> {
+    fn new(engine: &'a Engine, specs: Vec<SyncSpec>) -> Self {
+        let mut targets: BTreeMap<TargetRef, Vec<SyncSpec>> = BTreeMap::new();
+        for spec in specs {
+            targets.entry(spec.target.clone()).or_default().push(spec);
+        }
+        let units: Vec<_> = targets.into_values().map(|specs| Unit::new(engine, specs)).collect();
+        let mut dependents: HashMap<_, Vec<_>> = HashMap::new();
+        let mut scheduler = Scheduler::new();
+        let now = Instant::now();
+        for (index, unit) in units.iter().enumerate() {
+            for object in &unit.objects {
+                dependents.entry(object.clone()).or_default().push(index);
+            }
+            scheduler.add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
+            scheduler.request(&index, Lane::Urgent, now);
+        }
+        Self { engine, units, dependents, scheduler, running: FuturesUnordered::new() }
+    }
+
+    /// Starts what is due, as far as there are slots: the rest waits where the scheduler sees who comes first.
+    fn start_due(&mut self) {
+        while self.running.len() < self.engine.shared.concurrency {
+            let Some(index) = self.scheduler.next(Instant::now()) else { return };
+            if !self.may_run(index) {
+                self.scheduler.finish(&index);
+                self.scheduler.request(&index, Lane::Refresh, Instant::now() + WINDOW_CHECK);
+                continue;
+            }
+            self.pull_dependents(index);
+            let (engine, specs) = (self.engine, self.units[index].specs.clone());
+            self.running.push(Box::pin(async move { (index, run_all(&engine.shared, specs, Mode::Sync).await) }));
+        }
+    }
+
+    /// Windows hold back refreshes only: a target that was never written, or could not be, does not wait for one.
+    fn may_run(&self, index: usize) -> bool {
+        let unit = &self.units[index];
+        let refreshes = unit.failures == 0 && unit.pullable_from.is_some();
+        !refreshes || unit.specs.iter().any(|spec| spec.timing.permits(SystemTime::now()))
+    }
+
+    /// Makes others that need the same objects due now, and has the answers kept for all that wait.
+    fn pull_dependents(&mut self, index: usize) {
+        let now = Instant::now();
+        let sharers = self.units[index].objects.iter().filter_map(|object| self.dependents.get(object)).flatten();
+        let sharers: BTreeSet<_> = sharers.copied().filter(|&other| other != index).collect();
+        for other in sharers {
+            let unit = &self.units[other];
+            if self.scheduler.is_idle(&other) && unit.is_past_half(now) && self.may_run(other) {
+                self.scheduler.request(&other, Lane::Refresh, now);
+            } else if !self.scheduler.is_waiting(&other) || !unit.expectations.is_empty() {
+                continue;
+            }
+            let expectations = unit.specs.iter().flat_map(|spec| self.engine.shared.announce(spec));
+            self.units[other].expectations = expectations.collect();
+        }
+    }
+
+    fn finished(&mut self, index: usize, reports: &[SyncReport]) {
+        let unit = &mut self.units[index];
+        unit.expectations.clear();
+        self.scheduler.finish(&index);
+        let now = Instant::now();
+        let failed: Vec<_> = reports.iter().filter(|report| report.outcome == Outcome::Failed).collect();
+        if failed.is_empty() {
+            unit.failures = 0;
+            unit.pullable_from = unit.interval.map(|interval| now + interval / 2);
+            if let Some(wait) = unit.rest(reports) {
+                self.scheduler.request(&index, Lane::Refresh, now + wait);
+            }
+            return;
+        }
+        let asked = failed.iter().filter_map(|report| match report.error.as_ref()?.retry() {
+            Retry::After(asked) => Some(asked),
+            _ => None,
+        });
+        let pause = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(unit.failures)).min(LONGEST_RETRY);
+        // Something may have been issued whose answer was lost: it is not asked for again at once.
+        let lost = unit.issues() && failed.iter().any(|report| report.error.as_ref().is_some_and(is_final));
+        let respite = if lost { RESPITE } else { Duration::ZERO };
+        let wait = asked.max().unwrap_or_default().max(pause).max(respite);
+        unit.failures = unit.failures.saturating_add(1);
+        unit.pullable_from = None;
+        self.scheduler.request(&index, Lane::Refresh, now + wait + jitter(wait));
+    }
+}
+
+impl Unit {
+    fn new(engine: &Engine, specs: Vec<SyncSpec>) -> Self {
+        let repeats = |spec: &&SyncSpec| !spec.suspended && spec.refresh == RefreshPolicy::Periodic;
+        let interval = specs.iter().filter(repeats).filter_map(|spec| spec.timing.interval).min();
+        let interval = interval.map(|interval| interval.max(SHORTEST_INTERVAL));
+        let reads = specs.iter().filter_map(|spec| {
+            Reads::of(spec, &mut std::iter::empty(), |key, remote| engine.shared.address(key, remote)).ok()
+        });
+        let named = |(key, objects): (ProviderKey, BTreeSet<ObjectRef>)| {
+            objects.into_iter().map(move |object| (key.clone(), object))
+        };
+        let objects = reads.flat_map(|reads| reads.objects).flat_map(named).collect();
+        Self { specs, interval, objects, pullable_from: None, failures: 0, expectations: Vec::new() }
+    }
+
+    fn place(&self) -> Place {
+        let spec = self.specs.first();
+        let store = self.objects.first().map(|(key, _)| key.as_str()).unwrap_or_default();
+        Place::new(store, spec.map(|spec| spec.owner.namespace()).unwrap_or_default())
+    }
+
+    /// Whether reading its objects may mint something.
+    fn issues(&self) -> bool {
+        self.objects.iter().any(|(_, object)| object.read() == Read::Issuing)
+    }
+
+    fn is_past_half(&self, now: Instant) -> bool {
+        self.pullable_from.is_some_and(|from| from <= now)
+    }
+
+    /// How long after a success it is due again.
+    fn rest(&self, reports: &[SyncReport]) -> Option<Duration> {
+        let interval = self.interval.map(|interval| interval.saturating_sub(jitter(interval)));
+        let ends = reports.iter().filter_map(|report| report.expires_at).min();
+        let ends =
+            ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default().max(SHORTEST_END) + FIRST_RETRY);
+        interval.into_iter().chain(ends).min()
+    }
+}
+
+fn is_final(error: &Error) -> bool {
+    error.retry() == Retry::Never
+}
+
+/// Up to a tenth of a duration, by chance.
+fn jitter(of: Duration) -> Duration {
+    let mut chance = [0; 2];
+    match getrandom::fill(&mut chance) {
+        Ok(()) => of / 10 * u32::from(u16::from_ne_bytes(chance)) / u32::from(u16::MAX),
+        Err(_) => Duration::ZERO,
+    }
+}
+
+/// The pause after the first failure.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The shortest pause after a failure to have something issued that may have been carried out.
+const RESPITE: Duration = Duration::from_mins(1);
+/// The shortest interval: below it a mistake would keep everybody busy.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon a source that has ended, or is about to, is looked at again.
+const SHORTEST_END: Duration = Duration::from_secs(4);
+/// The longest pause between two tries, as in External Secrets Operator.
+const LONGEST_RETRY: Duration = Duration::from_mins(7);
+/// How often a closed window is looked at: schedules are in whole minutes.
+const WINDOW_CHECK: Duration = Duration::from_mins(1);
