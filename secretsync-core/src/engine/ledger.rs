@@ -68,6 +68,17 @@ pub(crate) struct Keeping {
     accepted: Option<(SyncSpec, HashSet<ObjectKey>)>,
 }
 
+/// What a sync has of an object that would be issued.
+#[derive(Debug)]
+pub(crate) enum AtHand {
+    /// Its value.
+    Here(Secret),
+    /// Its value, but only in the target.
+    InTarget,
+    /// Nothing that is good any more.
+    Nothing,
+}
+
 impl Ledger {
     /// The sync's page, when nobody else has it.
     pub(crate) async fn enter(&self, sync: &SyncKey) -> Keeping {
@@ -99,19 +110,20 @@ impl Ledger {
 }
 
 impl Keeping {
-    /// What can be used again instead of being issued anew: `Some(None)` where only the target has the value.
-    pub(crate) fn usable(&self, object: &ObjectKey) -> Option<Option<Secret>> {
+    /// What can be used again instead of being issued anew.
+    pub(crate) fn at_hand(&self, object: &ObjectKey) -> AtHand {
         if let Some(fresh) = self.fresh.get(object) {
-            return Some(Some(fresh.secret().clone()));
+            return AtHand::Here(fresh.secret().clone());
         }
-        let kept = self.entry.kept.get(object)?;
         // What the other side rotates costs nothing to read again, and may have been rotated before its time.
-        let usable = !kept.rotates && !kept.term.is_due(Instant::now());
-        usable.then(|| {
-            let mut secret = kept.secret.clone()?;
-            secret.expires_at = Some(kept.expires_at);
-            Some(secret)
-        })
+        let usable = |kept: &&Kept| !kept.rotates && !kept.term.is_due(Instant::now());
+        match self.entry.kept.get(object).filter(usable) {
+            None => AtHand::Nothing,
+            Some(Kept { secret: None, .. }) => AtHand::InTarget,
+            Some(Kept { secret: Some(secret), expires_at, .. }) => {
+                AtHand::Here(Secret { expires_at: Some(*expires_at), ..secret.clone() })
+            }
+        }
     }
 
     /// Takes something new, until it is known whether it reaches the target.

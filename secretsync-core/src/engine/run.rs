@@ -8,7 +8,7 @@ use super::Shared;
 use super::assemble::{Assembled, assemble, check};
 use super::decide::{Decision, before_issuing, before_reading, decide, untouched, when_empty};
 use super::fetch::{Answers, Sharing, fetch, find, settle};
-use super::ledger::{Fresh, Keeping};
+use super::ledger::{AtHand, Fresh, Keeping};
 use super::reads::{ObjectKey, Reads};
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
@@ -114,14 +114,15 @@ impl<'a> Run<'a> {
     /// Whether all that is issued is in the target, still good, and nowhere else: after a restart.
     fn is_left_alone(&self, reads: &Reads, observed: &Observed) -> bool {
         let Some(keeping) = &self.keeping else { return false };
-        let usable: Vec<_> = reads.issuing().map(|object| keeping.usable(&object)).collect();
-        let only_there = usable.iter().any(|kept| matches!(kept, Some(None)));
-        only_there && usable.iter().all(Option::is_some) && reads.only_issue() && untouched(observed)
+        let at_hand: Vec<_> = reads.issuing().map(|object| keeping.at_hand(&object)).collect();
+        let only_there = at_hand.iter().any(|kept| matches!(kept, AtHand::InTarget));
+        let complete = !at_hand.iter().any(|kept| matches!(kept, AtHand::Nothing));
+        only_there && complete && reads.only_issue() && untouched(observed)
     }
 
     fn lacks_some(&self, issuing: &[ObjectKey]) -> bool {
-        let at_hand = |object| self.keeping.as_ref().is_some_and(|kept| matches!(kept.usable(object), Some(Some(_))));
-        !issuing.iter().all(at_hand)
+        let here = |object| self.keeping.as_ref().is_some_and(|kept| matches!(kept.at_hand(object), AtHand::Here(_)));
+        !issuing.iter().all(here)
     }
 
     async fn reads(&self) -> Result<Reads> {
@@ -156,8 +157,8 @@ impl<'a> Run<'a> {
         let Some(keeping) = &mut self.keeping else { return answers };
         let mut wanted = Vec::new();
         for object in reads.issuing() {
-            match keeping.usable(&object) {
-                Some(Some(secret)) => answers.insert(object, Ok(Fetched::Found(secret))),
+            match keeping.at_hand(&object) {
+                AtHand::Here(secret) => answers.insert(object, Ok(Fetched::Found(secret))),
                 _ => wanted.push(object),
             }
         }

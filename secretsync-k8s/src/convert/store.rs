@@ -84,7 +84,7 @@ pub fn cluster_store(object: &ClusterSecretStore) -> Result<StoreSpec> {
     build(StoreOrigin::cluster(name), &subject("ClusterSecretStore", None, name), &object.spec, problems)
 }
 
-/// Turns a VaultDynamicSecret into the provider that it is.
+/// Turns a `VaultDynamicSecret` into the provider that it is.
 pub fn dynamic_secret(object: &VaultDynamicSecret) -> Result<StoreSpec> {
     let VaultDynamicSecret { metadata, spec, .. } = object;
     let mut problems = Problems::default();

@@ -104,8 +104,12 @@ impl Failure {
             Self::Transport(transport) => matches!(transport.cause, Cause::TimedOut | Cause::Closed | Cause::Other),
             // 412, 429, 473 and a sealed or inactive node turn a request away at the door.
             Self::Status { status, row, .. } => matches!(status, 500 | 502..=504) && row.code != Code::VaultSealed,
-            Self::NoContent | Self::NoSuchPart(_) => true,
-            Self::NotVault(_) | Self::TooBig | Self::Malformed { .. } | Self::Defect => true,
+            Self::Defect
+            | Self::Malformed { .. }
+            | Self::NoContent
+            | Self::NoSuchPart(_)
+            | Self::NotVault(_)
+            | Self::TooBig => true,
             _ => false,
         }
     }

@@ -71,7 +71,7 @@ impl VaultDynamicSecret {
             };
             let (secret, complete) = output::secret(call.result, call.allow_empty, body, asked);
             // Should the answer be of no use, its lease is given back with the drop of this.
-            let handed = Handed::new(secret, login, leases);
+            let handed = Handed::new(secret, &login, leases);
             complete.map(|()| handed)
         });
         issued.await.map(Fetched::Found)

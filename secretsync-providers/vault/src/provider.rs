@@ -83,7 +83,7 @@ impl VaultProvider {
             let asked = SystemTime::now();
             match session.ask(|| Request::get(&path), Some(&question(&plain(&object)))).await {
                 Ok((Answer::Found(body), login)) => match issued::data(body, asked) {
-                    Some(secret) => Ok(Handed::new(secret, login, leases)),
+                    Some(secret) => Ok(Handed::new(secret, &login, leases)),
                     None => Err(Failure::Malformed { version: KvVersion::V1, found: "its `data` is no object" }),
                 },
                 // An engine that does not have what the path names: never a reason to delete something.

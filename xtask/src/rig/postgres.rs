@@ -1,4 +1,4 @@
-//! A PostgreSQL server of its own for a test, and OpenBao's database engine in front of it.
+//! A `PostgreSQL` server of its own for a test, and OpenBao's database engine in front of it.
 
 mod client;
 
@@ -17,10 +17,10 @@ use super::tools::debian;
 
 const NAME: &str = "postgres";
 const SUPERUSER: &str = "rig";
-/// The user "nobody": PostgreSQL refuses to run as root.
+/// The user "nobody": `PostgreSQL` refuses to run as root.
 const NOBODY: u32 = 65534;
 
-/// A running PostgreSQL on a free loopback port, ended with the test. Its data is gone with it.
+/// A running `PostgreSQL` on a free loopback port, ended with the test. Its data is gone with it.
 #[derive(Debug)]
 pub struct Postgres {
     group: Group,
@@ -30,7 +30,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server, about a second. Unpacks PostgreSQL first if need be.
+    /// Starts a server, about a second. Unpacks `PostgreSQL` first if need be.
     pub fn start() -> Result<Self> {
         let mut group = Group::new(NAME)?;
         let folder = group.data();
@@ -165,7 +165,7 @@ fn server(programs: &debian::Postgres, data: &Path, port: u16) -> Command {
     command
 }
 
-/// One of PostgreSQL's programs, run by somebody who is not root.
+/// One of `PostgreSQL`'s programs, run by somebody who is not root.
 fn command(programs: &debian::Postgres, name: &str) -> Command {
     let mut command = Command::new(programs.programs.join(name));
     command.current_dir("/").env("LC_ALL", "C").env("TZ", "GMT").env("PGTZ", "GMT");

@@ -132,7 +132,7 @@ impl Tool {
     }
 }
 
-/// Unpacks PostgreSQL into the cache, unless this machine has one.
+/// Unpacks `PostgreSQL` into the cache, unless this machine has one.
 pub fn install_postgres() -> Result<()> {
     debian::Postgres::find().map(drop)
 }

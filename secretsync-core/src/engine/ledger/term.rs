@@ -44,7 +44,7 @@ impl Term {
     pub(crate) fn renewed(self, now: Instant, renewed: Renewed) -> Self {
         let Renewed { lasts, renewable } = renewed;
         let full = self.full.unwrap_or(lasts);
-        let granted = lasts >= full - full / 10;
+        let granted = lasts >= full.saturating_sub(full / 10);
         Self { full: Some(full), ..Self::new(now, lasts, renewable && granted) }
     }
 
@@ -92,7 +92,7 @@ impl Term {
 
 /// About two thirds of a life, and less at random, so that what began together does not come back together.
 fn early(lasts: Duration) -> Duration {
-    lasts * 2 / 3 - jitter::part_of(lasts / 15)
+    (lasts * 2 / 3).saturating_sub(jitter::part_of(lasts / 15))
 }
 
 /// A moment; one that the clock cannot say is far enough.

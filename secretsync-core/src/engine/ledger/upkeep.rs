@@ -142,7 +142,7 @@ async fn postpone(shared: &Shared, sync: &SyncKey, report: Option<&SyncReport>, 
 /// A growing distance, and up to half of it less at random.
 fn pause(failures: u32) -> Duration {
     let whole = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE);
-    whole - jitter::part_of(whole / 2)
+    whole.saturating_sub(jitter::part_of(whole / 2))
 }
 
 const FIRST_PAUSE: Duration = Duration::from_secs(2);

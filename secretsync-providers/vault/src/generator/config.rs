@@ -139,8 +139,12 @@ fn invalid(origin: &StoreOrigin, field: &str, detail: &'static str, advice: &'st
 mod tests {
     use super::*;
 
+    fn config(text: &str) -> VaultDynamicSecretConfig {
+        serde_json::from_str(text).unwrap()
+    }
+
     fn call(text: &str) -> Result<Call> {
-        let config: VaultDynamicSecretConfig = serde_json::from_str(text).unwrap();
+        let config = config(text);
         Call::new(&config, &StoreOrigin::generator("VaultDynamicSecret", "shop", "db"))
     }
 

@@ -28,7 +28,7 @@ pub(super) fn secret(
 }
 
 fn empty() -> Secret {
-    Secret::object(SecretObject::new(Json::Object(Default::default())))
+    Secret::object(SecretObject::new(Json::Object(std::iter::empty().collect())))
 }
 
 /// With its lease, with its token, or as its data tell.

@@ -1,4 +1,4 @@
-//! As much of PostgreSQL's protocol as it takes to log in and to read a column.
+//! As much of `PostgreSQL`'s protocol as it takes to log in and to read a column.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};

@@ -11,7 +11,7 @@ use super::recipe::run;
 use crate::rig::cache::Cache;
 use crate::rig::note;
 
-/// Where PostgreSQL's programs are, and the folders of libraries that they need beside the machine's own.
+/// Where `PostgreSQL`'s programs are, and the folders of libraries that they need beside the machine's own.
 #[derive(Clone, Debug)]
 pub(crate) struct Postgres {
     pub(crate) programs: PathBuf,
@@ -55,14 +55,13 @@ fn programs_below(root: &Path) -> Option<PathBuf> {
 }
 
 fn unpack_all(into: &Path) -> Result<()> {
-    let server = match server_package()? {
-        Some(server) => server,
-        None => {
-            let mut update = Command::new("apt-get");
-            update.args(["update", "--quiet"]);
-            run(update, "apt-get update", ADVICE)?;
-            server_package()?.with_context(|| format!("the distribution has no package postgresql; {ADVICE}"))?
-        }
+    let server = if let Some(server) = server_package()? {
+        server
+    } else {
+        let mut update = Command::new("apt-get");
+        update.args(["update", "--quiet"]);
+        run(update, "apt-get update", ADVICE)?;
+        server_package()?.with_context(|| format!("the distribution has no package postgresql; {ADVICE}"))?
     };
     let mut unpacked = BTreeSet::new();
     let mut wanted = vec![server];
