@@ -7,6 +7,8 @@ mod bad_input;
 mod canary;
 #[path = "e2e/dynamic.rs"]
 mod dynamic;
+#[path = "e2e/example_sops.rs"]
+mod example_sops;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
 #[path = "e2e/parity.rs"]

@@ -1,4 +1,4 @@
-//! Issued credentials on a real OpenBao with a real PostgreSQL behind it.
+//! Issued credentials on a real OpenBao with a real database behind it.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
