@@ -1,6 +1,8 @@
 //! The program on real servers and real documents: all sources, all four targets.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "e2e/access.rs"]
+mod access;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
 #[path = "e2e/canary.rs"]

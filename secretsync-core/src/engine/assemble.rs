@@ -28,6 +28,8 @@ pub(crate) struct Assembled {
     pub(crate) missing: Vec<Origin>,
     /// When the first of the objects ends.
     pub(crate) expires_at: Option<SystemTime>,
+    /// Why nothing may be taken away: a search that may not see everything found nothing.
+    pub(crate) blind: Option<Error>,
 }
 
 /// Fails with the first entry whose object could not be read, among those that can be read repeatably: nothing is issued for a sync that fails anyway.
@@ -87,6 +89,10 @@ impl Assembly<'_> {
                 }
             }
             Members::Found(found) => {
+                let access = self.spec.access_to(&entry.provider);
+                if found.is_empty() && access.is_limited() {
+                    self.result.blind = Some(at(origin, access.blind()));
+                }
                 for one in found {
                     match self.answer(&entry.provider, &one.object)? {
                         Some(secret) => values.push((one.name.clone(), property::value(&secret.payload, None)?)),

@@ -29,6 +29,7 @@ macro_rules! codes {
 }
 
 codes! {
+    AccessDenied "access-denied" "A ClusterSecretStore does not grant the object to this namespace.";
     CredentialMissing "credential-missing" "A store refers to a credential that could not be found.";
     DataInvalid "data-invalid" "A remote value could not be used the way the manifest asks.";
     DeletionUnconfirmed "deletion-unconfirmed" "Something was due for deletion, but a second read did not confirm that its source is gone.";
