@@ -158,6 +158,7 @@ impl RawConfig {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.0);
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
+            let page = kind.split('.').next().unwrap_or(kind);
             let field = if path == "." { String::new() } else { format!(".{path}") };
             let member = if origin.generator.is_some() { "spec".to_owned() } else { format!("spec.provider.{kind}") };
             Error::new(ErrorKind::InvalidConfig, "read")
@@ -167,7 +168,7 @@ impl RawConfig {
                     Code::StoreInvalid,
                     match origin.generator {
                         Some(_) => "correct the field; `docs/providers` lists them all".to_owned(),
-                        None => format!("correct the field; `docs/providers/{kind}.md` lists them all"),
+                        None => format!("correct the field; `docs/providers/{page}.md` lists them all"),
                     },
                 ))
         })

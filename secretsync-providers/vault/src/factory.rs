@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use secretsync_core::Result;
 use secretsync_core::provider::{BuildContext, CredentialRef, Provider, ProviderFactory, RawConfig, StoreOrigin};
 
-use crate::config::references;
+use crate::config::{open_bao, references};
 use crate::generator::VaultDynamicSecretFactory;
 use crate::session::Pool;
-use crate::{KIND, MEMBER, VaultConfig, VaultProvider};
+use crate::{OPENBAO, VAULT, VaultConfig, VaultProvider};
 
 /// The factory of `provider.vault`. Stores that it builds share a login where they have the same identity at the same server.
 #[non_exhaustive]
@@ -30,18 +30,48 @@ impl VaultFactory {
     }
 }
 
+/// The factory of `provider.openBao`, the smaller form of `provider.vault`.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct OpenBaoFactory {
+    pool: Pool,
+}
+
+impl OpenBaoFactory {
+    /// A factory with the safe defaults: no plain http beyond this machine.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
 #[async_trait]
 impl ProviderFactory for VaultFactory {
     fn kind(&self) -> &'static str {
-        KIND
+        VAULT.kind
     }
 
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {
-        references(&config.read(origin, KIND)?, origin, MEMBER)
+        references(&config.read(origin, VAULT.kind)?, origin, VAULT.member)
     }
 
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>> {
-        let config: VaultConfig = config.read(&context.origin, KIND)?;
-        Ok(Arc::new(VaultProvider::sharing(&config, context, Some(&self.pool))?))
+        let config: VaultConfig = config.read(&context.origin, VAULT.kind)?;
+        Ok(Arc::new(VaultProvider::sharing(VAULT, &config, context, Some(&self.pool))?))
+    }
+}
+
+#[async_trait]
+impl ProviderFactory for OpenBaoFactory {
+    fn kind(&self) -> &'static str {
+        OPENBAO.kind
+    }
+
+    fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {
+        references(&open_bao(config, origin)?, origin, OPENBAO.member)
+    }
+
+    async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>> {
+        let config = open_bao(config, &context.origin)?;
+        Ok(Arc::new(VaultProvider::sharing(OPENBAO, &config, context, Some(&self.pool))?))
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secretsync_core::provider::CredentialSource;
 use secretsync_core::session::{Session as Shared, SessionPool, SessionSettings, SharedSession};
+use zeroize::Zeroizing;
 
 use crate::client::{Answer, Request};
 use crate::config::{AccountKey, Settings};
@@ -60,6 +61,17 @@ impl Session {
         witness: &str,
     ) -> Result<Answer, Failure> {
         let (answer, _) = self.ask(|| Request::get(path).with_query(query), Some(witness)).await?;
+        Ok(answer)
+    }
+
+    /// Writes `body` to a path, as [`get`](Self::get) reads one.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: &Zeroizing<Vec<u8>>,
+        witness: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        let (answer, _) = self.ask(|| Request::post(path, body.clone()), witness).await?;
         Ok(answer)
     }
 
