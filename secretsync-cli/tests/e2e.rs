@@ -23,6 +23,8 @@ mod render;
 mod sandbox;
 #[path = "e2e/sops.rs"]
 mod sops;
+#[path = "e2e/sops_services.rs"]
+mod sops_services;
 #[path = "e2e/sops_verbs.rs"]
 mod sops_verbs;
 #[path = "e2e/targets.rs"]

@@ -2,6 +2,7 @@
 
 pub(crate) mod issued;
 mod payload;
+mod seen;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use secretsync_core::provider::{
 };
 use tokio::time::timeout;
 
+use self::seen::Seen;
 use crate::client::{Answer, Cause, Request, Transport};
 use crate::config::{KvVersion, Settings, VaultConfig};
 use crate::error::Failure;
@@ -37,6 +39,7 @@ pub struct VaultProvider {
     session: Arc<Session>,
     mounts: Arc<Mounts>,
     leases: SessionLeases,
+    seen: Seen,
 }
 
 impl VaultProvider {
@@ -60,7 +63,7 @@ impl VaultProvider {
         };
         let session = Arc::new(Session::new(settings, context.credentials, pool));
         let leases = SessionLeases::new(Arc::clone(&session));
-        Ok(Self { info, session, mounts: Arc::default(), leases })
+        Ok(Self { info, session, mounts: Arc::default(), leases, seen: Seen::default() })
     }
 
     async fn fetch_within(&self, object: &ObjectRef, options: &FetchOptions) -> Result<Fetched> {
@@ -123,6 +126,7 @@ impl VaultProvider {
             Answer::Empty => Err(payload::Odd::Malformed("it is empty")),
         };
         match payload {
+            Ok(Fetched::Found(secret)) if !self.seen.is_current(object, secret.version.as_ref()) => Err(Failure::Stale),
             Ok(fetched) => Ok(fetched),
             Err(payload::Odd::Leased(lease)) => {
                 self.mounts.forget(object);
