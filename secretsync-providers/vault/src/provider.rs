@@ -56,7 +56,7 @@ impl VaultProvider {
         pool: Option<&Pool>,
     ) -> Result<Self> {
         let settings = Settings::new(config, &context, member.member)?;
-        let info = ProviderInfo::new(member.kind, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
+        let info = ProviderInfo::new(member.kind, settings.origin.to_string()).with_per_fetch(CONCURRENT).with_find();
         let info = match settings.version {
             KvVersion::V1 => info,
             KvVersion::V2 => info.with_versions(),
