@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Error, ErrorKind, Result, Retry};
 use secretsync_core::json::Json;
+use secretsync_core::layer::LayerSettings;
 use secretsync_core::memory::MemoryStore;
 use secretsync_core::object::{ObjectRef, Read};
 use secretsync_core::provider::{
@@ -473,6 +474,19 @@ async fn a_spec_with_other_sources_gives_the_old_ones_back_after_the_write() {
     written(&engine.sync(&other.with_data(entry("user", "kv/plain"))).await);
     sleep(5 * HOUR).await;
     assert_eq!(issuer.log(), ["issue 1", "issue 2", "revoke lease-1", "revoke lease-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_provider_under_the_same_name_issues_anew_and_the_old_lease_is_given_back_where_it_came_from() {
+    let (first, store, engine) = setup(|_| {});
+    engine.sync(&spec()).await;
+    let second = Issuer::new(|state| state.issued = 10);
+    engine.provide(key(), Ok(Arc::clone(&second) as _), &LayerSettings::default());
+    written(&engine.sync(&spec()).await);
+    assert_eq!(user(&store), "creds-11");
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(first.log(), ["issue 1", "revoke lease-1"]);
+    assert_eq!(second.log(), ["issue 11"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ pub mod access;
 pub mod api;
 pub mod convert;
 mod credentials;
+pub mod operator;
 mod problems;
 mod request;
 mod store;

@@ -111,12 +111,14 @@ impl Ledger {
 
 impl Keeping {
     /// What can be used again instead of being issued anew.
-    pub(crate) fn at_hand(&self, object: &ObjectKey) -> AtHand {
+    pub(crate) fn at_hand(&self, shared: &Shared, object: &ObjectKey) -> AtHand {
         if let Some(fresh) = self.fresh.get(object) {
             return AtHand::Here(fresh.secret().clone());
         }
         // What the other side rotates costs nothing to read again, and may have been rotated before its time.
-        let usable = |kept: &&Kept| !kept.rotates && !kept.term.is_due(Instant::now());
+        // What another provider stands for now may be something else.
+        let current = |kept: &Kept| shared.provider(&object.0).is_ok_and(|now| Arc::ptr_eq(&now, &kept.provider));
+        let usable = |kept: &&Kept| !kept.rotates && !kept.term.is_due(Instant::now()) && current(kept);
         match self.entry.kept.get(object).filter(usable) {
             None => AtHand::Nothing,
             Some(Kept { secret: None, .. }) => AtHand::InTarget,

@@ -116,14 +116,16 @@ impl<'a> Run<'a> {
     /// Whether all that is issued is in the target, still good, and nowhere else: after a restart.
     fn is_left_alone(&self, reads: &Reads, observed: &Observed) -> bool {
         let Some(keeping) = &self.keeping else { return false };
-        let at_hand: Vec<_> = reads.issuing().map(|object| keeping.at_hand(&object)).collect();
+        let at_hand: Vec<_> = reads.issuing().map(|object| keeping.at_hand(self.shared, &object)).collect();
         let only_there = at_hand.iter().any(|kept| matches!(kept, AtHand::InTarget));
         let complete = !at_hand.iter().any(|kept| matches!(kept, AtHand::Nothing));
         only_there && complete && reads.only_issue() && untouched(observed)
     }
 
     fn lacks_some(&self, issuing: &[ObjectKey]) -> bool {
-        let here = |object| self.keeping.as_ref().is_some_and(|kept| matches!(kept.at_hand(object), AtHand::Here(_)));
+        let here = |object| {
+            self.keeping.as_ref().is_some_and(|kept| matches!(kept.at_hand(self.shared, object), AtHand::Here(_)))
+        };
         !issuing.iter().all(here)
     }
 
@@ -159,7 +161,7 @@ impl<'a> Run<'a> {
         let Some(keeping) = &mut self.keeping else { return answers };
         let mut wanted = Vec::new();
         for object in reads.issuing() {
-            match keeping.at_hand(&object) {
+            match keeping.at_hand(self.shared, &object) {
                 AtHand::Here(secret) => answers.insert(object, Ok(Fetched::Found(secret))),
                 _ => wanted.push(object),
             }
