@@ -7,6 +7,8 @@ mod access;
 mod bad_input;
 #[path = "e2e/canary.rs"]
 mod canary;
+#[path = "e2e/dynamic.rs"]
+mod dynamic;
 #[path = "e2e/example_sops.rs"]
 mod example_sops;
 #[path = "e2e/hostile.rs"]

@@ -9,10 +9,11 @@ use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selecti
 
 use super::{StoreUse, check, rewrite};
 use crate::api::external_secret::{
-    ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, MetadataPolicy,
-    NullBytePolicy, OnMissing, RemoteRef, SourceRef, StoreKind, StoreRef,
+    ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, GeneratorRef,
+    MetadataPolicy, NullBytePolicy, OnMissing, RemoteRef, SourceRef, StoreKind, StoreRef,
 };
-use crate::problems::{Problems, plain};
+use crate::api::{GENERATORS_GROUP, KNOWN_GENERATORS, Manifest as _, VaultDynamicSecret};
+use crate::problems::{Problems, plain, quote};
 
 pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
     if spec.data.is_empty() && spec.data_from.is_empty() {
@@ -40,6 +41,12 @@ pub(super) fn fill(
         Ok(key)
     };
     for entry in &spec.data_from {
+        if let Some(generator) = generator_of(entry) {
+            let origin = StoreOrigin::generator(&generator.kind, namespace, &generator.name);
+            let from = sync::DataFrom::generate(provider(sync, &origin)?, &generator.name);
+            sync.data_from.push(from.with_rewrites(rewrite::rewrites(&entry.rewrite)));
+            continue;
+        }
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
         let provider = provider(sync, &origin(store, namespace))?;
         let from = data_from(entry, spec.target.deletion_policy, provider);
@@ -79,7 +86,7 @@ fn check_data(spec: &ExternalSecretSpec, problems: &mut Problems) {
 }
 
 fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, problems: &mut Problems) {
-    let generator = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref());
+    let generator = generator_of(entry);
     let sources =
         usize::from(entry.extract.is_some()) + usize::from(entry.find.is_some()) + usize::from(generator.is_some());
     match (sources, &entry.source_ref) {
@@ -94,8 +101,30 @@ fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, prob
     if let Some(SourceRef { store_ref: Some(_), generator_ref: Some(_) }) = &entry.source_ref {
         problems.at(format_args!("{path}.sourceRef"), "must have exactly one member");
     }
-    check_source(path, entry.source_ref.as_ref(), spec, problems);
+    match generator {
+        Some(generator) => check_generator(&format!("{path}.sourceRef.generatorRef"), generator, problems),
+        None => check_source(path, entry.source_ref.as_ref(), spec, problems),
+    }
     rewrite::check(path, &entry.rewrite, problems);
+}
+
+fn generator_of(entry: &DataFrom) -> Option<&GeneratorRef> {
+    entry.source_ref.as_ref()?.generator_ref.as_ref()
+}
+
+/// A generator that can be used here. No store is needed beside it.
+fn check_generator(path: &str, generator: &GeneratorRef, problems: &mut Problems) {
+    let api_version = generator.api_version.as_deref().filter(|version| !version.is_empty());
+    let group = api_version.map(|version| version.split('/').next().unwrap_or_default());
+    if group.is_some_and(|group| group != GENERATORS_GROUP) {
+        problems.at(format_args!("{path}.apiVersion"), format_args!("must be of the group {GENERATORS_GROUP}"));
+    }
+    if KNOWN_GENERATORS.contains(&generator.kind.as_str()) {
+        problems.unsupported(format_args!("{path} (kind {})", generator.kind));
+    } else if generator.kind != VaultDynamicSecret::KIND {
+        problems.at(format_args!("{path}.kind"), format_args!("there is no generator {}", quote(&generator.kind)));
+    }
+    check::dns_subdomain(format_args!("{path}.name"), &generator.name, problems);
 }
 
 /// An entry's own store or, without one, that there is a store for the whole object.

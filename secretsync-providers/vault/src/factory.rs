@@ -7,6 +7,7 @@ use secretsync_core::Result;
 use secretsync_core::provider::{BuildContext, CredentialRef, Provider, ProviderFactory, RawConfig, StoreOrigin};
 
 use crate::config::{open_bao, references};
+use crate::generator::VaultDynamicSecretFactory;
 use crate::session::Pool;
 use crate::{OPENBAO, VAULT, VaultConfig, VaultProvider};
 
@@ -21,6 +22,11 @@ impl VaultFactory {
     /// A factory with the safe defaults: no plain http beyond this machine.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The factory of `VaultDynamicSecret`s, which share logins with the stores of this one.
+    pub fn dynamic_secrets(&self) -> VaultDynamicSecretFactory {
+        VaultDynamicSecretFactory::new(self.pool.clone())
     }
 }
 

@@ -96,7 +96,7 @@ pub struct FindName {
 pub struct SourceRef {
     /// A store.
     pub store_ref: Option<StoreRef>,
-    /// A generator. Not supported yet.
+    /// A generator, of a `dataFrom` entry.
     pub generator_ref: Option<GeneratorRef>,
 }
 
