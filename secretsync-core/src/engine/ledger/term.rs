@@ -168,6 +168,9 @@ mod tests {
         assert!(next(0) >= HOUR && next(0) <= HOUR + Duration::from_secs(1));
         assert!((1..=REPEATS).all(|repeated| next(repeated) <= SOON + Duration::from_secs(1)));
         assert!(next(REPEATS + 1) >= HOUR, "it is believed in the end");
-        assert!(Term::rotating(now, Duration::ZERO, REPEATS + 1).next() - now >= RESPITE, "and not asked for all the time");
+        assert!(
+            Term::rotating(now, Duration::ZERO, REPEATS + 1).next() - now >= RESPITE,
+            "and not asked for all the time"
+        );
     }
 }
