@@ -24,7 +24,7 @@ pub(super) enum Purpose {
     /// To write targets, or to tell what would be written.
     Write,
     /// To look at finished Secrets only, made of this data, or of what can be read without having it issued.
-    Show(Option<Data>),
+    Show(Option<Box<Data>>),
 }
 
 /// Everything that a verb needs.
@@ -61,7 +61,7 @@ impl Order {
 pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) -> Result<(Prepared, Progress)> {
     let (shows, data) = match purpose {
         Purpose::Write => (false, None),
-        Purpose::Show(data) => (true, data),
+        Purpose::Show(data) => (true, data.map(|data| *data)),
     };
     let credentials = flags(&source.credentials)?;
     let manifests = Manifests::read(&source.files, &source.namespace)?;
