@@ -586,10 +586,10 @@ async fn something_that_ends_at_once_is_not_issued_again_and_again() {
             let (issuer, _, engine) = setup(change);
             written(&engine.sync(&spec()).await);
             sleep(Duration::from_mins(10)).await;
-            let (issued, renewed) = (issuer.count("issue"), issuer.count("renew"));
+            let (count, renewals) = (issuer.count("issue"), issuer.count("renew"));
             assert!(
-                (2..=12).contains(&issued) && renewed <= 12,
-                "{lasts:?} {leased}: {issued} issued, {renewed} renewed"
+                (2..=12).contains(&count) && renewals <= 12,
+                "{lasts:?} {leased}: {count} issued, {renewals} renewed"
             );
             engine.shutdown(Duration::from_secs(5)).await;
         }
