@@ -5,10 +5,11 @@ mod map;
 mod object;
 mod value;
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+use async_trait::async_trait;
 
 pub use fingerprint::Fingerprint;
 pub use map::{InvalidKey, SecretKey, SecretMap};
@@ -30,6 +31,18 @@ pub struct Secret {
     pub rotates: bool,
     /// The lease it is bound to, if it was issued.
     pub lease: Option<Lease>,
+    /// What it ends with before its own end, if it was issued.
+    pub parent: Option<Arc<dyn Parent>>,
+}
+
+/// What something that was issued ends with: the login that asked for it. It is kept alive as long as anybody has this.
+#[async_trait]
+pub trait Parent: fmt::Debug + Send + Sync {
+    /// When it ends unless it is extended; `None` where it has no end.
+    fn ends_at(&self) -> Option<SystemTime>;
+
+    /// Waits until it is certain that it will be extended no more, and gives its end: for ever where that never comes. Dropping the future changes nothing.
+    async fn last_end(&self) -> SystemTime;
 }
 
 /// The content of an object. Each kind has one property rule, in [`crate::engine`].
@@ -51,18 +64,6 @@ pub struct Version(String);
 pub struct Lease {
     id: String,
     renewable: bool,
-    hold: Option<Arc<dyn Hold>>,
-}
-
-/// Anything that is kept alive.
-trait Hold: Any + Send + Sync {}
-
-impl<T: Any + Send + Sync> Hold for T {}
-
-impl fmt::Debug for dyn Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hold(..)")
-    }
 }
 
 impl Secret {
@@ -104,8 +105,15 @@ impl Secret {
         self
     }
 
+    /// Adds what it ends with.
+    #[must_use]
+    pub fn with_parent(mut self, parent: impl Parent + 'static) -> Self {
+        self.parent = Some(Arc::new(parent));
+        self
+    }
+
     fn new(payload: Payload) -> Self {
-        Self { payload: Arc::new(payload), version: None, expires_at: None, rotates: false, lease: None }
+        Self { payload: Arc::new(payload), version: None, expires_at: None, rotates: false, lease: None, parent: None }
     }
 }
 
@@ -125,14 +133,7 @@ impl fmt::Display for Version {
 impl Lease {
     /// A lease by its id; `renewable` says whether the provider lets it be extended.
     pub fn new(id: impl Into<String>, renewable: bool) -> Self {
-        Self { id: id.into(), renewable, hold: None }
-    }
-
-    /// Keeps something alive as long as anybody has the lease: the login that it ends with, for example.
-    #[must_use]
-    pub fn holding(mut self, what: impl Send + Sync + 'static) -> Self {
-        self.hold = Some(Arc::new(what));
-        self
+        Self { id: id.into(), renewable }
     }
 
     /// The provider's id of it.

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use tokio::time::Instant;
+
+use crate::secret::Parent;
 
 /// How long a login lasts, counted from its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -165,6 +168,18 @@ impl<T> LeaseHold<T> {
 impl<T> Drop for LeaseHold<T> {
     fn drop(&mut self) {
         self.0.leases.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl<T: Send + Sync> Parent for LeaseHold<T> {
+    fn ends_at(&self) -> Option<SystemTime> {
+        let left = self.0.ends_at()?.saturating_duration_since(Instant::now());
+        SystemTime::now().checked_add(left)
+    }
+
+    async fn last_end(&self) -> SystemTime {
+        std::future::pending().await
     }
 }
 

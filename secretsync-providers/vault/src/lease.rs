@@ -165,8 +165,8 @@ pub(crate) struct Handed {
 
 impl Handed {
     /// Something that came through a login; what ends with the login keeps it alive.
-    pub(crate) fn new(mut secret: Secret, login: &Login, leases: SessionLeases) -> Self {
-        secret.lease = secret.lease.map(|lease| lease.holding(login.hold()));
+    pub(crate) fn new(secret: Secret, login: &Login, leases: SessionLeases) -> Self {
+        let secret = secret.with_parent(login.hold());
         let pending = leases.tasks.token();
         Self { secret: Some(secret), leases, runtime: Handle::current(), _pending: pending }
     }
