@@ -1,6 +1,7 @@
 //! The one task that knows the cluster and decides what runs.
 
 mod plan;
+mod wake;
 mod world;
 
 use std::collections::{BTreeSet, HashMap};
@@ -27,6 +28,7 @@ use super::object::{FINALIZER, StoreObject, SyncObject};
 use super::store::{Validated, validate};
 use super::target::{TargetObject, is_valid, written};
 use super::watch::{Change, Id, Kind, watch};
+use crate::api::{Manifest as _, VaultDynamicSecret};
 
 /// What the scheduler decides about.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -116,6 +118,7 @@ impl Controller {
             }
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
             Change::Put(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), object) => self.put_store(kind, &object),
+            Change::Put(Kind::Generator, object) => self.put_generator(&object),
             Change::Put(Kind::Namespace, object) => self.world.put_namespace(&object),
             Change::Put(Kind::Target, object) => {
                 let id = Id::of(&object);
@@ -130,7 +133,7 @@ impl Controller {
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 self.scheduler.remove(&Key::Sync(id));
             }
-            Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), id) => {
+            Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::Generator | Kind::SecretStore), id) => {
                 self.scheduler.remove(&Key::Store(kind, id.clone()));
                 self.context.metrics.forget(kind, &id);
                 let origin = origin(kind, &id);
@@ -246,6 +249,15 @@ impl Controller {
         self.scheduler.add(key.clone(), Place::new(store.id.to_string(), &*store.id.namespace), LONGEST_WAIT);
         if self.world.put_store(origin(kind, &store.id), store) && validates {
             self.scheduler.request(&key, Lane::Urgent, Instant::now());
+        }
+    }
+
+    /// A generator has no status to be told, so it is tried by those who use it.
+    fn put_generator(&mut self, object: &DynamicObject) {
+        let generator = StoreObject::read(Kind::Generator, object);
+        let origin = origin(Kind::Generator, &generator.id);
+        if self.world.put_store(origin.clone(), generator) && self.is_ready() {
+            self.wake_users(&origin, None);
         }
     }
 
@@ -406,6 +418,7 @@ impl World {
 fn origin(kind: Kind, id: &Id) -> StoreOrigin {
     match kind {
         Kind::ClusterSecretStore => StoreOrigin::cluster(&id.name),
+        Kind::Generator => StoreOrigin::generator(VaultDynamicSecret::KIND, &id.namespace, &id.name),
         _ => StoreOrigin::namespaced(&id.namespace, &id.name),
     }
 }
