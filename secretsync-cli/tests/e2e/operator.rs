@@ -2,5 +2,7 @@
 
 #[path = "operator/generators.rs"]
 mod generators;
+#[path = "operator/references.rs"]
+mod references;
 #[path = "operator/stage.rs"]
 mod stage;

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::status::{Condition, Status};
 use super::watch::{Id, Kind};
 use crate::api::names::synced_revision;
-use crate::api::{
-    self, ClusterSecretStore, ExternalSecret, Manifest, SecretStore, VaultDynamicSecret,
-};
+use crate::api::{self, ClusterSecretStore, ExternalSecret, Manifest, SecretStore, VaultDynamicSecret};
 use crate::convert::{self, StoreSpec};
 
 /// An ExternalSecret.

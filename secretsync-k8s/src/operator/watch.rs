@@ -12,8 +12,9 @@ use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::{Client, ResourceExt};
 use tokio::sync::mpsc::Sender;
 
-use crate::api::{GENERATORS_GROUP, GROUP, Manifest as _, VaultDynamicSecret};
+use super::reference::Referred;
 use crate::api::names::MANAGED_LABEL;
+use crate::api::{GENERATORS_GROUP, GROUP, Manifest as _, VaultDynamicSecret};
 
 /// The kinds that are watched.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -43,6 +44,8 @@ pub(super) enum Change {
     Put(Kind, Box<DynamicObject>),
     /// An object that is gone.
     Gone(Kind, Id),
+    /// Something that stores refer to is not as it was.
+    Reference(Referred),
     /// Everything that was there has been told.
     Complete(Kind),
 }
@@ -123,7 +126,11 @@ async fn until_served(kind: Kind, api: &Api<DynamicObject>, into: &Sender<Change
             Ok(_) => return,
             Err(kube::Error::Api(refusal)) if matches!(refusal.code, 403 | 404) => {
                 if !std::mem::replace(&mut told, true) {
-                    tracing::info!(?kind, code = refusal.code, "a kind is not there, or may not be read: none of it is used");
+                    tracing::info!(
+                        ?kind,
+                        code = refusal.code,
+                        "a kind is not there, or may not be read: none of it is used"
+                    );
                     if into.send(Change::Complete(kind)).await.is_err() {
                         return;
                     }

@@ -72,7 +72,9 @@ fn a_generator_of_another_class_leaves_no_trace_and_a_broken_one_stops_nobody() 
     stage.apply(&broken);
     stage.apply(&generator("sys/tools/random/4").replace("name: dice", "name: good"));
     for name in ["broken", "good"] {
-        stage.apply(&SYNC.replace("name: thrown", &format!("name: {name}")).replace("name: dice", &format!("name: {name}")));
+        stage.apply(
+            &SYNC.replace("name: thrown", &format!("name: {name}")).replace("name: dice", &format!("name: {name}")),
+        );
     }
     let _operator = stage.operator("");
     stage.until(&8, || stage.value("good", "made_random_bytes").len());

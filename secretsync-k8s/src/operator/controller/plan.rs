@@ -118,7 +118,7 @@ impl World {
         let labels = self.namespaces.get(namespace).unwrap_or(&nothing);
         let access = spec.access.check(origin, namespace, labels).map_err(Refusal::Failed)?;
         let key: ProviderKey = context.providers.key(&spec, namespace).map_err(Refusal::Failed)?;
-        let version = store.object.version.clone();
+        let version = store.version_for(Some(namespace));
         Ok((Needed { key, spec, version, consumer: namespace.to_owned() }, access))
     }
 
