@@ -8,15 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use xtask::rig::cluster::{Cluster, Namespace};
 use xtask::rig::openbao::OpenBao;
-use xtask::rig::postgres::Postgres;
 
 use crate::sandbox::{Running, Sandbox};
 
-/// Servers for all tests: an OpenBao with KV at `secret/` and a database engine over PostgreSQL.
+/// Servers for all tests: an OpenBao with KV at `secret/`.
 pub(crate) struct Servers {
     pub(crate) cluster: Cluster,
     pub(crate) bao: OpenBao,
-    pub(crate) postgres: Postgres,
 }
 
 static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
@@ -28,9 +26,7 @@ static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
     });
     cluster.apply(&binding.to_string()).unwrap();
-    let (bao, postgres) = (OpenBao::start().unwrap(), Postgres::start().unwrap());
-    postgres.connect(&bao).unwrap();
-    Servers { cluster, bao, postgres }
+    Servers { cluster, bao: OpenBao::start().unwrap() }
 });
 
 /// A user who has the operator's role.
@@ -52,10 +48,6 @@ impl Stage {
 
     pub(crate) fn servers(&self) -> &'static Servers {
         &SERVERS
-    }
-
-    pub(crate) fn sandbox(&self) -> &Sandbox {
-        &self.sandbox
     }
 
     /// Starts an operator of the class that is called as the namespace.
@@ -114,12 +106,6 @@ impl Stage {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-    }
-
-    /// Users that the database engine made for a role.
-    pub(crate) fn database_users(&self, role: &str) -> usize {
-        let statement = format!("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%-{role}-%'");
-        SERVERS.postgres.query(&statement).unwrap().len()
     }
 
     /// How often something was asked of OpenBao.
