@@ -84,7 +84,7 @@ impl Engine {
                     reports.iter().for_each(&mut told);
                     watch.finished(index, &reports);
                 }
-                changed = changes.recv() => watch.source_changed(&changed),
+                news = changes.recv() => watch.source_changed(&news),
                 () = due => {}
             }
         }
@@ -151,10 +151,10 @@ impl<'a> Watch<'a> {
     }
 
     /// Makes everything due that depends on a provider; on any where nobody knows which.
-    fn source_changed(&mut self, changed: &Result<ProviderKey, RecvError>) {
+    fn source_changed(&mut self, news: &Result<ProviderKey, RecvError>) {
         let now = Instant::now();
         for (index, unit) in self.units.iter().enumerate() {
-            let depends = changed.as_ref().map_or(true, |key| unit.providers.contains(key));
+            let depends = news.as_ref().map_or(true, |key| unit.providers.contains(key));
             if depends && (unit.interval.is_some() || unit.failures > 0) {
                 self.scheduler.request(&index, Lane::Urgent, now);
             }
