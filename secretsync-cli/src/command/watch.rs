@@ -10,7 +10,7 @@ use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::path_watch::PathWatch;
 use secretsync_core::sync::ProviderKey;
 
-use super::prepare;
+use super::prepare::{Purpose, prepare};
 use crate::args::Job;
 use crate::output::{self, Style, WatchLog};
 use crate::process;
@@ -28,7 +28,7 @@ pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
             )));
     }
     let stop = process::stop()?;
-    let (mut prepared, progress) = prepare::prepare(source, Target::open(to).await?, None).await?;
+    let (mut prepared, progress) = prepare(source, Target::open(to).await?, Purpose::Write).await?;
     progress.end();
     let specs = std::mem::take(&mut prepared.specs);
     let mut log = WatchLog::start(style, specs.len());
