@@ -17,6 +17,8 @@ mod hostile;
 mod kubernetes;
 #[path = "e2e/missing.rs"]
 mod missing;
+#[path = "e2e/operator.rs"]
+mod operator;
 #[path = "e2e/parity.rs"]
 mod parity;
 #[path = "e2e/quickstart.rs"]

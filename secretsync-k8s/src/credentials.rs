@@ -5,6 +5,7 @@ mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 pub use template::KubeTemplates;
 
+use crate::operator::Seen;
 use crate::problems::{plain, quote};
 use crate::request::{Call, Failure, Target, Verb, View};
 
@@ -31,6 +33,7 @@ pub struct KubeCredentials {
     client: Client,
     scope: CredentialScope,
     cluster: Option<String>,
+    seen: Option<Arc<Seen>>,
 }
 
 /// Where the references of a store may lead (`eso-compat.md` 1.2), for every source of credentials.
@@ -48,13 +51,20 @@ enum Reach {
 impl KubeCredentials {
     /// The credentials that a store may reach.
     pub fn new(client: Client, scope: CredentialScope) -> Self {
-        Self { client, scope, cluster: None }
+        Self { client, scope, cluster: None, seen: None }
     }
 
     /// Names the cluster, so that stores which may use the same object of it can share a login. Two clusters MUST NOT have one name.
     #[must_use]
     pub fn of_cluster(mut self, name: impl Into<String>) -> Self {
         self.cluster = Some(name.into());
+        self
+    }
+
+    /// Lets a login be shared only until an object that it was made with changes.
+    #[must_use]
+    pub(crate) fn counting_changes(mut self, seen: Arc<Seen>) -> Self {
+        self.seen = Some(seen);
         self
     }
 }
@@ -81,7 +91,13 @@ impl CredentialSource for KubeCredentials {
     }
 
     fn identity(&self, reference: &CredentialRef) -> Option<String> {
-        Some(format!("{} of cluster {}", self.scope.identity(reference)?, self.cluster.as_ref()?))
+        let namespace = self.scope.namespace(reference).ok()?;
+        let changes = self.seen.as_ref().map_or(0, |seen| seen.changes(reference.kind(), namespace, reference.name()));
+        Some(format!(
+            "{} of cluster {}, changed {changes} times",
+            self.scope.identity(reference)?,
+            self.cluster.as_ref()?
+        ))
     }
 
     async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {

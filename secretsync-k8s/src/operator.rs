@@ -10,6 +10,7 @@ mod http;
 mod job;
 mod metrics;
 mod object;
+mod reference;
 mod settings;
 mod status;
 mod store;
@@ -26,6 +27,7 @@ use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::ProviderRegistry;
 use tokio::task::JoinSet;
 
+pub(crate) use reference::Seen;
 pub use settings::OperatorSettings;
 
 use self::controller::Controller;

@@ -69,6 +69,11 @@ impl CredentialRef {
         &self.name
     }
 
+    /// Whether it means all keys of an object, `*`: documents, each of which is read anew whenever it is needed.
+    pub fn is_whole(&self) -> bool {
+        self.key == "*"
+    }
+
     /// The key inside the object; empty for a service account.
     pub fn key(&self) -> &str {
         &self.key

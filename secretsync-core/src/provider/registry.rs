@@ -17,7 +17,8 @@ pub trait ProviderFactory: fmt::Debug + Send + Sync + 'static {
     /// The member of a store's `provider` that this factory reads: `vault`. Of a generator's factory, the generator's kind.
     fn kind(&self) -> &'static str;
 
-    /// What the configuration reads from outside, so that callers can tell whose namespace decides and what to watch. Pure.
+    /// What the configuration reads from outside, so that callers can tell whose namespace decides and what to watch: when something changes, a provider
+    /// that was built from it is built anew, unless the reference is to a [whole object](CredentialRef::is_whole). Pure.
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>>;
 
     /// The files and folders that the configuration reads, so that callers can watch them. Pure; nothing where [`BuildContext::base`] is not set.

@@ -1,6 +1,7 @@
 //! The one task that knows the cluster and decides what runs.
 
 mod plan;
+mod wake;
 mod world;
 
 use std::collections::{BTreeSet, HashMap};
@@ -24,9 +25,11 @@ use super::Context;
 use super::due::{Due, back_off, due};
 use super::job::{self, Done};
 use super::object::{FINALIZER, StoreObject, SyncObject};
+use super::reference::References;
 use super::store::{Validated, validate};
 use super::target::{TargetObject, is_valid, written};
 use super::watch::{Change, Id, Kind, watch};
+use crate::api::{Manifest as _, VaultDynamicSecret};
 
 /// What the scheduler decides about.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -51,12 +54,21 @@ pub(super) struct Controller {
     keys: HashMap<task::Id, Key>,
     /// Kinds of which everything is known.
     complete: BTreeSet<Kind>,
+    references: References,
+    sender: mpsc::Sender<Change>,
+    changes: mpsc::Receiver<Change>,
 }
 
 impl Controller {
     pub(super) fn new(context: Arc<Context>) -> Self {
+        let (sender, changes) = mpsc::channel(CHANGES);
+        let (client, confined) = (context.client.clone(), context.settings.namespace.is_some());
+        let references = References::new(client, sender.clone(), confined, context.providers.seen());
         Self {
             context,
+            references,
+            sender,
+            changes,
             world: World::default(),
             scheduler: Scheduler::new(),
             running: JoinSet::new(),
@@ -67,15 +79,14 @@ impl Controller {
 
     /// Works until `stop` is ready. What is under way then is ended by the engine.
     pub(super) async fn run(mut self, stop: impl Future<Output = ()> + Send) {
-        let (sender, mut changes) = mpsc::channel(CHANGES);
         let mut watches = JoinSet::new();
         for kind in Kind::ALL {
             let (client, namespace) = (self.context.client.clone(), self.context.settings.namespace.clone());
-            watches.spawn(watch(client, kind, namespace, sender.clone()));
+            watches.spawn(watch(client, kind, namespace, self.sender.clone()));
         }
-        drop(sender);
         tokio::pin!(stop);
         loop {
+            self.settle_references();
             self.start_due();
             let wake = self.scheduler.wake();
             let due = async {
@@ -87,7 +98,7 @@ impl Controller {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(change) = changes.recv() => self.change(change),
+                Some(change) = self.changes.recv() => self.change(change),
                 Some(joined) = self.running.join_next_with_id() => self.finished(joined),
                 () = due => {}
             }
@@ -116,8 +127,12 @@ impl Controller {
             }
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
             Change::Put(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), object) => self.put_store(kind, &object),
+            Change::Put(Kind::Generator, object) => self.put_generator(&object),
             Change::Put(Kind::Namespace, object) => self.world.put_namespace(&object),
             Change::Put(Kind::Target, object) => {
+                if let Some(referred) = self.references.managed(&object) {
+                    self.renew(&referred);
+                }
                 let id = Id::of(&object);
                 let target = TargetRef::new(id.namespace, id.name);
                 if let Some(seen) = TargetObject::read(&object) {
@@ -130,11 +145,12 @@ impl Controller {
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 self.scheduler.remove(&Key::Sync(id));
             }
-            Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), id) => {
+            Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::Generator | Kind::SecretStore), id) => {
                 self.scheduler.remove(&Key::Store(kind, id.clone()));
                 self.context.metrics.forget(kind, &id);
                 let origin = origin(kind, &id);
                 self.world.stores.remove(&origin);
+                self.world.unsettled.insert(origin.clone());
                 let context = Arc::clone(&self.context);
                 self.running.spawn(async move {
                     context.providers.forget(&context.engine, &origin).await;
@@ -142,7 +158,11 @@ impl Controller {
                 });
             }
             Change::Gone(Kind::Namespace, id) => drop(self.world.namespaces.remove(&id.name)),
+            Change::Reference(referred) => self.renew(&referred),
             Change::Gone(Kind::Target, id) => {
+                if let Some(referred) = self.references.unmanaged(&id) {
+                    self.renew(&referred);
+                }
                 let target = TargetRef::new(id.namespace, id.name);
                 self.world.remove_target(&target);
                 self.look_after(&target);
@@ -237,15 +257,30 @@ impl Controller {
     fn put_store(&mut self, kind: Kind, object: &DynamicObject) {
         let store = StoreObject::read(kind, object);
         let key = Key::Store(kind, store.id.clone());
-        let serves = if kind == Kind::ClusterSecretStore {
-            self.context.settings.cluster_stores
-        } else {
-            self.context.settings.stores
-        };
-        let validates = serves && store.is_of_class(&self.context.settings.class);
+        let validates = self.validates(&store);
         self.scheduler.add(key.clone(), Place::new(store.id.to_string(), &*store.id.namespace), LONGEST_WAIT);
         if self.world.put_store(origin(kind, &store.id), store) && validates {
             self.scheduler.request(&key, Lane::Urgent, Instant::now());
+        }
+    }
+
+    /// Whether it is ours to try a store and to tell how it is.
+    fn validates(&self, store: &StoreObject) -> bool {
+        let settings = &self.context.settings;
+        let serves = match store.kind {
+            Kind::ClusterSecretStore => settings.cluster_stores,
+            Kind::SecretStore => settings.stores,
+            _ => false,
+        };
+        serves && store.is_of_class(&settings.class)
+    }
+
+    /// A generator has no status to be told, so it is tried by those who use it.
+    fn put_generator(&mut self, object: &DynamicObject) {
+        let generator = StoreObject::read(Kind::Generator, object);
+        let origin = origin(Kind::Generator, &generator.id);
+        if self.world.put_store(origin.clone(), generator) && self.is_ready() {
+            self.wake_users(&origin, None, Instant::now());
         }
     }
 
@@ -261,7 +296,7 @@ impl Controller {
                         self.scheduler.finish(&key);
                         continue;
                     };
-                    let (context, object) = (Arc::clone(&self.context), store.object.clone());
+                    let (context, object) = (Arc::clone(&self.context), store.current());
                     let work = async move { Finished::Store(Box::new(validate(&context, object).await)) };
                     let task = self.running.spawn(work).id();
                     self.keys.insert(task, key);
@@ -319,7 +354,7 @@ impl Controller {
         let origin = origin(store.kind, &store.id);
         let key = Key::Store(store.kind, store.id.clone());
         let Some(state) = self.world.stores.get_mut(&origin) else { return };
-        if state.object.version != store.version {
+        if state.version_for(None) != store.version {
             return self.scheduler.request(&key, Lane::Urgent, Instant::now());
         }
         let healed = ready.holds && !state.was_ready();
@@ -332,10 +367,14 @@ impl Controller {
         };
         self.scheduler.request(&key, Lane::Refresh, Instant::now() + wait);
         let first = std::mem::replace(&mut state.told, true);
+        let woken = if state.was_ready() { state.renewals.take() } else { BTreeSet::new() };
         if healed || !first {
             for id in self.world.users(&origin) {
                 self.scheduler.request(&Key::Sync(id), Lane::Urgent, Instant::now());
             }
+        }
+        for consumer in woken {
+            self.wake_users(&origin, consumer.as_deref(), Instant::now());
         }
     }
 
@@ -406,6 +445,7 @@ impl World {
 fn origin(kind: Kind, id: &Id) -> StoreOrigin {
     match kind {
         Kind::ClusterSecretStore => StoreOrigin::cluster(&id.name),
+        Kind::Generator => StoreOrigin::generator(VaultDynamicSecret::KIND, &id.namespace, &id.name),
         _ => StoreOrigin::namespaced(&id.namespace, &id.name),
     }
 }

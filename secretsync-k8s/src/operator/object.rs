@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::status::{Condition, Status};
 use super::watch::{Id, Kind};
 use crate::api::names::synced_revision;
-use crate::api::{self, API_VERSION, ClusterSecretStore, ExternalSecret, SecretStore};
+use crate::api::{self, ClusterSecretStore, ExternalSecret, Manifest, SecretStore, VaultDynamicSecret};
 use crate::convert::{self, StoreSpec};
 
 /// An ExternalSecret.
@@ -27,7 +27,7 @@ pub(super) struct SyncObject {
     pub(super) status: Status,
 }
 
-/// A SecretStore or ClusterSecretStore.
+/// What configures a provider: a SecretStore, a ClusterSecretStore or a generator.
 #[derive(Clone, Debug)]
 pub(super) struct StoreObject {
     pub(super) kind: Kind,
@@ -50,7 +50,7 @@ impl SyncObject {
             deleting: object.metadata.deletion_timestamp.is_some(),
             finalizers: object.finalizers().to_vec(),
             version: object.resource_version().unwrap_or_default(),
-            manifest: api::parse(manifest(object, "ExternalSecret")),
+            manifest: api::parse(manifest::<ExternalSecret>(object)),
             status: Status::read(&object.data["status"]),
         }
     }
@@ -59,11 +59,14 @@ impl SyncObject {
 impl StoreObject {
     pub(super) fn read(kind: Kind, object: &DynamicObject) -> Self {
         let uid = object.uid().unwrap_or_default();
-        let spec = if kind == Kind::ClusterSecretStore {
-            api::parse::<ClusterSecretStore>(manifest(object, "ClusterSecretStore"))
-                .and_then(|store| convert::cluster_store(&store))
-        } else {
-            api::parse::<SecretStore>(manifest(object, "SecretStore")).and_then(|store| convert::store(&store))
+        let spec = match kind {
+            Kind::ClusterSecretStore => {
+                api::parse(manifest::<ClusterSecretStore>(object)).and_then(|store| convert::cluster_store(&store))
+            }
+            Kind::Generator => {
+                api::parse(manifest::<VaultDynamicSecret>(object)).and_then(|it| convert::dynamic_secret(&it))
+            }
+            _ => api::parse(manifest::<SecretStore>(object)).and_then(|store| convert::store(&store)),
         };
         Self {
             kind,
@@ -77,7 +80,11 @@ impl StoreObject {
 
     /// How messages name the kind.
     pub(super) fn kind_name(&self) -> &'static str {
-        if self.kind == Kind::ClusterSecretStore { "ClusterSecretStore" } else { "SecretStore" }
+        match self.kind {
+            Kind::ClusterSecretStore => ClusterSecretStore::KIND,
+            Kind::Generator => VaultDynamicSecret::KIND,
+            _ => SecretStore::KIND,
+        }
     }
 
     /// Whether a controller of this class handles it. One that cannot be read is everybody's, so that somebody says so.
@@ -87,11 +94,11 @@ impl StoreObject {
 }
 
 /// The object as a manifest: what lists leave out is put back, and what the cluster adds is left out.
-fn manifest(object: &DynamicObject, kind: &str) -> Value {
+fn manifest<T: Manifest>(object: &DynamicObject) -> Value {
     let metadata = &object.metadata;
     json!({
-        "apiVersion": API_VERSION,
-        "kind": kind,
+        "apiVersion": T::API_VERSION,
+        "kind": T::KIND,
         "metadata": {
             "name": metadata.name,
             "namespace": metadata.namespace,

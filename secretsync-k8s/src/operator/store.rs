@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::Context;
 use super::object::StoreObject;
+use super::reference::Seen;
 use super::status::Condition;
 use super::watch::Kind;
 use crate::convert::{self, StoreSpec};
@@ -37,6 +38,7 @@ pub(super) struct Providers {
     client: Client,
     registry: ProviderRegistry,
     own_identity: Option<Ambient>,
+    seen: Arc<Seen>,
     built: Mutex<HashMap<ProviderKey, Built>>,
 }
 
@@ -48,7 +50,17 @@ struct Built {
 
 impl Providers {
     pub(super) fn new(client: Client, registry: ProviderRegistry, own_identity: Option<Ambient>) -> Self {
-        Self { client, registry, own_identity, built: Mutex::default() }
+        Self { client, registry, own_identity, seen: Arc::default(), built: Mutex::default() }
+    }
+
+    /// The kinds of providers that there are.
+    pub(super) fn registry(&self) -> &ProviderRegistry {
+        &self.registry
+    }
+
+    /// What is known of the objects that stores refer to.
+    pub(super) fn seen(&self) -> Arc<Seen> {
+        Arc::clone(&self.seen)
     }
 
     /// The engine's name of a store for one namespace.
@@ -74,7 +86,8 @@ impl Providers {
         let scope = CredentialScope::new(&spec.origin, consumer);
         // A namespaced store never has the operator's own identity (design 9.2).
         let own = self.own_identity.clone().filter(|_| spec.origin.namespace().is_none());
-        let credentials = Arc::new(KubeCredentials::new(self.client.clone(), scope).of_cluster("in-cluster"));
+        let credentials = KubeCredentials::new(self.client.clone(), scope).of_cluster("in-cluster");
+        let credentials = Arc::new(credentials.counting_changes(self.seen()));
         let context = BuildContext::new(spec.origin.clone(), credentials).with_own_identity(own).for_consumer(consumer);
         spec.factory(&self.registry)?.build(&spec.config, context).await
     }

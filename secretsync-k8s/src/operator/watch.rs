@@ -1,24 +1,28 @@
 //! Lists and watches of one kind each, as changes. Objects are read as plain JSON here: one that makes no sense must not stop the others.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::{Client, ResourceExt};
 use tokio::sync::mpsc::Sender;
 
-use crate::api::GROUP;
+use super::reference::Referred;
 use crate::api::names::MANAGED_LABEL;
+use crate::api::{GENERATORS_GROUP, GROUP, Manifest as _, VaultDynamicSecret};
 
 /// The kinds that are watched.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Kind {
     ClusterSecretStore,
     ExternalSecret,
+    /// `VaultDynamicSecret`, which a cluster may lack.
+    Generator,
     /// Metadata only: labels decide about cluster stores.
     Namespace,
     SecretStore,
@@ -40,6 +44,8 @@ pub(super) enum Change {
     Put(Kind, Box<DynamicObject>),
     /// An object that is gone.
     Gone(Kind, Id),
+    /// Something that stores refer to is not as it was.
+    Reference(Referred),
     /// Everything that was there has been told.
     Complete(Kind),
 }
@@ -58,18 +64,25 @@ impl std::fmt::Display for Id {
 
 impl Kind {
     /// Everything that the operator watches.
-    pub(super) const ALL: [Self; 5] =
-        [Self::ClusterSecretStore, Self::ExternalSecret, Self::Namespace, Self::SecretStore, Self::Target];
+    pub(super) const ALL: [Self; 6] = [
+        Self::ClusterSecretStore,
+        Self::ExternalSecret,
+        Self::Generator,
+        Self::Namespace,
+        Self::SecretStore,
+        Self::Target,
+    ];
 
     fn resource(self) -> ApiResource {
-        let (group, kind, plural) = match self {
-            Self::ClusterSecretStore => (GROUP, "ClusterSecretStore", "clustersecretstores"),
-            Self::ExternalSecret => (GROUP, "ExternalSecret", "externalsecrets"),
-            Self::Namespace => ("", "Namespace", "namespaces"),
-            Self::SecretStore => (GROUP, "SecretStore", "secretstores"),
-            Self::Target => ("", "Secret", "secrets"),
+        let (group, version, kind, plural) = match self {
+            Self::ClusterSecretStore => (GROUP, "v1", "ClusterSecretStore", "clustersecretstores"),
+            Self::ExternalSecret => (GROUP, "v1", "ExternalSecret", "externalsecrets"),
+            Self::Generator => (GENERATORS_GROUP, "v1alpha1", VaultDynamicSecret::KIND, "vaultdynamicsecrets"),
+            Self::Namespace => ("", "v1", "Namespace", "namespaces"),
+            Self::SecretStore => (GROUP, "v1", "SecretStore", "secretstores"),
+            Self::Target => ("", "v1", "Secret", "secrets"),
         };
-        let gvk = kube::core::GroupVersionKind::gvk(group, "v1", kind);
+        let gvk = kube::core::GroupVersionKind::gvk(group, version, kind);
         ApiResource::from_gvk_with_plural(&gvk, plural)
     }
 }
@@ -91,14 +104,41 @@ pub(super) async fn watch(client: Client, kind: Kind, namespace: Option<String>,
             tell(kind, all.map(|event| event.map(|event| event_of(event, from_metadata))), into).await;
         }
         Kind::ClusterSecretStore => tell(kind, watcher(Api::all_with(client, &kind.resource()), config), into).await,
-        Kind::ExternalSecret | Kind::SecretStore => {
+        Kind::ExternalSecret | Kind::Generator | Kind::SecretStore => {
             let resource = kind.resource();
             let api: Api<DynamicObject> = match namespace {
                 Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
                 None => Api::all_with(client, &resource),
             };
+            if kind == Kind::Generator {
+                until_served(kind, &api, &into).await;
+            }
             tell(kind, watcher(api, config), into).await;
         }
+    }
+}
+
+/// Waits until a kind can be listed that a cluster may do without. What is not there, or may not be looked at, holds nobody up: there is nothing of it.
+async fn until_served(kind: Kind, api: &Api<DynamicObject>, into: &Sender<Change>) {
+    let mut told = false;
+    loop {
+        match api.list_metadata(&ListParams::default().limit(1)).await {
+            Ok(_) => return,
+            Err(kube::Error::Api(refusal)) if matches!(refusal.code, 403 | 404) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!(
+                        ?kind,
+                        code = refusal.code,
+                        "a kind is not there, or may not be read: none of it is used"
+                    );
+                    if into.send(Change::Complete(kind)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(?kind, error = &error as &dyn std::error::Error, "a kind could not be listed"),
+        }
+        tokio::time::sleep(UNSERVED).await;
     }
 }
 
@@ -157,3 +197,6 @@ fn event_of<A, B>(event: Event<A>, convert: impl Fn(A) -> B) -> Event<B> {
 fn from_metadata<K>(object: PartialObjectMeta<K>) -> DynamicObject {
     DynamicObject { types: object.types, metadata: object.metadata, data: serde_json::Value::Null }
 }
+
+/// How often a kind that was not there is looked for.
+const UNSERVED: Duration = Duration::from_secs(10);

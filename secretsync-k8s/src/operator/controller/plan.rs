@@ -108,7 +108,7 @@ impl World {
             return Err(Refusal::Foreign);
         }
         let spec = store.object.spec.clone().map_err(Refusal::Failed)?;
-        if context.settings.gate && !store.was_ready() {
+        if context.settings.gate && origin.generator_kind().is_none() && !store.was_ready() {
             if !store.validated {
                 return Err(Refusal::Pending);
             }
@@ -118,7 +118,7 @@ impl World {
         let labels = self.namespaces.get(namespace).unwrap_or(&nothing);
         let access = spec.access.check(origin, namespace, labels).map_err(Refusal::Failed)?;
         let key: ProviderKey = context.providers.key(&spec, namespace).map_err(Refusal::Failed)?;
-        let version = store.object.version.clone();
+        let version = store.version_for(Some(namespace));
         Ok((Needed { key, spec, version, consumer: namespace.to_owned() }, access))
     }
 
@@ -157,10 +157,12 @@ fn refuse(world: &World, state: &SyncState, id: &Id, reason: Reason, error: Erro
 }
 
 fn missing(origin: &StoreOrigin) -> Error {
-    Error::new(ErrorKind::InvalidConfig, "find")
-        .on(origin)
-        .because("there is no such store")
-        .with_hint(Hint::new(Code::StoreMissing, "create the store, or correct `secretStoreRef`"))
+    let (why, advice) = match origin.generator_kind() {
+        Some(_) => ("there is no such generator", "create the generator, or correct `generatorRef`"),
+        None => ("there is no such store", "create the store, or correct `secretStoreRef`"),
+    };
+    let hint = Hint::new(Code::StoreMissing, advice);
+    Error::new(ErrorKind::InvalidConfig, "find").on(origin).because(why).with_hint(hint)
 }
 
 fn not_ready(kind: &str, origin: &StoreOrigin) -> Error {

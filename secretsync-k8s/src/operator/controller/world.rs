@@ -13,6 +13,7 @@ use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
 use secretsync_core::sync::{Reason, SyncSpec};
 
+use super::wake::Renewals;
 use crate::convert::{self, StoreUse};
 use crate::operator::object::{StoreObject, SyncObject};
 use crate::operator::status::Status;
@@ -31,6 +32,8 @@ pub(super) struct World {
     by_mark: HashMap<String, BTreeSet<TargetRef>>,
     by_target: HashMap<TargetRef, BTreeSet<Id>>,
     by_store: HashMap<StoreOrigin, BTreeSet<Id>>,
+    /// Stores of which it must be looked anew what they refer to, and for whom.
+    pub(super) unsettled: BTreeSet<StoreOrigin>,
 }
 
 /// An ExternalSecret, and what this process remembers of it.
@@ -65,6 +68,8 @@ pub(super) struct StoreState {
     /// Whether those who use it were told so.
     pub(super) told: bool,
     pub(super) failures: u32,
+    /// What became of the objects that it refers to.
+    pub(super) renewals: Renewals,
 }
 
 impl World {
@@ -82,6 +87,7 @@ impl World {
         let state = SyncState::new(object, before);
         for store in &state.stores {
             self.by_store.entry(store.clone()).or_default().insert(id.clone());
+            self.unsettle_consumers(store);
         }
         if let Ok(spec) = &state.spec {
             self.by_target.entry(spec.target.clone()).or_default().insert(id.clone());
@@ -94,6 +100,7 @@ impl World {
         let state = self.syncs.remove(id)?;
         for store in &state.stores {
             forget(&mut self.by_store, store, id);
+            self.unsettle_consumers(store);
         }
         if let Ok(spec) = &state.spec {
             forget(&mut self.by_target, &spec.target, id);
@@ -106,8 +113,16 @@ impl World {
         if self.stores.get(&origin).is_some_and(|known| known.object.version == object.version) {
             return false;
         }
-        self.stores.insert(origin, StoreState { object, validated: false, told: false, failures: 0 });
+        self.unsettled.insert(origin.clone());
+        self.stores.insert(origin, StoreState::new(object));
         true
+    }
+
+    /// What a store of the cluster refers to may depend on who uses it.
+    fn unsettle_consumers(&mut self, store: &StoreOrigin) {
+        if store.namespace().is_none() {
+            self.unsettled.insert(store.clone());
+        }
     }
 
     pub(super) fn put_namespace(&mut self, object: &DynamicObject) {
@@ -182,6 +197,20 @@ impl SyncState {
 }
 
 impl StoreState {
+    fn new(object: StoreObject) -> Self {
+        Self { object, validated: false, told: false, failures: 0, renewals: Renewals::default() }
+    }
+
+    /// The object as it is now, with a version that changes with what it refers to as well.
+    pub(super) fn current(&self) -> StoreObject {
+        StoreObject { version: self.version_for(None), ..self.object.clone() }
+    }
+
+    /// What a provider for a namespace is built from, in short.
+    pub(super) fn version_for(&self, consumer: Option<&str>) -> String {
+        format!("{}/{}", self.object.version, self.renewals.of(consumer))
+    }
+
     pub(super) fn was_ready(&self) -> bool {
         self.object.ready.as_ref().is_some_and(|ready| ready.holds)
     }

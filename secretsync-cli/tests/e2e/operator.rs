@@ -1,0 +1,8 @@
+//! The operator on a real API server, with the rights of `deploy/rbac.yaml` and no others.
+
+#[path = "operator/generators.rs"]
+mod generators;
+#[path = "operator/references.rs"]
+mod references;
+#[path = "operator/stage.rs"]
+mod stage;

@@ -1,0 +1,162 @@
+//! What stores refer to is watched: nobody waits for an interval of an hour.
+
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+use crate::sops;
+
+/// A store whose token is in a Secret, and an ExternalSecret that would read again in an hour.
+const MANIFESTS: &str = "
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: vault, namespace: '@NS@'}
+spec:
+  controller: '@NS@'
+  refreshInterval: 3600
+  provider:
+    vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: app, namespace: '@NS@'}
+spec:
+  refreshInterval: 1h
+  secretStoreRef: {name: vault}
+  data: [{secretKey: a, remoteRef: {key: '@NS@', property: a}}]
+";
+
+fn token(stage: &Stage, token: &str) {
+    stage.apply(&secret("token", &json!({ "token": token })));
+}
+
+fn secret(name: &str, data: &Value) -> String {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "@NS@"}, "stringData": data})
+        .to_string()
+}
+
+fn write(stage: &Stage, value: &str) {
+    let path = format!("secret/data/{}", stage.namespace.name());
+    stage.servers().bao.write(&path, &json!({"data": {"a": value}})).unwrap();
+}
+
+#[test]
+fn a_token_that_is_replaced_is_used_at_once_and_a_bad_one_is_told_at_once() {
+    let stage = Stage::new("refs");
+    write(&stage, "one");
+    token(&stage, stage.servers().bao.token());
+    stage.apply(MANIFESTS);
+    let _operator = stage.operator("");
+    stage.until(&"one".to_owned(), || stage.value("app", "a"));
+    stage.until_told("True Valid", || stage.ready("secretstore", "vault"));
+
+    write(&stage, "two");
+    let path = format!("secret/data/{}", stage.namespace.name());
+    let asked = stage.asked(&path);
+    stage.apply(&secret("foreign", &json!({"a": "b"})));
+    stage.apply(&secret("foreign", &json!({"a": "c"})));
+    let limited = format!("path \"{path}\" {{ capabilities = [\"read\"] }}");
+    token(&stage, &stage.servers().bao.token_with_policy(stage.namespace.name(), &limited).unwrap());
+    stage.until(&"two".to_owned(), || stage.value("app", "a"));
+    assert_eq!(stage.asked(&path), asked + 1, "others' Secrets wake nobody");
+
+    token(&stage, "wrong");
+    stage.until_told("False InvalidProviderConfig", || stage.ready("secretstore", "vault"));
+    assert_eq!(stage.value("app", "a"), "two");
+    write(&stage, "three");
+    stage.namespace.kubectl(&["delete", "secret", "token"]).unwrap();
+    stage.until_told("cannot get Kubernetes secret", || stage.ready("secretstore", "vault"));
+    token(&stage, stage.servers().bao.token());
+    stage.until(&"three".to_owned(), || stage.value("app", "a"));
+    stage.until_told("True Valid", || stage.ready("secretstore", "vault"));
+}
+
+#[test]
+fn documents_in_a_config_map_are_read_when_they_change_and_a_key_when_it_comes() {
+    let stage = Stage::new("refs");
+    let (recipient, key) = sops::key();
+    let documents = |text: &str| {
+        let document = sops::encrypt(text, &recipient);
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "documents", "namespace": "@NS@"}, "data": {"app.yaml": document}});
+        stage.apply(&map.to_string());
+    };
+    documents("a: one\n");
+    let source =
+        "sops: {source: {configMapRef: {name: documents}}, keys: [{age: {secretRef: {name: age, key: key.txt}}}]}";
+    let manifests = MANIFESTS.replace(
+        "vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}",
+        source,
+    );
+    stage.apply(&manifests.replace("{key: '@NS@', property: a}", "{key: app.yaml, property: a}"));
+    let _operator = stage.operator("");
+    stage.until_told("False InvalidProviderConfig", || stage.ready("secretstore", "vault"));
+    stage.apply(&secret("age", &json!({ "key.txt": key })));
+    stage.until(&"one".to_owned(), || stage.value("app", "a"));
+    documents("a: two\n");
+    stage.until(&"two".to_owned(), || stage.value("app", "a"));
+}
+
+#[test]
+fn a_store_of_the_cluster_is_renewed_for_the_namespace_whose_credential_changed() {
+    let (stage, other) = (Stage::new("refs"), Stage::new("refs"));
+    let class = stage.namespace.name();
+    let manifests = MANIFESTS
+        .replace("kind: SecretStore\n", "kind: ClusterSecretStore\n")
+        .replace("{name: vault, namespace: '@NS@'}", &format!("{{name: {class}}}"))
+        .replace("controller: '@NS@'", &format!("controller: {class}"))
+        .replace(
+            "secretStoreRef: {name: vault}",
+            &format!("secretStoreRef: {{name: {class}, kind: ClusterSecretStore}}"),
+        );
+    let root = stage.servers().bao.token();
+    for stage in [&stage, &other] {
+        write(stage, "one");
+        token(stage, root);
+        stage.apply(&manifests);
+    }
+    let _operator = stage.operator("");
+    for stage in [&stage, &other] {
+        stage.until(&"one".to_owned(), || stage.value("app", "a"));
+        write(stage, "two");
+    }
+    let policy = "path \"secret/*\" { capabilities = [\"read\"] }";
+    token(&other, &stage.servers().bao.token_with_policy(other.namespace.name(), policy).unwrap());
+    other.until(&"two".to_owned(), || other.value("app", "a"));
+    assert_eq!(stage.value("app", "a"), "one", "nothing of this namespace has changed");
+    stage.servers().cluster.kubectl(&["delete", "clustersecretstore", class]).unwrap();
+}
+
+#[test]
+fn a_credential_that_is_a_target_itself_is_followed_too() {
+    let stage = Stage::new("refs");
+    write(&stage, "one");
+    let chained = "
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: token, namespace: '@NS@'}
+spec:
+  refreshInterval: 1s
+  secretStoreRef: {name: first}
+  data: [{secretKey: token, remoteRef: {key: '@NS@-token', property: token}}]
+---
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: first, namespace: '@NS@'}
+spec:
+  controller: '@NS@'
+  provider:
+    vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: root, key: token}}}
+";
+    let tokens = format!("secret/data/{}-token", stage.namespace.name());
+    let bao = &stage.servers().bao;
+    bao.write(&tokens, &json!({"data": {"token": bao.token()}})).unwrap();
+    stage.apply(&secret("root", &json!({"token": bao.token()})));
+    stage.apply(&format!("{MANIFESTS}{chained}"));
+    let _operator = stage.operator("");
+    stage.until(&"one".to_owned(), || stage.value("app", "a"));
+    write(&stage, "two");
+    let policy = "path \"secret/*\" { capabilities = [\"read\"] }";
+    let token = bao.token_with_policy(stage.namespace.name(), policy).unwrap();
+    bao.write(&tokens, &json!({"data": {"token": token}})).unwrap();
+    stage.until(&"two".to_owned(), || stage.value("app", "a"));
+}

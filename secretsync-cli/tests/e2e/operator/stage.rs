@@ -1,0 +1,148 @@
+//! A namespace with an operator of its own: it leaves alone what bears another class.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use xtask::rig::cluster::{Cluster, Namespace};
+use xtask::rig::openbao::OpenBao;
+
+use crate::sandbox::{Running, Sandbox};
+
+/// Servers for all tests: an OpenBao with KV at `secret/`.
+pub(crate) struct Servers {
+    pub(crate) cluster: Cluster,
+    pub(crate) bao: OpenBao,
+}
+
+static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
+    let cluster = Cluster::builder().with_user(USER, &[]).with_crds(&crds()).start().unwrap();
+    cluster.apply(include_str!("../../../../deploy/rbac.yaml")).unwrap();
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": USER},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "secretsync-operator"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
+    });
+    cluster.apply(&binding.to_string()).unwrap();
+    Servers { cluster, bao: OpenBao::start().unwrap() }
+});
+
+/// A user who has the operator's role.
+const USER: &str = "operator";
+
+/// What one test has of its own.
+pub(crate) struct Stage {
+    pub(crate) namespace: Namespace<'static>,
+    sandbox: Sandbox,
+}
+
+impl Stage {
+    pub(crate) fn new(prefix: &str) -> Self {
+        let namespace = SERVERS.cluster.namespace(prefix).unwrap();
+        let mut sandbox = Sandbox::new();
+        sandbox.set("KUBECONFIG", &SERVERS.cluster.kubeconfig_of(USER).unwrap().display().to_string());
+        Self { namespace, sandbox }
+    }
+
+    pub(crate) fn servers(&self) -> &'static Servers {
+        &SERVERS
+    }
+
+    /// Starts an operator of the class that is called as the namespace.
+    pub(crate) fn operator(&self, flags: &str) -> Running {
+        let class = self.namespace.name();
+        let flags = format!("--live-addr=0 --metrics-addr=0 --loglevel=error --controller-class={class} {flags}");
+        self.sandbox.start_program(env!("CARGO_BIN_EXE_secretsync-operator"), &flags)
+    }
+
+    /// Applies manifests. `@NS@` stands for the namespace and the class, `@BAO@` for the address of OpenBao.
+    pub(crate) fn apply(&self, yaml: &str) {
+        let yaml = yaml.replace("@NS@", self.namespace.name()).replace("@BAO@", SERVERS.bao.address());
+        SERVERS.cluster.apply(&yaml).unwrap();
+    }
+
+    /// An object of the namespace; `null` when it is gone.
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Value {
+        let text = self.namespace.kubectl(&["get", kind, name, "-o", "json", "--ignore-not-found"]).unwrap();
+        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
+    }
+
+    /// A value of a Secret, as text; an empty one where there is none.
+    pub(crate) fn value(&self, secret: &str, key: &str) -> String {
+        let encoded = self.get("secret", secret)["data"][key].as_str().unwrap_or_default().to_owned();
+        String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
+    }
+
+    /// The condition `Ready` of an object, as `True SecretSynced: secret synced`.
+    pub(crate) fn ready(&self, kind: &str, name: &str) -> String {
+        let object = self.get(kind, name);
+        let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready").unwrap_or_default();
+        let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
+        format!("{} {}: {}", text("status"), text("reason"), text("message"))
+    }
+
+    /// Waits until something is as it should be.
+    pub(crate) fn until<T: PartialEq + std::fmt::Debug>(&self, expected: &T, look: impl Fn() -> T) {
+        let found = self.wait(look, |found| found == expected);
+        assert_eq!(found, *expected);
+    }
+
+    /// Waits until a text has a part.
+    pub(crate) fn until_told(&self, part: &str, look: impl Fn() -> String) {
+        let found = self.wait(look, |found| found.contains(part));
+        assert!(found.contains(part), "{part} in {found}");
+    }
+
+    /// Looks again and again, a minute at most.
+    fn wait<T>(&self, look: impl Fn() -> T, good: impl Fn(&T) -> bool) -> T {
+        let began = Instant::now();
+        loop {
+            let found = look();
+            if good(&found) || began.elapsed() > Duration::from_mins(1) {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// How often something was asked of OpenBao.
+    pub(crate) fn asked(&self, path: &str) -> usize {
+        let requests = SERVERS.bao.audit_requests().unwrap();
+        requests.iter().filter(|request| request.path == path).count()
+    }
+}
+
+/// The kinds with every field open: here `convert` enforces the rules.
+fn crds() -> String {
+    let kind = |group: &str, version: &str, kind: &str, scope: &str| {
+        let singular = kind.to_lowercase();
+        format!(
+            "---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: {singular}s.{group}}}
+spec:
+  group: {group}
+  names: {{kind: {kind}, listKind: {kind}List, plural: {singular}s, singular: {singular}}}
+  scope: {scope}
+  versions:
+    - name: {version}
+      served: true
+      storage: true
+      subresources: {{status: {{}}}}
+      schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
+"
+        )
+    };
+    let group = "external-secrets.io";
+    [
+        kind(group, "v1", "ExternalSecret", "Namespaced"),
+        kind(group, "v1", "SecretStore", "Namespaced"),
+        kind(group, "v1", "ClusterSecretStore", "Cluster"),
+        kind("generators.external-secrets.io", "v1alpha1", "VaultDynamicSecret", "Namespaced"),
+    ]
+    .concat()
+}
