@@ -43,6 +43,10 @@ pub trait Parent: fmt::Debug + Send + Sync {
 
     /// Waits until it is certain that it will be extended no more, and gives its end: for ever where that never comes. Dropping the future changes nothing.
     async fn last_end(&self) -> SystemTime;
+
+    /// Says that what hangs on it stays in use although nobody will look after it any more, as at the end of a process: then it is not given back with
+    /// its last user.
+    fn leave(&self) {}
 }
 
 /// The content of an object. Each kind has one property rule, in [`crate::engine`].

@@ -14,9 +14,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use keeper::Handle;
 pub use login::{LeaseHold, Login, Term};
 pub use pool::{SessionPool, SharedSession};
 
@@ -67,25 +67,33 @@ impl Default for SessionSettings {
 
 /// One identity at one server, logged in when needed.
 ///
-/// Background work ends with [`close`](Self::close), or when the session is dropped.
+/// Background work ends with [`close`](Self::close), but for logins that are held, or when the session is dropped before.
 pub struct Session<A: Authenticator>(Arc<Inner<A>>);
 
 struct Inner<A: Authenticator> {
     authenticator: A,
     settings: SessionSettings,
-    state: Mutex<State<A::Access>>,
+    state: Mutex<State<A>>,
 }
 
-struct State<T> {
-    live: Option<Arc<Login<T>>>,
+struct State<A: Authenticator> {
+    live: Option<Arc<Login<A::Access>>>,
     /// The login that is being made; everybody who needs one waits for it.
-    pending: Option<Pending<T>>,
+    pending: Option<Pending<A::Access>>,
     refusal: Option<Refusal>,
     /// Logins that were replaced while they still worked: reads under way may use them, and leases may hang on them.
-    retired: Vec<Arc<Login<T>>>,
-    keepers: Vec<AbortHandle>,
+    retired: Vec<Arc<Login<A::Access>>>,
+    keepers: Vec<Handle<A>>,
     /// How often the session was closed: a login that was begun before belongs to nobody.
     closings: u64,
+}
+
+/// What a session has for somebody who needs a login.
+enum AtHand<R, T> {
+    /// The login that is handed out now, taken.
+    Taken(R),
+    /// One that is being made.
+    Pending(Pending<T>),
 }
 
 type Pending<T> = Shared<BoxFuture<'static, Result<Arc<Login<T>>>>>;
@@ -111,25 +119,40 @@ impl<A: Authenticator> Session<A> {
 
     /// The login to use for one request; it is made now if there is none that works. Many who ask at once cause one login, and share its failure.
     pub async fn login(&self) -> Result<Arc<Login<A::Access>>> {
-        let pending = {
-            let mut state = self.0.state();
-            if let Some(live) = state.live.as_ref().filter(|live| live.take()) {
-                return Ok(Arc::clone(live));
+        loop {
+            let login = match self.0.at_hand(|live| live.take().then(|| Arc::clone(live)))? {
+                AtHand::Taken(login) => return Ok(login),
+                AtHand::Pending(pending) => pending.await?,
+            };
+            // One that is of no use is handed out all the same: the other side will say why. But what hangs on it must not end with it.
+            if login.take() || !login.is_held() {
+                return Ok(login);
             }
-            self.0.pending(&mut state)?
-        };
-        let login = pending.await?;
-        login.take();
-        Ok(login)
+        }
     }
 
-    /// Another login than one that the other side refused. Whoever comes first causes one login; the others get its result.
-    pub async fn replace(&self, refused: &Arc<Login<A::Access>>) -> Result<Arc<Login<A::Access>>> {
-        {
-            let mut state = self.0.state();
-            // A refused login is dead: there is nothing to give back.
-            state.live.take_if(|live| Arc::ptr_eq(live, refused));
+    /// The login to use for one request that may issue something which lives only as long as the login: it is held from now on. See [`Login::hold`].
+    pub async fn hold(&self) -> Result<LeaseHold<A::Access>> {
+        loop {
+            let login = match self.0.at_hand(Login::take_held)? {
+                AtHand::Taken(hold) => return Ok(hold),
+                AtHand::Pending(pending) => pending.await?,
+            };
+            if let Some(hold) = login.take_held() {
+                return Ok(hold);
+            }
+            // Others were faster, unless it never was of use.
+            if !login.can_issue() {
+                return Err(single());
+            }
         }
+    }
+
+    /// Another login than one that the other side takes no more. Whoever comes first causes one login; the others get its result.
+    pub async fn replace(&self, refused: &Arc<Login<A::Access>>) -> Result<Arc<Login<A::Access>>> {
+        // It is dead: there is nothing to give back, and what hangs on it has ended.
+        self.0.forget(refused);
+        refused.end_now();
         self.login().await
     }
 
@@ -145,29 +168,67 @@ impl<A: Authenticator> Session<A> {
         state.retired.extend(retired);
     }
 
-    /// Ends every login that no [`LeaseHold`] holds, and all background work. A later use logs in anew.
+    /// Ends every login that no [`LeaseHold`] holds, and all background work for them. One that is held is extended on, and ended with its last hold,
+    /// unless that was [left](crate::secret::Parent::leave). A later use logs in anew.
     pub async fn close(&self) {
         let logins = {
             let mut state = self.0.state();
-            state.keepers.drain(..).for_each(|keeper| keeper.abort());
             state.pending = None;
             state.closings += 1;
             let mut logins = std::mem::take(&mut state.retired);
             logins.extend(state.live.take());
+            logins.retain(|login| !login.is_held());
+            for keeper in state.keepers.drain(..) {
+                if logins.iter().any(|login| keeper.keeps(login)) {
+                    keeper.stop();
+                } else {
+                    keeper.outlive(&self.0);
+                }
+            }
             logins
         };
         join_all(logins.iter().map(|login| self.0.end(login))).await;
     }
 }
 
+impl<A: Authenticator> Drop for Session<A> {
+    fn drop(&mut self) {
+        self.0.stop_keepers();
+    }
+}
+
 impl<A: Authenticator> Inner<A> {
-    fn state(&self) -> MutexGuard<'_, State<A::Access>> {
+    fn state(&self) -> MutexGuard<'_, State<A>> {
         // The state is consistent between any two statements that hold the lock, so a panic elsewhere does not spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The login that is handed out now, if `take` takes it, or the one that is made in its place.
+    fn at_hand<R>(
+        self: &Arc<Self>,
+        take: impl FnOnce(&Arc<Login<A::Access>>) -> Option<R>,
+    ) -> Result<AtHand<R, A::Access>> {
+        let mut state = self.state();
+        match state.live.as_ref().and_then(take) {
+            Some(taken) => Ok(AtHand::Taken(taken)),
+            None => self.pending(&mut state).map(AtHand::Pending),
+        }
+    }
+
+    /// Forgets a login that has ended.
+    fn forget(&self, login: &Arc<Login<A::Access>>) {
+        let mut state = self.state();
+        state.live.take_if(|live| Arc::ptr_eq(live, login));
+        state.retired.retain(|retired| !Arc::ptr_eq(retired, login));
+    }
+
+    fn stop_keepers(&self) {
+        let keepers = std::mem::take(&mut self.state().keepers);
+        keepers.into_iter().for_each(Handle::stop);
+    }
+
     /// The login under way, begun now if there is none.
-    fn pending(self: &Arc<Self>, state: &mut State<A::Access>) -> Result<Pending<A::Access>> {
+    fn pending(self: &Arc<Self>, state: &mut State<A>) -> Result<Pending<A::Access>> {
         if let Some(pending) = &state.pending {
             return Ok(pending.clone());
         }
@@ -196,7 +257,7 @@ impl<A: Authenticator> Inner<A> {
                 Ok((access, term)) => {
                     let login = Arc::new(Login::new(access, term));
                     if !closed {
-                        state.establish(&login, || keeper::start(&self, &login));
+                        state.establish(&login, || Handle::start(&self, &login));
                         return Ok(login);
                     }
                     login
@@ -212,14 +273,15 @@ impl<A: Authenticator> Inner<A> {
     }
 
     async fn end(&self, login: &Login<A::Access>) {
-        if login.is_alive() && !login.is_held() {
+        if login.is_alive() && !login.is_held() && !login.is_left() {
+            login.end_now();
             self.authenticator.end(login.access()).await;
         }
     }
 }
 
-impl<T> State<T> {
-    fn establish(&mut self, login: &Arc<Login<T>>, keep: impl FnOnce() -> AbortHandle) {
+impl<A: Authenticator> State<A> {
+    fn establish(&mut self, login: &Arc<Login<A::Access>>, keep: impl FnOnce() -> Handle<A>) {
         self.refusal = None;
         let former = self.live.replace(Arc::clone(login));
         self.retired.extend(former.filter(|former| former.is_alive()));
@@ -241,7 +303,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T> Default for State<T> {
+impl<A: Authenticator> Default for State<A> {
     fn default() -> Self {
         Self { live: None, pending: None, refusal: None, retired: Vec::new(), keepers: Vec::new(), closings: 0 }
     }
@@ -249,7 +311,8 @@ impl<T> Default for State<T> {
 
 impl<A: Authenticator> Drop for Inner<A> {
     fn drop(&mut self) {
-        self.state().keepers.drain(..).for_each(|keeper| keeper.abort());
+        // A login may have come after the session was dropped.
+        self.stop_keepers();
     }
 }
 
@@ -261,6 +324,13 @@ impl<A: Authenticator> fmt::Debug for Session<A> {
 
 fn closed() -> Error {
     Error::new(ErrorKind::Unavailable, "log in").because("the session was closed meanwhile").with_retry(Retry::Never)
+}
+
+fn single() -> Error {
+    Error::new(ErrorKind::InvalidConfig, "use")
+        .on("a login")
+        .because("it serves a single request, and what that one issues would end with it")
+        .with_hint(Hint::new(Code::StoreInvalid, "let the logins of the store serve two requests at least, or any number"))
 }
 
 fn failed() -> Error {

@@ -3,11 +3,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::future::join_all;
 use secretsync_core::error::{Error, ErrorKind, Result};
+use secretsync_core::secret::Parent;
 use secretsync_core::session::{Authenticator, Session, SessionPool, SessionSettings, SharedSession, Term};
 use tokio::time::{Instant, sleep};
 
@@ -307,19 +308,154 @@ async fn a_login_outlives_its_leases_although_it_was_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_login_is_extended_after_close_no_more() {
+async fn a_held_login_lives_on_after_the_close_and_is_ended_with_the_last_hold() {
     let server = Server::giving(Term::lasting(minutes(10)).renewable(true));
     server.renews(Term::lasting(minutes(10)).renewable(true));
     let session = session(&server);
-    let hold = session.login().await.unwrap().hold();
+    let (hold, other) = (session.hold().await.unwrap(), session.hold().await.unwrap());
+    session.close().await;
+    drop(session);
     sleep(minutes(60)).await;
     let (logins, renewals) = server.counts();
-    assert!(logins == 1 && renewals >= 8, "nobody read, but the leases need it");
-    session.close().await;
-    sleep(minutes(60)).await;
-    assert_eq!(server.counts(), (logins, renewals));
-    assert!(server.ended().is_empty());
+    assert!(logins == 1 && renewals >= 8, "nobody reads, but the leases need it: {renewals}");
     drop(hold);
+    sleep(minutes(60)).await;
+    assert!(server.ended().is_empty() && server.counts().1 > renewals);
+    drop(other);
+    sleep(minutes(1)).await;
+    assert_eq!((server.ended(), server.counts().0), (vec![1], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_left_with_what_hangs_on_it_is_neither_extended_after_the_close_nor_ended() {
+    for after in [false, true] {
+        let server = Server::giving(Term::lasting(minutes(10)).renewable(true));
+        server.renews(Term::lasting(minutes(10)).renewable(true));
+        let session = session(&server);
+        let hold = session.hold().await.unwrap();
+        sleep(minutes(60)).await;
+        let (logins, renewals) = server.counts();
+        assert!(logins == 1 && renewals >= 8, "nobody read, but the leases need it");
+        if after {
+            session.close().await;
+            hold.leave();
+        } else {
+            hold.leave();
+            drop(hold);
+            session.close().await;
+        }
+        sleep(minutes(60)).await;
+        assert_eq!(server.counts(), (logins, renewals));
+        assert!(server.ended().is_empty());
+    }
+}
+
+/// The seconds until the last end that a hold tells within `patience`.
+async fn last_end(hold: &impl Parent, patience: Duration) -> Option<u64> {
+    let end = tokio::time::timeout(patience, hold.last_end()).await.ok()?;
+    Some(end.duration_since(SystemTime::now()).unwrap_or_default().as_secs_f64().round() as u64)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_end_of_a_login_is_told_as_soon_as_it_is_certain() {
+    let fixed = Server::giving(Term::lasting(minutes(10)));
+    let hold = session(&fixed).hold().await.unwrap();
+    assert_eq!(last_end(&hold, minutes(1)).await, Some(600), "it cannot be extended");
+    let counted = Server::giving(Term::lasting(minutes(10)).renewable(true).with_uses(5));
+    let hold = session(&counted).hold().await.unwrap();
+    assert_eq!(last_end(&hold, minutes(1)).await, Some(600), "extending would cost uses");
+
+    let endless = Server::giving(Term::endless());
+    let hold = session(&endless).hold().await.unwrap();
+    assert_eq!((last_end(&hold, minutes(10_000)).await, hold.ends_at()), (None, None));
+
+    let limited = Server::giving(Term::lasting(minutes(10)).renewable(true));
+    limited.renews(Term::lasting(minutes(10)).renewable(true));
+    let session = session(&limited);
+    let hold = session.hold().await.unwrap();
+    assert_eq!(last_end(&hold, minutes(100)).await, None);
+    limited.renews(Term::lasting(minutes(4)).renewable(true));
+    assert_eq!(last_end(&hold, minutes(10)).await, Some(240), "a renewal met the longest life");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_and_a_failure_that_lasts_end_the_hope_for_another_term() {
+    let server = || {
+        let server = Server::giving(Term::lasting(minutes(10)).renewable(true));
+        server.renews(Term::lasting(minutes(10)).renewable(true));
+        server
+    };
+    let refusing = server();
+    let session = |server| session(server);
+    let (one, patience) = (session(&refusing), minutes(9));
+    let hold = one.hold().await.unwrap();
+    refusing.fails(Some(ErrorKind::PermissionDenied));
+    let left = last_end(&hold, patience).await.unwrap();
+    assert!((180..=270).contains(&left), "{left}");
+
+    let failing = server();
+    let two = session(&failing);
+    let hold = two.hold().await.unwrap();
+    failing.fails(Some(ErrorKind::Unavailable));
+    let left = last_end(&hold, minutes(10)).await.unwrap();
+    assert!((1..=90).contains(&left), "{left}");
+
+    let dropped = server();
+    let three = session(&dropped);
+    let hold = three.hold().await.unwrap();
+    drop(three);
+    assert_eq!(last_end(&hold, patience).await, Some(600), "nobody extends it any more");
+
+    let dead = server();
+    let four = session(&dead);
+    let hold = four.hold().await.unwrap();
+    assert_eq!(last_end(&hold, minutes(1)).await, None);
+    four.replace(hold.login()).await.unwrap();
+    assert_eq!(last_end(&hold, minutes(1)).await, Some(0));
+    assert!(hold.ends_at().unwrap() <= SystemTime::now());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_was_retired_while_something_hangs_on_it_is_extended_on() {
+    let server = Server::giving(Term::lasting(minutes(10)).renewable(true));
+    server.renews(Term::lasting(minutes(10)).renewable(true));
+    let session = session(&server);
+    let hold = session.hold().await.unwrap();
+    session.retire(hold.login());
+    assert_eq!(session.login().await.unwrap().access(), &2);
+    session.close().await;
+    assert_eq!(server.ended(), [2]);
+    sleep(minutes(60)).await;
+    assert!(server.counts().1 >= 8);
+    drop(hold);
+    sleep(minutes(2)).await;
+    assert_eq!(server.ended(), [2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_use_of_a_login_is_left_alone_while_something_hangs_on_it() {
+    let server = Server::giving(Term::lasting(minutes(60)).with_uses(3));
+    let session = Arc::new(session(&server));
+    session.login().await.unwrap();
+    let first = session.hold().await.unwrap();
+    assert_eq!(first.login().access(), &1);
+    assert_eq!(session.login().await.unwrap().access(), &2, "one use is left, but the hold needs it");
+    session.login().await.unwrap();
+    assert_eq!(session.hold().await.unwrap().login().access(), &3, "what is issued would end with the last use");
+    drop(first);
+    session.close().await;
+
+    // Many at once: each login issues for two.
+    let holds = join_all((0..10).map(|_| session.hold())).await;
+    let mut logins: Vec<_> = holds.iter().map(|hold| *hold.as_ref().unwrap().login().access()).collect();
+    logins.dedup();
+    assert_eq!(logins.len(), 5, "{logins:?}");
+
+    let single = Server::giving(Term::lasting(minutes(60)).with_uses(1));
+    let session = self::session(&single);
+    let error = session.hold().await.unwrap_err();
+    assert_eq!((error.kind(), single.counts().0), (ErrorKind::InvalidConfig, 1));
+    session.login().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -12,20 +13,49 @@ use super::{Authenticator, Inner};
 use crate::error::Retry;
 use crate::jitter;
 
-/// Starts keeping a login.
-pub(super) fn start<A: Authenticator>(session: &Arc<Inner<A>>, login: &Arc<Login<A::Access>>) -> AbortHandle {
-    let keeper = Keeper::new(session, login);
-    tokio::spawn(keeper.run()).abort_handle()
+/// The background work for a login, as its session sees it.
+pub(super) struct Handle<A: Authenticator> {
+    login: Arc<Login<A::Access>>,
+    task: AbortHandle,
+    outlive: oneshot::Sender<Arc<Inner<A>>>,
+}
+
+impl<A: Authenticator> Handle<A> {
+    /// Starts keeping a login.
+    pub(super) fn start(session: &Arc<Inner<A>>, login: &Arc<Login<A::Access>>) -> Self {
+        let (outlive, closed) = oneshot::channel();
+        let keeper = Keeper::new(session, login);
+        let task = tokio::spawn(keeper.run(closed)).abort_handle();
+        Self { login: Arc::clone(login), task, outlive }
+    }
+
+    pub(super) fn keeps(&self, login: &Arc<Login<A::Access>>) -> bool {
+        Arc::ptr_eq(&self.login, login)
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Ends the work: the login is extended no more.
+    pub(super) fn stop(self) {
+        self.task.abort();
+        self.login.settle();
+    }
+
+    /// Lets the work go on after the session was closed, until nothing hangs on the login any more.
+    pub(super) fn outlive(self, session: &Arc<Inner<A>>) {
+        // It may have come to its end just now.
+        drop(self.outlive.send(Arc::clone(session)));
+    }
 }
 
 struct Keeper<A: Authenticator> {
     /// Weak: nobody else's session must live on because of its background work.
     session: Weak<Inner<A>>,
+    /// The session, once it was closed: what hangs on the login outlives it.
+    closed: Option<Arc<Inner<A>>>,
     login: Arc<Login<A::Access>>,
-    /// How long the login lasted at first: a renewal that gives less has met a limit.
-    granted: Option<Duration>,
-    /// Whether asking for more time is of use.
-    renewable: bool,
     /// When to extend or replace it.
     due: Option<Instant>,
     /// Since when another login is in its place.
@@ -35,26 +65,27 @@ struct Keeper<A: Authenticator> {
 
 impl<A: Authenticator> Keeper<A> {
     fn new(session: &Arc<Inner<A>>, login: &Arc<Login<A::Access>>) -> Self {
-        let mut keeper = Self {
-            session: Arc::downgrade(session),
-            login: Arc::clone(login),
-            granted: None,
-            renewable: false,
-            due: None,
-            superseded: None,
-            failures: 0,
-        };
+        let (session, login) = (Arc::downgrade(session), Arc::clone(login));
+        let mut keeper = Self { session, closed: None, login, due: None, superseded: None, failures: 0 };
         keeper.began();
         keeper
     }
 
-    async fn run(mut self) {
+    async fn run(mut self, mut closed: oneshot::Receiver<Arc<Inner<A>>>) {
+        let mut changes = self.login.changes();
         loop {
             let Some(wake) = self.session.upgrade().map(|session| self.wake(&session)) else { return };
-            sleep_until(wake).await;
+            tokio::select! {
+                () = until(wake) => {}
+                () = told(&mut changes) => {}
+                session = &mut closed, if self.closed.is_none() => {
+                    let Ok(session) = session else { return };
+                    self.closed = Some(session);
+                }
+            }
             let Some(session) = self.session.upgrade() else { return };
             if self.act(&session).await.is_break() {
-                return;
+                return self.login.settle();
             }
         }
     }
@@ -62,42 +93,39 @@ impl<A: Authenticator> Keeper<A> {
     /// Reads the term that began.
     fn began(&mut self) {
         let life = *self.login.life();
-        // Extending costs one of the uses, and gives none back.
-        self.renewable = life.term.renewable && life.term.uses.is_none();
         self.failures = 0;
         self.due = match life.term.end {
             End::Never => None,
             End::Unknown => Some(life.since + INSPECT_AFTER),
             End::After(time) => {
-                self.renewable &= self.granted.is_none_or(|granted| time >= granted.mul_f64(SHRUNK));
-                self.granted.get_or_insert(time);
                 let wait = time.mul_f64(EARLIEST) + jitter::part_of(time.mul_f64(LATEST - EARLIEST));
                 life.since.checked_add(wait.max(SHORTEST))
             }
         };
     }
 
-    /// The next moment at which there may be something to do.
-    fn wake(&self, session: &Inner<A>) -> Instant {
-        let other = match self.superseded {
+    /// The next moment at which there may be something to do by itself.
+    fn wake(&self, session: &Inner<A>) -> Option<Instant> {
+        let unneeded = (!self.login.is_held()).then(|| match self.superseded {
             Some(since) => since + RETIREMENT,
             None => self.login.life().used + session.settings.idle,
-        };
-        let other = if self.login.is_held() { other.max(Instant::now() + RETIREMENT) } else { other };
-        self.due.map_or(other, |due| due.min(other))
+        });
+        [self.due, unneeded].into_iter().flatten().min()
     }
 
     async fn act(&mut self, session: &Arc<Inner<A>>) -> ControlFlow<()> {
         let now = Instant::now();
-        if self.superseded.is_none() && !session.is_live(&self.login) {
+        if self.closed.is_some() && self.login.is_left() {
+            return ControlFlow::Break(());
+        }
+        if self.closed.is_none() && self.superseded.is_none() && !session.is_live(&self.login) {
             // Refused or closed: it is dead, or somebody else's to end. Replaced while it works: it stays until nobody needs it.
             if !session.is_retired(&self.login) {
                 return ControlFlow::Break(());
             }
             self.superseded = Some(now);
         }
-        if !self.login.is_held() && self.unneeded(session, now) {
-            session.drop_login(&self.login);
+        if self.unneeded(session, now) && session.forget_unheld(&self.login) {
             session.end(&self.login).await;
             return ControlFlow::Break(());
         }
@@ -105,7 +133,7 @@ impl<A: Authenticator> Keeper<A> {
             return ControlFlow::Continue(());
         }
         if self.login.ends_at().is_some_and(|end| end <= now) {
-            session.drop_login(&self.login);
+            session.forget(&self.login);
             return ControlFlow::Break(());
         }
         if self.login.life().term.end == End::Unknown {
@@ -113,13 +141,13 @@ impl<A: Authenticator> Keeper<A> {
                 Ok(term) => self.extended(term),
                 Err(error) => self.failed(&error, "the end of a login could not be asked for"),
             }
-        } else if self.renewable {
+        } else if self.login.life().is_extensible() {
             match session.authenticator.renew(self.login.access()).await {
                 Ok(term) => self.extended(term),
-                Err(error) if error.retry() == Retry::Never => self.renewable = false,
+                Err(error) if error.retry() == Retry::Never => self.login.settle(),
                 Err(error) => self.failed(&error, "a login could not be extended"),
             }
-        } else if self.superseded.is_none() {
+        } else if self.superseded.is_none() && self.closed.is_none() {
             match session.relogin().await {
                 Ok(()) => {
                     self.superseded = Some(Instant::now());
@@ -133,9 +161,10 @@ impl<A: Authenticator> Keeper<A> {
         ControlFlow::Continue(())
     }
 
-    /// Whether nobody needs the login: another one is in its place and reads under way had time to end, or nobody used it for long.
+    /// Whether nobody needs the login but what hangs on it: another one is in its place and reads under way had time to end, or nobody used it for long.
     fn unneeded(&self, session: &Inner<A>, now: Instant) -> bool {
         match self.superseded {
+            _ if self.closed.is_some() => true,
             Some(since) => since + RETIREMENT <= now,
             None => self.login.life().used + session.settings.idle <= now,
         }
@@ -149,13 +178,20 @@ impl<A: Authenticator> Keeper<A> {
     /// Waits a little longer after each failure.
     fn failed(&mut self, error: &crate::Error, what: &'static str) {
         tracing::warn!(error = error as &dyn std::error::Error, "{what}");
-        let first = self.granted.map_or(LONGEST_PAUSE, |granted| granted.mul_f64(FIRST_PAUSE)).min(FIRST_PAUSE_AT_MOST);
+        let life = *self.login.life();
+        let first = life.granted.map_or(LONGEST_PAUSE, |granted| granted.mul_f64(FIRST_PAUSE)).min(FIRST_PAUSE_AT_MOST);
         let pause = first.max(SHORTEST).saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
         let pause = match error.retry() {
             Retry::After(asked) => pause.max(asked),
             _ => pause,
         };
         self.failures += 1;
+        // What hangs on the login needs time to be replaced: the next one is a new one.
+        if let (Some(granted), Some(end)) = (life.granted, life.end())
+            && end.saturating_duration_since(Instant::now()) <= granted.mul_f64(HOPELESS)
+        {
+            self.login.settle();
+        }
         self.due = Instant::now().checked_add(pause + jitter::part_of(pause / 4));
     }
 }
@@ -169,11 +205,16 @@ impl<A: Authenticator> Inner<A> {
         self.state().retired.iter().any(|retired| Arc::ptr_eq(retired, login))
     }
 
-    /// Forgets a login that has ended or is given back.
-    fn drop_login(&self, login: &Arc<Login<A::Access>>) {
+    /// Forgets a login that is given back, unless something hangs on it now.
+    fn forget_unheld(&self, login: &Arc<Login<A::Access>>) -> bool {
         let mut state = self.state();
+        // Whoever takes the live one has the state locked.
+        if login.is_held() {
+            return false;
+        }
         state.live.take_if(|live| Arc::ptr_eq(live, login));
         state.retired.retain(|retired| !Arc::ptr_eq(retired, login));
+        true
     }
 
     /// Makes a login although there is one that still works.
@@ -183,13 +224,28 @@ impl<A: Authenticator> Inner<A> {
     }
 }
 
+/// Waits for a moment, for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until somebody changed the login.
+async fn told(changes: &mut watch::Receiver<()>) {
+    if changes.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// When a login that did not tell its end is asked for it: not at once, so that a short run costs no request more.
 const INSPECT_AFTER: Duration = Duration::from_secs(1);
 /// Which part of a term passes before it is extended.
 const EARLIEST: f64 = 0.55;
 const LATEST: f64 = 0.7;
-/// A renewal that gives less than this part of the first term has met the longest life of the token: the next login is a new one.
-const SHRUNK: f64 = 0.9;
+/// A login that could not be extended until so little of its term is left is counted as lost.
+const HOPELESS: f64 = 0.15;
 /// How long a replaced login lives on: longer than any request that was sent with it.
 const RETIREMENT: Duration = Duration::from_mins(1);
 /// The shortest time between two tries.
