@@ -63,10 +63,12 @@ pub enum Payload {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Version(String);
 
-/// A lease that an issuing read handed out.
-#[derive(Clone, Debug)]
+/// A lease that an issuing read handed out. `Debug` shows its [name](Self::name).
+#[derive(Clone)]
 pub struct Lease {
     id: String,
+    /// What people see instead of the id.
+    name: Option<String>,
     renewable: bool,
 }
 
@@ -137,16 +139,40 @@ impl fmt::Display for Version {
 impl Lease {
     /// A lease by its id; `renewable` says whether the provider lets it be extended.
     pub fn new(id: impl Into<String>, renewable: bool) -> Self {
-        Self { id: id.into(), renewable }
+        Self { id: id.into(), name: None, renewable }
     }
 
-    /// The provider's id of it.
+    /// Hides the id behind a name: it is among the values that came with the lease, which nobody but the target may see.
+    #[must_use]
+    pub fn hidden_as(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The provider's id of it. It is for the provider only where it [is hidden](Self::is_hidden): then keep it in memory, and out of whatever is
+    /// written.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What it is called in messages, logs and reports: its id, or the name that hides the id.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether the id is a value of the target.
+    pub fn is_hidden(&self) -> bool {
+        self.name.is_some()
     }
 
     /// Whether it can be extended.
     pub fn renewable(&self) -> bool {
         self.renewable
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("name", &self.name()).field("renewable", &self.renewable).finish_non_exhaustive()
     }
 }

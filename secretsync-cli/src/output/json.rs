@@ -74,7 +74,7 @@ fn issued(issued: &Issued) -> Value {
     json!({
         "store": issued.provider.as_str(),
         "object": issued.object,
-        "lease": issued.lease.as_ref().map(Lease::id),
+        "lease": issued.lease.as_ref().map(Lease::name),
         "renewable": issued.lease.as_ref().is_some_and(Lease::renewable),
         "expires_at": seconds(issued.expires_at),
     })

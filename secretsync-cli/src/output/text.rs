@@ -22,7 +22,7 @@ pub(super) fn render(outcome: &Outcome, terminal: bool, colours: bool) -> String
 fn endings(outcome: &Outcome) -> String {
     let line = |report: &SyncReport, issued: &Issued| {
         let lease = match &issued.lease {
-            Some(lease) => format!(" (lease {})", lease.id()),
+            Some(lease) => format!(" (lease {})", lease.name()),
             None => String::new(),
         };
         let end = Timestamp::try_from(issued.expires_at).unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ");

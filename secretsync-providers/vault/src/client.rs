@@ -75,6 +75,15 @@ impl Client {
 
     /// Sends one request and reads the answer.
     pub(crate) async fn call(&self, request: Request<'_>, token: Option<&Token>) -> Result<Answer, Failure> {
+        match self.ask(request, token).await {
+            // What an engine says about tokens may concern another one.
+            Err(Failure::UnknownToken) => Err(Failure::Forbidden),
+            answer => answer,
+        }
+    }
+
+    /// As [`call`](Self::call), and tells a token that is not known from one that may not.
+    pub(crate) async fn ask(&self, request: Request<'_>, token: Option<&Token>) -> Result<Answer, Failure> {
         let mut request = request.build(&self.http, &self.server, token)?;
         if let Some(state) = &self.state {
             let state = state.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -31,6 +31,9 @@ pub(crate) enum Failure {
     /// A bare 403, before it is known whose fault it is. It leaves the crate only if nobody could tell.
     #[error("permission denied (status 403)")]
     Forbidden,
+    /// A 403 that says that the server does not know the token.
+    #[error("the server does not know the token (status 403)")]
+    UnknownToken,
     #[error("the client certificate cannot be used: {0}")]
     Identity(&'static str),
     #[error("reading it issued a credential with a lease, which was given back: the engine there is not KV")]
@@ -45,6 +48,8 @@ pub(crate) enum Failure {
     Mount { problem: MountProblem, url: String },
     #[error("nothing is stored there")]
     NoFolder,
+    #[error("the answer does not say how long its lease lasts")]
+    OddLease,
     #[error("the answer has no token")]
     NoToken,
     #[error("the answer does not come from Vault (status {0})")]
@@ -120,13 +125,17 @@ impl Failure {
     pub(crate) fn may_have_been_done(&self) -> bool {
         match self {
             Self::Transport(transport) => matches!(transport.cause, Cause::TimedOut | Cause::Closed | Cause::Other),
-            // 412, 429, 473 and a sealed or inactive node turn a request away at the door.
-            Self::Status { status, row, .. } => matches!(status, 500 | 502..=504) && row.code != Code::VaultSealed,
+            // 412, 429, 473, 501 and a sealed or inactive node turn a request away at the door. What a proxy or a CDN says with numbers of its own
+            // tells nothing about what is behind it.
+            Self::Status { status, row, .. } => {
+                *status >= 500 && *status != 501 && row.code != Code::VaultSealed
+            }
             Self::Defect
             | Self::Malformed { .. }
             | Self::NoContent
             | Self::NoSuchPart(_)
             | Self::NotVault(_)
+            | Self::OddLease
             | Self::TooBig => true,
             _ => false,
         }

@@ -61,7 +61,7 @@ impl VaultDynamicSecret {
         let issued = self.leases.detached(async move {
             let asked = SystemTime::now();
             let (answer, login) =
-                session.ask(|| request(&call), Some(&question(&call.path))).await.map_err(|failure| match failure {
+                session.issue(|| request(&call), Some(&question(&call.path))).await.map_err(|failure| match failure {
                     Failure::Forbidden => Failure::Denied(grant(&call, &session)),
                     failure => failure,
                 })?;
@@ -69,9 +69,9 @@ impl VaultDynamicSecret {
                 Answer::Found(body) => Some(body),
                 Answer::Empty | Answer::Missing(_) => None,
             };
-            let (secret, complete) = output::secret(call.result, call.allow_empty, body, asked);
+            let (secret, complete) = output::secret(&call, body, asked);
             // Should the answer be of no use, its lease is given back with the drop of this.
-            let handed = Handed::new(secret, &login, leases);
+            let handed = Handed::new(secret, login, leases);
             complete.map(|()| handed)
         });
         issued.await.map(Fetched::Found)

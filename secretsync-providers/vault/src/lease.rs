@@ -1,6 +1,7 @@
 //! Leases: renewed, revoked, and given back when nobody took what came with them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::client::{Answer, Request};
 use crate::error::Failure;
-use crate::session::{Login, Session};
+use crate::number::seconds_of;
+use crate::session::{Hold, Session};
 
 /// The leases of one session.
 #[derive(Clone, Debug)]
@@ -28,9 +30,16 @@ pub(crate) struct SessionLeases {
 /// What an accessor stands for: a token that was issued has no lease, but can be renewed and revoked like one.
 const ACCESSOR: &str = "auth/token/accessor/";
 
-/// The name under which an issued token is renewed and revoked.
-pub(crate) fn of_accessor(accessor: &str) -> String {
-    format!("{ACCESSOR}{accessor}")
+/// An issued token as a lease. Its accessor is a value of the target.
+pub(crate) fn of_accessor(accessor: &str, place: &str, renewable: bool) -> Lease {
+    hidden(Lease::new(format!("{ACCESSOR}{accessor}"), renewable), "token", place)
+}
+
+/// The same under a name that is none of the values that came along: what it is, a number of this process, and the path that issued it.
+pub(crate) fn hidden(lease: Lease, what: &str, place: &str) -> Lease {
+    static ISSUED: AtomicU64 = AtomicU64::new(1);
+    let number = ISSUED.fetch_add(1, Ordering::Relaxed);
+    lease.hidden_as(format!("{what} #{number} of {place}"))
 }
 
 impl SessionLeases {
@@ -68,8 +77,7 @@ impl SessionLeases {
             body.extend_from_slice(format!(r#","{name}":{value}"#).as_bytes());
         }
         body.push(b'}');
-        let (answer, _) = self.session.ask(|| Request::post(&path, body.clone()), None).await?;
-        Ok(answer)
+        self.session.ask(|| Request::post(&path, body.clone()), None).await
     }
 
     async fn end(&self, lease: &str) -> Result<(), Failure> {
@@ -103,13 +111,13 @@ impl SessionLeases {
 
     fn odd(&self, lease: &Lease) -> Error {
         Error::new(ErrorKind::InvalidData, "renew")
-            .on(format!("lease `{}` of {}", lease.id(), self.session.settings().origin))
+            .on(format!("lease `{}` of {}", lease.name(), self.session.settings().origin))
             .because("the answer does not say how long it lasts")
             .with_hint(Hint::new(Code::ProviderUnavailable, "check `server`, and the proxy in front of it"))
     }
 
     fn error(&self, operation: &'static str, lease: &Lease, failure: Failure) -> Error {
-        let subject = format!("lease `{}` of {}", lease.id(), self.session.settings().origin);
+        let subject = format!("lease `{}` of {}", lease.name(), self.session.settings().origin);
         if matches!(failure, Failure::Status { status: 400, .. }) {
             return Error::new(ErrorKind::NotFound, operation)
                 .on(subject)
@@ -125,7 +133,13 @@ impl SessionLeases {
                 ),
             );
         }
-        failure.into_error(operation, subject)
+        // Whoever cannot log in now learns nothing about the lease: it may be renewed as long as it lasts.
+        let login = matches!(failure, Failure::Login(_) | Failure::TokenRefused { .. });
+        let error = failure.into_error(operation, subject);
+        if login && operation == "renew" && error.retry() == Retry::Never {
+            return error.with_retry(Retry::Backoff);
+        }
+        error
     }
 }
 
@@ -147,12 +161,6 @@ impl Leases for SessionLeases {
     }
 }
 
-/// A number of seconds in an answer.
-pub(crate) fn seconds_of(json: &Json, name: &str) -> Option<Duration> {
-    let Some(Json::Number(number)) = json.get(name) else { return None };
-    number.expose().parse::<u64>().ok().map(Duration::from_secs)
-}
-
 /// Something that was issued and has not reached whoever asked: its drop gives the lease back.
 #[derive(Debug)]
 pub(crate) struct Handed {
@@ -165,8 +173,8 @@ pub(crate) struct Handed {
 
 impl Handed {
     /// Something that came through a login; what ends with the login keeps it alive.
-    pub(crate) fn new(secret: Secret, login: &Login, leases: SessionLeases) -> Self {
-        let secret = secret.with_parent(login.hold());
+    pub(crate) fn new(secret: Secret, login: Hold, leases: SessionLeases) -> Self {
+        let secret = secret.with_parent(login);
         let pending = leases.tasks.token();
         Self { secret: Some(secret), leases, runtime: Handle::current(), _pending: pending }
     }

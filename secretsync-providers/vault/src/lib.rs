@@ -10,6 +10,7 @@ mod find;
 mod generator;
 mod lease;
 mod mounts;
+mod number;
 mod provider;
 mod session;
 mod transit;

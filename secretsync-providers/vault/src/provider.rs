@@ -89,11 +89,13 @@ impl VaultProvider {
         let issued = self.leases.detached(async move {
             let path = address::request_path(&object, session.settings().version);
             let asked = SystemTime::now();
-            match session.ask(|| Request::get(&path), Some(&question(&plain(&object)))).await {
-                Ok((Answer::Found(body), login)) => match issued::data(body, asked) {
-                    Some(secret) => Ok(Handed::new(secret, &login, leases)),
-                    None => Err(Failure::Malformed { version: KvVersion::V1, found: "its `data` is no object" }),
-                },
+            match session.issue(|| Request::get(&path), Some(&question(&plain(&object)))).await {
+                Ok((Answer::Found(body), login)) => {
+                    let (secret, useful) = issued::data(body, &path, asked);
+                    // Should the answer be of no use, its lease is given back with the drop of this.
+                    let handed = Handed::new(secret, login, leases);
+                    useful.map(|()| handed)
+                }
                 // An engine that does not have what the path names: never a reason to delete something.
                 Ok((Answer::Empty | Answer::Missing(_), _)) => {
                     mounts.confirm(&session, &object, &path).await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secretsync_core::provider::CredentialSource;
-use secretsync_core::session::{Session as Shared, SessionPool, SessionSettings, SharedSession};
+use secretsync_core::session::{LeaseHold, Session as Shared, SessionPool, SessionSettings, SharedSession};
 use zeroize::Zeroizing;
 
 use crate::client::{Answer, Request};
@@ -21,10 +21,23 @@ pub(crate) type Pool = SessionPool<AccountKey, Identity>;
 
 pub(crate) type Login = Arc<secretsync_core::session::Login<Access>>;
 
+/// A login that something hangs on.
+pub(crate) type Hold = LeaseHold<Access>;
+
 /// One store's use of a login.
 pub(crate) struct Session {
     settings: Settings,
     shared: SharedSession<Identity>,
+}
+
+/// What is known about a token.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Standing {
+    Alive,
+    /// The server said that it does not know it.
+    Dead,
+    /// It may nothing that would tell.
+    Unclear,
 }
 
 /// Whose fault a 403 is.
@@ -60,8 +73,7 @@ impl Session {
         query: Option<(&'static str, &str)>,
         witness: &str,
     ) -> Result<Answer, Failure> {
-        let (answer, _) = self.ask(|| Request::get(path).with_query(query), Some(witness)).await?;
-        Ok(answer)
+        self.ask(|| Request::get(path).with_query(query), Some(witness)).await
     }
 
     /// Writes `body` to a path, as [`get`](Self::get) reads one.
@@ -71,8 +83,7 @@ impl Session {
         body: &Zeroizing<Vec<u8>>,
         witness: Option<&str>,
     ) -> Result<Answer, Failure> {
-        let (answer, _) = self.ask(|| Request::post(path, body.clone()), witness).await?;
-        Ok(answer)
+        self.ask(|| Request::post(path, body.clone()), witness).await
     }
 
     /// Reads a path whose 403 says nothing about the token: it is no reason to look closer.
@@ -84,11 +95,16 @@ impl Session {
     /// Proves that server and token work.
     pub(crate) async fn check(&self, witness: Option<&str>) -> Result<(), Failure> {
         let first = self.login().await?;
-        if self.alive(&first, witness).await? {
+        if self.standing(&first, witness).await? == Standing::Alive {
             return Ok(());
         }
         let Verdict::Again(second) = self.judge(&first, witness).await? else { return Ok(()) };
-        if self.alive(&second, witness).await? { Ok(()) } else { Err(second.access().refused()) }
+        match self.standing(&second, witness).await? {
+            Standing::Alive => Ok(()),
+            // A login that just succeeded gave a token that lives.
+            Standing::Unclear if second.access().is_fresh() => Ok(()),
+            _ => Err(second.access().refused()),
+        }
     }
 
     /// Ends this store's part of the login.
@@ -100,25 +116,56 @@ impl Session {
         self.shared.login().await.map_err(Failure::Login)
     }
 
-    /// As [`get`](Self::get), for any request. The login that was used comes along: what the answer hands out may end with it.
+    /// As [`get`](Self::get), for any request.
     pub(crate) async fn ask<'a>(
         &self,
         request: impl Fn() -> Request<'a>,
         witness: Option<&str>,
-    ) -> Result<(Answer, Login), Failure> {
+    ) -> Result<Answer, Failure> {
         let first = self.login().await?;
         let verdict = match self.call(&first, request()).await {
             Err(Failure::Forbidden) => self.judge(&first, witness).await?,
-            answer => return Ok((answer?, first)),
+            answer => return answer,
         };
         let Verdict::Again(second) = verdict else { return Err(Failure::Forbidden) };
         match self.call(&second, request()).await {
-            Err(Failure::Forbidden) => match self.judge(&second, witness).await? {
-                Verdict::Denied => Err(Failure::Forbidden),
-                Verdict::Again(third) => Err(third.access().refused()),
-            },
+            Err(Failure::Forbidden) => Err(self.final_word(&second, witness).await?),
+            answer => answer,
+        }
+    }
+
+    /// As [`ask`](Self::ask), for a request that may issue something that ends with the login: the login is held before it is sent, and comes along.
+    pub(crate) async fn issue<'a>(
+        &self,
+        request: impl Fn() -> Request<'a>,
+        witness: Option<&str>,
+    ) -> Result<(Answer, Hold), Failure> {
+        let first = self.hold().await?;
+        match self.call(first.login(), request()).await {
+            Err(Failure::Forbidden) => {
+                let Verdict::Again(_) = self.judge(first.login(), witness).await? else {
+                    return Err(Failure::Forbidden);
+                };
+            }
+            answer => return Ok((answer?, first)),
+        }
+        let second = self.hold().await?;
+        match self.call(second.login(), request()).await {
+            Err(Failure::Forbidden) => Err(self.final_word(second.login(), witness).await?),
             answer => Ok((answer?, second)),
         }
+    }
+
+    async fn hold(&self) -> Result<Hold, Failure> {
+        self.shared.hold().await.map_err(Failure::Login)
+    }
+
+    /// The failure behind a refusal of the second login.
+    async fn final_word(&self, login: &Login, witness: Option<&str>) -> Result<Failure, Failure> {
+        Ok(match self.judge(login, witness).await? {
+            Verdict::Denied => Failure::Forbidden,
+            Verdict::Again(next) => next.access().refused(),
+        })
     }
 
     pub(crate) async fn call<'a>(&'a self, login: &Login, request: Request<'a>) -> Result<Answer, Failure> {
@@ -131,47 +178,76 @@ impl Session {
         answer
     }
 
-    /// Whether the server knows the token.
-    async fn alive(&self, login: &Login, witness: Option<&str>) -> Result<bool, Failure> {
+    /// What the server lets be known about the token.
+    async fn standing(&self, login: &Login, witness: Option<&str>) -> Result<Standing, Failure> {
         match self.shared.authenticator().look_up(login.access()).await {
+            Err(Failure::UnknownToken) => return Ok(Standing::Dead),
             Err(Failure::Forbidden) => {}
-            answer => return answer.map(|_| true),
+            answer => return answer.map(|_| Standing::Alive),
         }
         // A token without the default policy may not look at itself.
-        let Some(witness) = witness else { return Ok(false) };
-        match self.call(login, Request::get(witness)).await {
-            Err(Failure::Forbidden) => Ok(false),
-            answer => answer.map(|answer| matches!(answer, Answer::Found(_))),
+        if let Some(witness) = witness {
+            match self.call(login, Request::get(witness)).await {
+                Err(Failure::Forbidden) => {}
+                answer => {
+                    if let Answer::Found(_) = answer? {
+                        return Ok(Standing::Alive);
+                    }
+                }
+            }
         }
+        // Nor may it see a mount in which it may do nothing.
+        let extends = self.shared.authenticator().extends(login.access()).await?;
+        Ok(if extends { Standing::Alive } else { Standing::Unclear })
     }
 
     /// Decides whose fault a 403 was, with one look at the token for all reads that were refused together, and gets another login for a dead one.
     ///
-    /// A dead token without a successor stays in use: should the look be mistaken, only the refused reads suffer.
+    /// A dead token without a successor stays in use: should the look be mistaken, only the refused reads suffer. So does what hangs on one that may not be
+    /// dead: that one is not handed out any more, but kept, and not more than one a minute.
     async fn judge(&self, used: &Login, witness: Option<&str>) -> Result<Verdict, Failure> {
         let access = used.access();
         let _turn = access.turn().await;
-        let alive = match access.lately() {
+        let standing = match access.lately() {
             Some(false) if self.shared.is_current(used) => return Err(access.refused()),
-            Some(alive) => alive,
+            // It was replaced a moment ago.
+            Some(false) => return Ok(Verdict::Again(self.login().await?)),
+            Some(true) => Standing::Alive,
             // Each look would cost one of the few uses.
-            None if access.is_counted() => access.is_fresh(),
-            None if self.alive(used, witness).await? => true,
-            None if access.is_fresh() => {
-                // A standby may not know a new token yet.
-                tokio::time::sleep(PROPAGATION).await;
-                if self.alive(used, witness).await? {
-                    return Ok(Verdict::Again(Arc::clone(used)));
+            None if access.is_counted() && access.is_fresh() => Standing::Alive,
+            None if access.is_counted() => Standing::Unclear,
+            None => match self.standing(used, witness).await? {
+                Standing::Alive => Standing::Alive,
+                _ if access.is_fresh() => {
+                    // A standby may not know a new token yet.
+                    tokio::time::sleep(PROPAGATION).await;
+                    match self.standing(used, witness).await? {
+                        Standing::Alive => return Ok(Verdict::Again(Arc::clone(used))),
+                        standing => standing,
+                    }
                 }
-                false
-            }
-            None => false,
+                standing => standing,
+            },
         };
-        access.see(alive);
-        if alive {
+        let replaced = match standing {
+            Standing::Alive => false,
+            Standing::Dead => true,
+            // What was given costs no login.
+            Standing::Unclear if !access.is_ours() || !self.shared.is_current(used) => true,
+            Standing::Unclear => self.shared.authenticator().may_doubt(),
+        };
+        access.see(!replaced);
+        if !replaced {
             return Ok(Verdict::Denied);
         }
-        let next = self.shared.replace(used).await.map_err(Failure::Login)?;
+        let next = match standing {
+            Standing::Unclear => {
+                self.shared.retire(used);
+                self.shared.login().await
+            }
+            _ => self.shared.replace(used).await,
+        };
+        let next = next.map_err(Failure::Login)?;
         if next.access().same_token(access) {
             next.access().see(false);
             return Err(access.refused());

@@ -1,17 +1,17 @@
 //! What Vault says about tokens. Pure.
 
-use std::time::Duration;
-
 use secretsync_core::json::Json;
 use secretsync_core::session::Term;
+
+use crate::number::{number_of, seconds_of};
 
 /// The term in the answer of `auth/token/lookup-self`.
 pub(crate) fn looked_up(body: &Json) -> Term {
     let Some(data) = body.get("data") else { return Term::endless() };
     // Only a token that never ends, a root token, has no `expire_time`.
     let ends = matches!(data.get("expire_time"), Some(Json::String(_)));
-    let term = match number(data, "ttl") {
-        Some(seconds) if ends => Term::lasting(Duration::from_secs(seconds)),
+    let term = match seconds_of(data, "ttl") {
+        Some(time) if ends => Term::lasting(time),
         _ => Term::endless(),
     };
     counted(term, data).renewable(truth(data, "renewable"))
@@ -24,8 +24,8 @@ pub(crate) fn renewed(body: &Json) -> Option<Term> {
 
 /// The term of an `auth`.
 pub(super) fn term(auth: &Json) -> Term {
-    let term = match number(auth, "lease_duration") {
-        Some(seconds) if seconds > 0 => Term::lasting(Duration::from_secs(seconds)),
+    let term = match seconds_of(auth, "lease_duration") {
+        Some(time) if !time.is_zero() => Term::lasting(time),
         _ => Term::endless(),
     };
     counted(term, auth).renewable(truth(auth, "renewable"))
@@ -37,16 +37,9 @@ pub(super) fn is_batch(auth: &Json) -> bool {
 }
 
 fn counted(term: Term, json: &Json) -> Term {
-    match number(json, "num_uses") {
+    match number_of(json, "num_uses") {
         Some(uses) if uses > 0 => term.with_uses(uses),
         _ => term,
-    }
-}
-
-fn number(json: &Json, name: &str) -> Option<u64> {
-    match json.get(name) {
-        Some(Json::Number(number)) => number.expose().parse().ok(),
-        _ => None,
     }
 }
 

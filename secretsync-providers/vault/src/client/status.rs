@@ -24,7 +24,8 @@ pub(super) fn failure(status: u16, errors: Option<&[Json]>, retry_after: Option<
         return Failure::NotVault(status);
     }
     if status == 403 {
-        return Failure::Forbidden;
+        // Later versions say it.
+        return if says(errors, "invalid token") { Failure::UnknownToken } else { Failure::Forbidden };
     }
     Failure::Status { status, row: row(status, errors), retry_after }
 }

@@ -29,7 +29,7 @@ impl Failure {
             Self::TokenRefused { sent: false } => {
                 (Unauthenticated, Code::VaultTokenInvalid, "add `auth` to the store: its requests carry no token")
             }
-            Self::Forbidden => (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token"),
+            Self::Forbidden | Self::UnknownToken => (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token"),
             Self::Malformed { .. } => (InvalidData, Code::DataInvalid, "check `path` and `version` of the store"),
             Self::NoFolder => (
                 NotFound,
@@ -79,6 +79,11 @@ impl Failure {
                 ErrorKind::NotFound,
                 Code::SecretMissing,
                 "create the role, or correct the key; `bao read` shows what the engine has",
+            ),
+            Self::OddLease => (
+                ErrorKind::InvalidData,
+                Code::DataInvalid,
+                "check `server`, and the proxy in front of it: the lease was given back",
             ),
             Self::NoContent => (
                 ErrorKind::InvalidData,

@@ -6,34 +6,29 @@ use secretsync_core::json::Json;
 use secretsync_core::secret::{Secret, SecretObject};
 
 use super::ResultType;
+use super::config::Call;
 use crate::error::Failure;
-use crate::provider::issued::{End, bound, end_of, lease, token};
+use crate::lease::hidden;
+use crate::provider::issued::{End, bound, end, nothing};
 
 /// What an answer gives, bound to its end, and whether it is of use: one that is not may still have handed out something that must be given back.
-pub(super) fn secret(
-    result: ResultType,
-    allow_empty: bool,
-    body: Option<Json>,
-    asked: SystemTime,
-) -> (Secret, Result<(), Failure>) {
+pub(super) fn secret(call: &Call, body: Option<Json>, asked: SystemTime) -> (Secret, Result<(), Failure>) {
     let Some(body) = body else {
-        return (empty(), if allow_empty { Ok(()) } else { Err(Failure::NoContent) });
+        return (nothing(), if call.allow_empty { Ok(()) } else { Err(Failure::NoContent) });
     };
-    let end = end(&body, asked);
-    match part(result, body) {
-        Some(object) => (bound(Secret::object(SecretObject::new(object)), end), Ok(())),
-        None if allow_empty => (bound(empty(), end), Ok(())),
-        None => (bound(empty(), end), Err(Failure::NoSuchPart(result))),
+    let (end, told) = end(&body, &call.path, asked);
+    let end = match (call.result, end) {
+        // The id of the lease is one of the values.
+        (ResultType::Raw, Some(End::Lease(lease, at))) if !lease.is_hidden() => {
+            Some(End::Lease(hidden(lease, "lease", &call.path), at))
+        }
+        (_, end) => end,
+    };
+    match part(call.result, body) {
+        Some(object) => (bound(Secret::object(SecretObject::new(object)), end), told),
+        None if call.allow_empty => (bound(nothing(), end), told),
+        None => (bound(nothing(), end), Err(Failure::NoSuchPart(call.result))),
     }
-}
-
-fn empty() -> Secret {
-    Secret::object(SecretObject::new(Json::Object(std::iter::empty().collect())))
-}
-
-/// With its lease, with its token, or as its data tell.
-fn end(body: &Json, asked: SystemTime) -> Option<End> {
-    lease(body, asked).or_else(|| token(body.get("auth")?, asked)).or_else(|| end_of(body.get("data")?, asked))
 }
 
 fn part(result: ResultType, body: Json) -> Option<Json> {

@@ -6,14 +6,38 @@ use jiff::Timestamp;
 use secretsync_core::json::Json;
 use secretsync_core::secret::{Lease, Secret, SecretObject};
 
-use crate::lease::{of_accessor, seconds_of};
+use crate::config::KvVersion;
+use crate::error::Failure;
+use crate::lease::of_accessor;
+use crate::number::{moment_of, seconds_of};
 
-/// What the answer hands out: its `data`, bound to the lease around it, or to the end that it tells itself. `asked` is when the request was sent.
-pub(crate) fn data(body: Json, asked: SystemTime) -> Option<Secret> {
-    let lease = lease(&body, asked);
-    let data = body.into_object().ok()?.swap_remove("data").filter(|data| data.as_object().is_some())?;
-    let end = if lease.is_some() { lease } else { end_of(&data, asked) };
-    Some(bound(Secret::object(SecretObject::new(data)), end))
+/// What the answer hands out: its `data`, bound to its end, and whether it is of use: one that is not may still have handed out something that must be
+/// given back. `asked` is when the request was sent to `place`.
+pub(crate) fn data(body: Json, place: &str, asked: SystemTime) -> (Secret, Result<(), Failure>) {
+    let (end, told) = end(&body, place, asked);
+    let data = body.into_object().ok().and_then(|mut body| body.swap_remove("data"));
+    match data.filter(|data| data.as_object().is_some()) {
+        Some(data) => (bound(Secret::object(SecretObject::new(data)), end), told),
+        None => (bound(nothing(), end), Err(Failure::Malformed { version: KvVersion::V1, found: "its `data` is no object" })),
+    }
+}
+
+/// A secret without members.
+pub(crate) fn nothing() -> Secret {
+    Secret::object(SecretObject::new(Json::Object(std::iter::empty().collect())))
+}
+
+/// The end of what an answer hands out, with its lease, with its token, or as its data tell. A lease that does not tell its end is a failure, but known.
+pub(crate) fn end(body: &Json, place: &str, asked: SystemTime) -> (Option<End>, Result<(), Failure>) {
+    if let Some(id) = text(body, "lease_id").filter(|id| !id.is_empty()) {
+        let lease = Lease::new(id, is_true(body, "renewable"));
+        return match seconds_of(body, "lease_duration") {
+            Some(lasts) => (Some(End::Lease(lease, asked + lasts)), Ok(())),
+            None => (Some(End::Lease(lease, asked)), Err(Failure::OddLease)),
+        };
+    }
+    let token = body.get("auth").and_then(|auth| token(auth, place, asked));
+    (token.or_else(|| end_of(body.get("data")?, asked)), Ok(()))
 }
 
 /// When something ends, and how.
@@ -37,32 +61,25 @@ pub(crate) fn bound(secret: Secret, end: Option<End>) -> Secret {
     }
 }
 
-/// The lease around an answer.
-pub(crate) fn lease(body: &Json, asked: SystemTime) -> Option<End> {
-    let id = text(body, "lease_id").filter(|id| !id.is_empty())?;
-    let lasts = seconds_of(body, "lease_duration").unwrap_or_default();
-    Some(End::Lease(Lease::new(id, is_true(body, "renewable")), asked + lasts))
-}
-
 /// The end of a token in an answer. Batch tokens have no accessor: they can be neither renewed nor revoked.
-pub(crate) fn token(auth: &Json, asked: SystemTime) -> Option<End> {
+fn token(auth: &Json, place: &str, asked: SystemTime) -> Option<End> {
     let lasts = seconds_of(auth, "lease_duration").filter(|lasts| !lasts.is_zero())?;
     Some(match text(auth, "accessor").filter(|accessor| !accessor.is_empty()) {
-        Some(accessor) => End::Lease(Lease::new(of_accessor(accessor), is_true(auth, "renewable")), asked + lasts),
+        Some(accessor) => End::Lease(of_accessor(accessor, place, is_true(auth, "renewable")), asked + lasts),
         None => End::At(asked + lasts),
     })
 }
 
 /// The end that engines without leases tell in their data: passwords of static roles, certificates, tokens of clouds.
-pub(crate) fn end_of(data: &Json, asked: SystemTime) -> Option<End> {
+fn end_of(data: &Json, asked: SystemTime) -> Option<End> {
     let rotated = text(data, "last_vault_rotation").or_else(|| text(data, "last_openbao_rotation"));
     if rotated.is_some() || data.get("rotation_period").is_some() {
         // At the boundary the old password may be given for a moment longer.
         let at = asked + seconds_of(data, "ttl")? + LATE;
         return Some(End::Rotation(at, rotated.map(str::to_owned)));
     }
-    if let Some(end) = seconds_of(data, "expiration").or_else(|| seconds_of(data, "expires_at_seconds")) {
-        return Some(End::At(SystemTime::UNIX_EPOCH + end));
+    if let Some(end) = moment_of(data, "expiration").or_else(|| moment_of(data, "expires_at_seconds")) {
+        return Some(End::At(end));
     }
     let rotation = text(data, "expiration")?.parse::<Timestamp>().ok()?;
     Some(End::Rotation(SystemTime::from(rotation) + LATE, None))
@@ -86,7 +103,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Secret {
-        data(Json::parse(text.as_bytes()).unwrap(), SystemTime::UNIX_EPOCH).unwrap()
+        let (secret, told) = data(Json::parse(text.as_bytes()).unwrap(), "a/b", SystemTime::UNIX_EPOCH);
+        told.unwrap();
+        secret
     }
 
     fn after(secret: &Secret) -> Option<u64> {
@@ -128,14 +147,32 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_known_by_their_accessor() {
-        let auth =
-            Json::parse(br#"{"client_token":"t","accessor":"abc","lease_duration":60,"renewable":true}"#).unwrap();
-        assert!(
-            matches!(token(&auth, SystemTime::UNIX_EPOCH), Some(End::Lease(lease, _)) if lease.id() == "auth/token/accessor/abc")
-        );
+    fn tokens_are_known_by_their_accessor_and_shown_without_it() {
+        let end = |text: &str| end(&Json::parse(text.as_bytes()).unwrap(), "a/b", SystemTime::UNIX_EPOCH).0;
+        let token =
+            end(r#"{"auth":{"client_token":"t","accessor":"abc","lease_duration":60,"renewable":true},"data":null}"#);
+        let Some(End::Lease(lease, _)) = token else { panic!("no lease") };
+        assert_eq!(lease.id(), "auth/token/accessor/abc");
+        assert!(lease.name().starts_with("token #") && lease.name().ends_with(" of a/b"), "{}", lease.name());
+        assert!(!format!("{lease:?}").contains("abc"));
         let batch =
-            Json::parse(br#"{"client_token":"t","accessor":"","lease_duration":60,"renewable":false}"#).unwrap();
-        assert!(matches!(token(&batch, SystemTime::UNIX_EPOCH), Some(End::At(_))));
+            end(r#"{"auth":{"client_token":"t","accessor":"","lease_duration":60,"renewable":false},"data":null}"#);
+        assert!(matches!(batch, Some(End::At(_))));
+    }
+
+    #[test]
+    fn a_lease_is_known_although_its_answer_is_of_no_use() {
+        for (text, told) in [
+            (r#"{"lease_id":"l/1","lease_duration":60,"data":null}"#, "is no object"),
+            (r#"{"lease_id":"l/1","lease_duration":60,"data":["a"]}"#, "is no object"),
+            (r#"{"lease_id":"l/1","lease_duration":"60","data":{"u":"v"}}"#, "how long its lease lasts"),
+            (r#"{"lease_id":"l/1","data":{"u":"v"}}"#, "how long its lease lasts"),
+        ] {
+            let (secret, useful) = data(Json::parse(text.as_bytes()).unwrap(), "a/b", SystemTime::UNIX_EPOCH);
+            assert!(useful.unwrap_err().to_string().contains(told), "{text}");
+            assert_eq!(secret.lease.unwrap().id(), "l/1", "{text}");
+        }
+        let long = r#"{"lease_id":"l/1","lease_duration":18446744073709551615,"data":{"u":"v"}}"#;
+        assert!(after(&read(long)).unwrap() > 900_000_000);
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Identity {
     account: Arc<Account>,
     credentials: Arc<dyn CredentialSource>,
     unwrapped: std::sync::Mutex<Option<Unwrapped>>,
+    /// When a login was replaced last without a proof that it was dead.
+    doubted: std::sync::Mutex<Option<Instant>>,
 }
 
 /// Connections and token that belong together.
@@ -41,17 +43,37 @@ pub(crate) struct Access {
 
 impl Identity {
     pub(crate) fn new(account: Arc<Account>, credentials: Arc<dyn CredentialSource>) -> Self {
-        Self { account, credentials, unwrapped: std::sync::Mutex::default() }
+        Self { account, credentials, unwrapped: std::sync::Mutex::default(), doubted: std::sync::Mutex::default() }
     }
 
-    /// What the server says about the token.
+    /// What the server says about the token. [`Failure::UnknownToken`] says that it is dead; a bare refusal may have another reason.
     pub(crate) async fn look_up(&self, access: &Access) -> Result<Answer, Failure> {
-        access.call(Request::get(LOOKUP).in_namespace(self.account.namespace.as_ref())).await
+        access.client.ask(Request::get(LOOKUP).in_namespace(self.account.namespace.as_ref()), access.token.as_ref()).await
+    }
+
+    /// Whether the token can extend itself, which no dead one can: for tokens that may not look at themselves.
+    pub(crate) async fn extends(&self, access: &Access) -> Result<bool, Failure> {
+        match self.post(RENEW, access).await {
+            // Status 400 refuses an end that cannot be moved, of a token that is known.
+            Ok(Answer::Found(_)) | Err(Failure::Status { status: 400, .. }) => Ok(true),
+            Ok(_) | Err(Failure::Forbidden | Failure::NotVault(400..=499)) => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Whether a login may be made in the place of one that may work: not again and again, for the next one may not do more.
+    pub(crate) fn may_doubt(&self) -> bool {
+        let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = doubted.is_none_or(|at| at.elapsed() >= DOUBT);
+        if may {
+            *doubted = Some(Instant::now());
+        }
+        may
     }
 
     /// Resolves everything anew, so that a rotated token, certificate or authority is found.
     async fn open(&self) -> Result<(Access, Term), Failure> {
-        let Self { account, credentials, unwrapped } = self;
+        let Self { account, credentials, unwrapped, .. } = self;
         let resolve = async |reference| credentials.resolve(reference).await.map_err(Failure::Credential);
         let authorities = match &account.authorities {
             Authorities::Pem(pem) => Some(pem.clone()),
@@ -101,13 +123,13 @@ impl Authenticator for Identity {
         match self.look_up(access).await {
             Ok(Answer::Found(body)) => Ok(answer::looked_up(&body)),
             // A token without the default policy may not look at itself: its end will be seen when it is refused.
-            Ok(_) | Err(Failure::Forbidden) => Ok(Term::endless()),
+            Ok(_) | Err(Failure::Forbidden | Failure::UnknownToken) => Ok(Term::endless()),
             Err(failure) => Err(self.error("look at the token for", failure)),
         }
     }
 
     async fn renew(&self, access: &Access) -> Result<Term> {
-        let answered = self.post("auth/token/renew-self", access).await;
+        let answered = self.post(RENEW, access).await;
         let term = answered.and_then(|answered| match answered {
             Answer::Found(body) => answer::renewed(&body).ok_or(Failure::NoToken),
             _ => Err(Failure::NoToken),
@@ -135,6 +157,11 @@ impl Access {
     /// Whether each request costs one of a few uses.
     pub(super) fn is_counted(&self) -> bool {
         self.counted
+    }
+
+    /// Whether we made it.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours
     }
 
     /// Whether we made it a moment ago.
@@ -177,6 +204,9 @@ impl fmt::Debug for Identity {
 }
 
 const LOOKUP: &str = "auth/token/lookup-self";
+const RENEW: &str = "auth/token/renew-self";
+/// How long a login is not replaced on suspicion again.
+const DOUBT: Duration = Duration::from_mins(1);
 /// How long a verdict on a token stands, so that a thousand refused reads cost one look at it.
 const MEMORY: Duration = Duration::from_secs(5);
 /// How long a new token may be unknown to a standby.
