@@ -168,6 +168,14 @@ impl Engine {
         Ok(())
     }
 
+    /// What a sync was issued and its target holds, as it is now: renewals move ends.
+    pub async fn issued(&self, owner: &OwnerId, target: &TargetRef) -> Vec<Issued> {
+        match self.shared.ledger.page(&(owner.clone(), target.clone())) {
+            Some(page) => page.lock().await.issued(),
+            None => Vec::new(),
+        }
+    }
+
     /// Stops looking after what a sync was issued, and gives its leases back now: when the sync is no longer wanted. Its target stays as it is.
     pub async fn release(&self, owner: &OwnerId, target: &TargetRef) {
         let sync = (owner.clone(), target.clone());

@@ -52,6 +52,17 @@ pub struct Lease {
     id: String,
     renewable: bool,
     hold: Option<Arc<dyn Hold>>,
+    bond: Option<Bond>,
+}
+
+/// Tells when the login ends that a lease hangs on.
+#[derive(Clone)]
+struct Bond(Arc<dyn Fn() -> Option<SystemTime> + Send + Sync>);
+
+impl fmt::Debug for Bond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bond(..)")
+    }
 }
 
 /// Anything that is kept alive.
@@ -125,7 +136,7 @@ impl fmt::Display for Version {
 impl Lease {
     /// A lease by its id; `renewable` says whether the provider lets it be extended.
     pub fn new(id: impl Into<String>, renewable: bool) -> Self {
-        Self { id: id.into(), renewable, hold: None }
+        Self { id: id.into(), renewable, hold: None, bond: None }
     }
 
     /// Keeps something alive as long as anybody has the lease: the login that it ends with, for example.
@@ -133,6 +144,18 @@ impl Lease {
     pub fn holding(mut self, what: impl Send + Sync + 'static) -> Self {
         self.hold = Some(Arc::new(what));
         self
+    }
+
+    /// Says that it ends with a login which only this process can extend, and what tells when that ends: another process has to replace it before.
+    #[must_use]
+    pub fn bound_to(mut self, end: impl Fn() -> Option<SystemTime> + Send + Sync + 'static) -> Self {
+        self.bond = Some(Bond(Arc::new(end)));
+        self
+    }
+
+    /// When the login ends that it hangs on, unless this process extends it; `None` where it hangs on none, or that one has no end.
+    pub fn bound_until(&self) -> Option<SystemTime> {
+        self.bond.as_ref().and_then(|bond| (bond.0)())
     }
 
     /// The provider's id of it.

@@ -91,7 +91,7 @@ impl Ledger {
         self.pages().contains_key(sync)
     }
 
-    fn page(&self, sync: &SyncKey) -> Option<Page> {
+    pub(crate) fn page(&self, sync: &SyncKey) -> Option<Page> {
         self.pages().get(sync).map(Arc::clone)
     }
 
@@ -183,14 +183,17 @@ impl Keeping {
         if self.entry.kept.contains_key(&object) {
             return;
         }
-        let lasts = issued.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
-        let renewable = issued.lease.as_ref().is_some_and(Lease::renewable);
+        // What hangs on a login of the earlier process ends with that, however often it is renewed.
+        let renewable = issued.bound_until.is_none() && issued.lease.as_ref().is_some_and(Lease::renewable);
+        let lasts = issued.ends_at().duration_since(SystemTime::now()).unwrap_or_default();
+        // It may have been renewed since that was told: a renewal shows.
+        let lasts = if renewable { lasts.max(DOUBTFUL) } else { lasts };
         let kept = Kept {
             secret: None,
             lease: issued.lease.clone(),
             provider,
             term: Term::adopted(Instant::now(), lasts, renewable),
-            expires_at: issued.expires_at,
+            expires_at: issued.ends_at(),
             rotates: false,
             repeated: 0,
         };
@@ -229,6 +232,16 @@ impl Keeping {
     }
 }
 
+impl Entry {
+    /// Everything that is kept.
+    pub(crate) fn issued(&self) -> Vec<Issued> {
+        let one = |(object, kept): (&ObjectKey, &Kept)| {
+            Issued::new(object.0.clone(), object.1.to_string(), kept.lease.clone(), kept.expires_at)
+        };
+        self.kept.iter().map(one).collect()
+    }
+}
+
 impl Kept {
     /// How often in a row the other side gave the same although its time had come.
     fn repetitions(&self, new: &Secret) -> u32 {
@@ -256,3 +269,6 @@ impl Kept {
 
 /// How long a lease outlives its replacement by default: as long as a kubelet may take to pass a changed Secret on.
 pub(super) const OVERLAP: Duration = Duration::from_mins(2);
+
+/// How long something is taken to live on that should have ended but may have been renewed.
+const DOUBTFUL: Duration = Duration::from_secs(10);

@@ -40,6 +40,8 @@ pub(crate) struct Run<'a> {
     mode: Mode,
     /// What the sync was issued; `None` while nothing is.
     keeping: Option<Keeping>,
+    /// Whether reading its sources mints something.
+    issues: bool,
 }
 
 /// A failure with the step it belongs to.
@@ -47,19 +49,20 @@ struct Failure(Reason, Error);
 
 impl<'a> Run<'a> {
     pub(crate) fn new(shared: &'a Shared, spec: &'a SyncSpec, mode: Mode, keeping: Option<Keeping>) -> Self {
-        Self { shared, spec, mode, keeping }
+        Self { shared, spec, mode, keeping, issues: false }
     }
 
     /// Runs every step. A failure is a report too. What the sync was issued comes along, to be kept or given back.
     pub(crate) async fn report(mut self) -> (SyncReport, Option<Keeping>) {
         let (owner, target) = (self.spec.owner.clone(), self.spec.target.clone());
-        let report = match self.steps().await {
+        let mut report = match self.steps().await {
             Ok(report) => report,
             Err(Failure(reason, error)) => {
                 let reason = if error.kind() == ErrorKind::NotOwned { Reason::NotOwned } else { reason };
                 SyncReport::failed(owner, target, reason, error)
             }
         };
+        report.issues = self.issues;
         (report, self.keeping)
     }
 
@@ -101,6 +104,7 @@ impl<'a> Run<'a> {
         let doubts = settle(self.spec, &mut reads, self.shared).await;
         self.open_ledger(&reads).await;
         let issuing: Vec<_> = reads.issuing().collect();
+        self.issues = !issuing.is_empty();
         if ground == Ground::Recalled && !issuing.is_empty() {
             return Ok(None);
         }

@@ -1,7 +1,7 @@
 //! Leases: renewed, revoked, and given back when nobody took what came with them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, Retry};
@@ -9,6 +9,7 @@ use secretsync_core::json::Json;
 use secretsync_core::provider::{Leases, Renewed};
 use secretsync_core::secret::{Lease, Secret};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use zeroize::Zeroizing;
@@ -166,7 +167,17 @@ pub(crate) struct Handed {
 impl Handed {
     /// Something that came through a login; what ends with the login keeps it alive.
     pub(crate) fn new(mut secret: Secret, login: &Login, leases: SessionLeases) -> Self {
-        secret.lease = secret.lease.map(|lease| lease.holding(login.hold()));
+        secret.lease = secret.lease.map(|lease| {
+            let lease = lease.holding(login.hold());
+            if !login.access().is_ours() {
+                return lease;
+            }
+            let login = Arc::clone(login);
+            lease.bound_to(move || {
+                let left = login.ends_at()?.saturating_duration_since(Instant::now());
+                SystemTime::now().checked_add(left)
+            })
+        });
         let pending = leases.tasks.token();
         Self { secret: Some(secret), leases, runtime: Handle::current(), _pending: pending }
     }

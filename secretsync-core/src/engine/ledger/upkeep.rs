@@ -47,6 +47,9 @@ fn upkeep(shared: Arc<Shared>, sync: SyncKey, superseded: CancellationToken) -> 
                 }
                 Step::Replace(spec) => {
                     let report = run_all(&shared, vec![*spec], Mode::Sync).await.pop();
+                    if let Some(report) = &report {
+                        shared.observer.replaced(report);
+                    }
                     // What was replaced is looked after by a task of its own.
                     if superseded.is_cancelled() || shared.stop.is_cancelled() {
                         return;

@@ -28,16 +28,12 @@ pub(super) async fn watch(
     into: Sender<Change>,
 ) {
     let config = Config::default();
-    match kind {
-        CredentialKind::ConfigMap => {
-            tell(api::<ConfigMap>(client, namespace.as_deref()), config, kind, namespace, &seen, into).await
-        }
-        // The managed ones are watched as targets.
-        _ => {
-            let config = config.labels(&format!("{MANAGED_LABEL}!=true"));
-            tell(api::<Secret>(client, namespace.as_deref()), config, kind, namespace, &seen, into).await;
-        }
+    if kind == CredentialKind::ConfigMap {
+        return tell(api::<ConfigMap>(client, namespace.as_deref()), config, kind, namespace, &seen, into).await;
     }
+    // The managed ones are watched as targets.
+    let config = config.labels(&format!("{MANAGED_LABEL}!=true"));
+    tell(api::<Secret>(client, namespace.as_deref()), config, kind, namespace, &seen, into).await;
 }
 
 fn api<K>(client: Client, namespace: Option<&str>) -> Api<PartialObjectMeta<K>>
