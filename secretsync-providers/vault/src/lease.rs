@@ -1,13 +1,14 @@
 //! Leases: renewed, revoked, and given back when nobody took what came with them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use secretsync_core::json::Json;
 use secretsync_core::provider::{Leases, Renewed};
-use secretsync_core::secret::{Lease, Secret};
+use secretsync_core::secret::{Lease, Parent, Secret};
+use secretsync_core::session::LeaseHold;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::client::{Answer, Request};
 use crate::error::Failure;
-use crate::session::{Login, Session};
+use crate::session::{Access, Login, Session};
 
 /// The leases of one session.
 #[derive(Clone, Debug)]
@@ -153,6 +154,23 @@ pub(crate) fn seconds_of(json: &Json, name: &str) -> Option<Duration> {
     number.expose().parse::<u64>().ok().map(Duration::from_secs)
 }
 
+/// The login that something was issued through, kept alive for it.
+#[derive(Debug)]
+struct Issuer(LeaseHold<Access>);
+
+#[async_trait]
+impl Parent for Issuer {
+    fn ends_at(&self) -> Option<SystemTime> {
+        let login = self.0.login();
+        // A token that we were given is not ours alone to extend.
+        if login.access().is_ours() { self.0.ends_at() } else { None }
+    }
+
+    async fn last_end(&self) -> SystemTime {
+        self.0.last_end().await
+    }
+}
+
 /// Something that was issued and has not reached whoever asked: its drop gives the lease back.
 #[derive(Debug)]
 pub(crate) struct Handed {
@@ -164,9 +182,9 @@ pub(crate) struct Handed {
 }
 
 impl Handed {
-    /// Something that came through a login; what ends with the login keeps it alive.
+    /// Something that came through a login and ends with it.
     pub(crate) fn new(secret: Secret, login: &Login, leases: SessionLeases) -> Self {
-        let secret = secret.with_parent(login.hold());
+        let secret = secret.with_parent(Issuer(login.hold()));
         let pending = leases.tasks.token();
         Self { secret: Some(secret), leases, runtime: Handle::current(), _pending: pending }
     }
