@@ -7,8 +7,10 @@ mod assemble;
 mod builder;
 mod decide;
 mod fetch;
+mod inputs;
 mod ledger;
 mod observer;
+mod pass;
 mod providers;
 mod reads;
 mod render;
@@ -21,9 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use futures::future::join_all;
-use futures::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,14 +36,16 @@ use crate::layer::{Coalesce, Expectation, LayerSettings, stack};
 use crate::object::ObjectRef;
 use crate::provider::{CredentialSource, Provider, RemoteRef};
 use crate::secret::{Secret, SecretValue};
-use crate::store::{OwnerId, Pass, Store, TargetRef};
-use crate::sync::{self, Issued, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
+use crate::store::{OwnerId, Store, TargetRef};
+use crate::sync::{self, Issued, Plan, ProviderKey, SyncReport, SyncSpec};
 
-use ledger::{Keeping, Ledger, SyncKey, give_back};
+use inputs::Inputs;
+use ledger::{Ledger, give_back};
+use pass::run_all;
 use providers::Providers;
 use reads::Reads;
 use render::TemplateParser;
-use run::{Mode, Run};
+use run::Mode;
 
 /// Brings targets in line with their sources.
 ///
@@ -98,6 +100,7 @@ pub(crate) struct Shared {
     slots: Semaphore,
     concurrency: usize,
     ledger: Ledger,
+    inputs: Inputs,
     /// How long a lease outlives its replacement.
     overlap: Duration,
     /// Whether anything may be issued.
@@ -150,10 +153,11 @@ impl Engine {
 
     fn retire(&self, provider: Option<Arc<Coalesce>>) {
         let Some(provider) = provider else { return };
+        let stop = self.shared.stop.clone();
         self.shared.tasks.spawn(async move {
             // Reads under way hold it; none of them takes longer than its retries.
             for _ in 0..LONGEST_FAREWELL.as_secs() {
-                if Arc::strong_count(&provider) == 1 {
+                if Arc::strong_count(&provider) == 1 || stop.is_cancelled() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -170,7 +174,7 @@ impl Engine {
     pub async fn adopt(&self, spec: SyncSpec, issued: &[Issued]) -> Result<()> {
         let shared = &self.shared;
         let reads = Reads::of(&spec, &mut std::iter::empty(), |key, remote| shared.address(key, remote))?;
-        let mut keeping = shared.ledger.enter(&(spec.owner.clone(), spec.target.clone())).await;
+        let keeping = shared.ledger.enter(&(spec.owner.clone(), spec.target.clone())).await;
         for object in reads.issuing() {
             let same = |issued: &&Issued| issued.provider == object.0 && issued.object == object.1.to_string();
             if let Some(issued) = issued.iter().find(same) {
@@ -180,6 +184,14 @@ impl Engine {
         }
         keeping.watch(shared, spec);
         Ok(())
+    }
+
+    /// What a sync was issued and its target holds, as it is now: renewals move ends.
+    pub fn issued(&self, owner: &OwnerId, target: &TargetRef) -> Vec<Issued> {
+        match self.shared.ledger.page(&(owner.clone(), target.clone())) {
+            Some(page) => page.entry().issued(),
+            None => Vec::new(),
+        }
     }
 
     /// Stops looking after what a sync was issued, and gives its leases back now: when the sync is no longer wanted. Its target stays as it is.
@@ -212,114 +224,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // Background work keeps what it needs alive, so it has to be told.
         self.shared.stop.cancel();
-    }
-}
-
-/// One pass over the store, from its beginning to what ends it.
-async fn run_all(shared: &Arc<Shared>, specs: Vec<SyncSpec>, mode: Mode) -> Vec<SyncReport> {
-    let store = &shared.store;
-    // Every sync keeps it, so that the next pass begins when the last one has ended, even if this future is dropped.
-    let pass = Arc::new(store.begin().await);
-    let (mut reports, staged) = run_each(shared, specs, mode, &pass).await;
-    let end = match mode {
-        Mode::Plan => store.verify().await,
-        Mode::Sync => store.flush().await,
-    };
-    match end {
-        Ok(()) => staged.into_iter().for_each(|(sync, keeping)| keeping.finish(shared, &sync)),
-        // What was issued for them is given back with the drop of what was staged.
-        Err(error) => {
-            for report in &mut reports {
-                if !matches!(report.outcome, Outcome::Failed | Outcome::Unchanged) {
-                    *report = SyncReport::failed(
-                        report.owner.clone(),
-                        report.target.clone(),
-                        Reason::WriteFailed,
-                        error.clone(),
-                    );
-                }
-            }
-        }
-    }
-    reports
-}
-
-async fn run_each(
-    shared: &Arc<Shared>,
-    specs: Vec<SyncSpec>,
-    mode: Mode,
-    pass: &Arc<Pass>,
-) -> (Vec<SyncReport>, Vec<(SyncKey, Keeping)>) {
-    // Announced before the first read, so that one answer serves every sync of this pass, whenever its turn comes.
-    let work: Vec<_> = specs.into_iter().map(|spec| (shared.announce(&spec), spec)).collect();
-    let mut groups: BTreeMap<TargetRef, Vec<(usize, Vec<Expectation>, SyncSpec)>> = BTreeMap::new();
-    let count = work.len();
-    for (index, (expectations, spec)) in work.into_iter().enumerate() {
-        groups.entry(spec.target.clone()).or_default().push((index, expectations, spec));
-    }
-    // Syncs of one target run one after the other, in their order: the first one to claim a target wins, every time.
-    let mut running: FuturesUnordered<_> =
-        groups.into_values().map(|group| run_group(shared, group, mode, pass)).collect();
-    let mut reports: Vec<Option<SyncReport>> = vec![None; count];
-    let mut staged = Vec::new();
-    while let Some((done, keepings)) = running.next().await {
-        for (index, report) in done {
-            reports[index] = Some(report);
-        }
-        staged.extend(keepings);
-    }
-    (reports.into_iter().flatten().collect(), staged)
-}
-
-async fn run_group(
-    shared: &Arc<Shared>,
-    group: Vec<(usize, Vec<Expectation>, SyncSpec)>,
-    mode: Mode,
-    pass: &Arc<Pass>,
-) -> (Vec<(usize, SyncReport)>, Vec<(SyncKey, Keeping)>) {
-    let mut reports = Vec::with_capacity(group.len());
-    // What is only staged is not yet in a target: what was issued for it is kept, or given back, at the end of the pass.
-    let mut staged: BTreeMap<SyncKey, Keeping> = BTreeMap::new();
-    for (index, expectations, spec) in group {
-        let sync = (spec.owner.clone(), spec.target.clone());
-        let (report, keeping) = run_guarded(shared, spec, mode, pass, staged.remove(&sync)).await;
-        drop(expectations);
-        shared.observer.finished(&report);
-        reports.push((index, report));
-        staged.extend(keeping.map(|keeping| (sync, keeping)));
-    }
-    (reports, staged.into_iter().collect())
-}
-
-/// Runs a sync as a task of its own: a panic ends it and nothing else, and a caller that goes away leaves no half of it behind.
-async fn run_guarded(
-    shared: &Arc<Shared>,
-    spec: SyncSpec,
-    mode: Mode,
-    pass: &Arc<Pass>,
-    keeping: Option<Keeping>,
-) -> (SyncReport, Option<Keeping>) {
-    let (owner, target) = (spec.owner.clone(), spec.target.clone());
-    let (task_shared, pass) = (Arc::clone(shared), Arc::clone(pass));
-    let task = shared.tasks.spawn(async move {
-        let _pass = pass;
-        let _slot = task_shared.slots.acquire().await;
-        let (report, keeping) = Run::new(&task_shared, &spec, mode, keeping).report().await;
-        if task_shared.store.stages() {
-            return (report, keeping);
-        }
-        // The target is written, whether or not anybody still waits for the report.
-        if let Some(keeping) = keeping {
-            keeping.finish(&task_shared, &(spec.owner, spec.target));
-        }
-        (report, None)
-    });
-    match task.await {
-        Ok((report, keeping)) => {
-            tracing::info!(sync = %owner, target = %target, outcome = report.outcome.as_str(), reason = report.reason.as_str());
-            (report, keeping)
-        }
-        Err(_) => (SyncReport::failed(owner, target.clone(), Reason::SourceFailed, panicked(&target)), None),
     }
 }
 

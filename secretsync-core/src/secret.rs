@@ -38,7 +38,7 @@ pub struct Secret {
 /// What something that was issued ends with: the login that asked for it. It is kept alive as long as anybody has this.
 #[async_trait]
 pub trait Parent: fmt::Debug + Send + Sync {
-    /// When it ends unless it is extended; `None` where it has no end.
+    /// When it ends unless this process extends it; `None` where it has no end, or others extend it, too.
     fn ends_at(&self) -> Option<SystemTime>;
 
     /// Waits until it is certain that it will be extended no more, and gives its end: for ever where that never comes. Dropping the future changes nothing.

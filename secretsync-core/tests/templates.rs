@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use secretsync_core::engine::{Engine, EngineBuilder};
 use secretsync_core::error::{Code, ErrorKind, Result, chain};
+use secretsync_core::layer::LayerSettings;
 use secretsync_core::memory::{MemoryProvider, MemoryStore};
 use secretsync_core::provider::{CredentialRef, CredentialSource, RemoteRef};
 use secretsync_core::secret::{SecretKey, SecretValue};
@@ -110,6 +111,29 @@ async fn a_random_value_is_made_once_and_a_plan_becomes_quiet() {
     assert!(!engine.plan(&spec).await.would_change());
     assert_eq!(engine.sync(&spec).await.outcome, Outcome::Unchanged);
     assert_eq!(([value(&store, "password"), value(&store, "token")], store.writes()), (first, 1));
+}
+
+/// Whoever changes a password upstream must find it in the target, whatever random thing stands beside it.
+#[tokio::test]
+async fn a_random_value_made_of_data_follows_them_and_else_stays() {
+    let (store, key) = (Arc::new(MemoryStore::new()), ProviderKey::new("m"));
+    let engine = builder(&store).build();
+    let mut template = TemplateSpec::default();
+    template.data.insert("dsn".to_owned(), "{{ .user }} {{ randAlphaNum 16 }}".to_owned());
+    let spec = spec(template);
+    let dsn = || String::from_utf8(value(&store, "dsn")).unwrap();
+    assert_eq!(engine.sync(&spec).await.outcome, Outcome::Created);
+    let first = dsn();
+    assert_eq!(engine.sync(&spec).await.outcome, Outcome::Unchanged);
+    assert_eq!(engine.plan(&spec).await.into_report().outcome, Outcome::Unchanged);
+    let changed = MemoryProvider::new("m").with_json("app/db", r#"{"user": "ann"}"#);
+    engine.provide(key, Ok(Arc::new(changed) as _), &LayerSettings::default());
+    assert_eq!(engine.plan(&spec).await.into_report().outcome, Outcome::Updated);
+    assert_eq!(engine.sync(&spec).await.outcome, Outcome::Updated);
+    assert!(first.starts_with("zoe ") && dsn().starts_with("ann "), "{first} {}", dsn());
+    // Another process does not know what it was made of.
+    assert_eq!(builder(&store).build().sync(&spec).await.outcome, Outcome::Updated);
+    assert!(dsn().starts_with("zoe "));
 }
 
 #[tokio::test]

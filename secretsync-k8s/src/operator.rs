@@ -8,6 +8,7 @@ mod due;
 mod event;
 mod http;
 mod job;
+mod lease;
 mod metrics;
 mod object;
 mod reference;
@@ -25,12 +26,14 @@ use kube::Client;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::ProviderRegistry;
+use secretsync_core::sync::SyncReport;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 pub(crate) use reference::Seen;
 pub use settings::OperatorSettings;
 
-use self::controller::Controller;
+use self::controller::{Controller, Replacements};
 use self::event::Events;
 use self::http::Page;
 use self::metrics::Metrics;
@@ -40,6 +43,7 @@ use crate::{KubeStore, KubeTemplates};
 /// The operator, ready to run.
 pub struct Operator {
     context: Arc<Context>,
+    replacements: UnboundedReceiver<SyncReport>,
 }
 
 /// What every part of a running operator uses.
@@ -56,7 +60,9 @@ impl Operator {
     /// An operator over a cluster, with the providers of a registry.
     pub fn new(client: Client, registry: ProviderRegistry, settings: OperatorSettings) -> Self {
         let (left, right) = &settings.delimiters;
+        let (observer, replacements) = Replacements::new();
         let engine = Engine::builder(Arc::new(KubeStore::metadata_only(client.clone())))
+            .observer(Arc::new(observer))
             .template_source(Arc::new(KubeTemplates::new(client.clone())))
             .template_delimiters(left, right)
             .concurrency(settings.concurrency)
@@ -64,7 +70,7 @@ impl Operator {
         let providers = Providers::new(client.clone(), registry, settings.own_identity.clone());
         let events = Events::new(client.clone());
         let metrics = Arc::default();
-        Self { context: Arc::new(Context { client, engine, providers, events, metrics, settings }) }
+        Self { context: Arc::new(Context { client, engine, providers, events, metrics, settings }), replacements }
     }
 
     /// Works until `stop` is ready, then ends what is under way and gives back what is held, within [`OperatorSettings::grace`].
@@ -79,7 +85,7 @@ impl Operator {
             let serving = http::serve(address, page, Arc::clone(&self.context.metrics)).await;
             pages.spawn(serving.map_err(|error| taken(address, error))?);
         }
-        Controller::new(Arc::clone(&self.context)).run(stop).await;
+        Controller::new(Arc::clone(&self.context), self.replacements).run(stop).await;
         if !self.context.engine.shutdown(grace).await {
             tracing::warn!("some sessions could not be ended in time; they end by themselves");
         }

@@ -76,7 +76,7 @@ fn issued(issued: &Issued) -> Value {
         "object": issued.object,
         "lease": issued.lease.as_ref().map(Lease::name),
         "renewable": issued.lease.as_ref().is_some_and(Lease::renewable),
-        "expires_at": seconds(issued.expires_at),
+        "expires_at": seconds(issued.ends_at()),
     })
 }
 

@@ -25,7 +25,7 @@ fn endings(outcome: &Outcome) -> String {
             Some(lease) => format!(" (lease {})", lease.name()),
             None => String::new(),
         };
-        let end = Timestamp::try_from(issued.expires_at).unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ");
+        let end = Timestamp::try_from(issued.ends_at()).unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ");
         printable(&format!("{}: what {} issued ends at {end}{lease}", report.target, issued.object)) + "\n"
     };
     let written = outcome.reports.iter().filter(|_| outcome.told == Told::Sync);

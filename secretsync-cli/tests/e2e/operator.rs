@@ -2,6 +2,8 @@
 
 #[path = "operator/generators.rs"]
 mod generators;
+#[path = "operator/leases.rs"]
+mod leases;
 #[path = "operator/references.rs"]
 mod references;
 #[path = "operator/stage.rs"]

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::inputs::Inputs;
 use super::ledger::{Ledger, OVERLAP};
 use super::providers::Providers;
 use super::render::TemplateParser;
@@ -123,6 +124,7 @@ impl EngineBuilder {
             parser: Arc::new(TemplateParser::new(self.delimiters)),
             slots: Semaphore::new(self.concurrency),
             ledger: Ledger::default(),
+            inputs: Inputs::default(),
             overlap: self.overlap,
             issues: self.issues,
             tasks: TaskTracker::new(),

@@ -9,6 +9,9 @@ pub trait EngineObserver: fmt::Debug + Send + Sync + 'static {
     /// A sync or a plan has run. A store that writes one document for many targets writes it afterwards, so a success told here may still become a
     /// failure in the report that [`crate::engine::Engine::sync_all`] returns.
     fn finished(&self, report: &SyncReport);
+
+    /// A sync has run by itself, because something that it was issued was about to end. It is told to [`finished`](Self::finished) as well.
+    fn replaced(&self, _report: &SyncReport) {}
 }
 
 /// Watches nothing.

@@ -13,7 +13,7 @@ pub(crate) use text::TemplateParser;
 use text::{Makes, Text};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
-use crate::secret::{SecretKey, SecretMap, SecretValue};
+use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use crate::store::{Desired, TargetMeta};
 use crate::sync::{Origin, TemplateFrom, TemplateSpec, TemplateTarget, TemplateText};
 
@@ -27,8 +27,9 @@ pub(crate) struct Templates {
 
 /// What the target has from this sync already and that templates with random results leave as it is.
 ///
-/// A random template must be rendered again only when its inputs change. A program that runs once knows no earlier inputs, and to keep a digest of them
-/// beside the target is out of the question. So here such a key is rendered when it is missing, and then stays.
+/// A random template must be rendered again only when its inputs change. One without inputs is rendered when its key is missing, and its result then stays.
+/// One with inputs stays as long as they are known to be those of the last time; a process that has just begun knows none, and to keep a digest of them
+/// beside the target is out of the question.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     /// Keys.
@@ -37,6 +38,8 @@ pub(crate) struct Kept {
     pub(crate) labels: BTreeMap<String, String>,
     /// Annotations.
     pub(crate) annotations: BTreeMap<String, String>,
+    /// Whether the data are those that it was made of.
+    pub(crate) current: bool,
 }
 
 impl Templates {
@@ -65,6 +68,26 @@ impl Templates {
     /// Whether some template makes something new each time, so that [`Kept`] matters.
     pub(crate) fn mint(&self) -> bool {
         self.texts.iter().any(|text| text.template.mints())
+    }
+
+    /// Whether some of these make it of the data as well.
+    pub(crate) fn mint_from_data(&self) -> bool {
+        self.texts.iter().any(|text| text.template.mints() && text.template.reads_data())
+    }
+
+    /// Tells inputs apart: the data and the texts.
+    pub(crate) fn inputs(&self, data: &SecretMap) -> Fingerprint {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let mut add = |part: &[u8]| {
+            bytes.extend_from_slice(&part.len().to_le_bytes());
+            bytes.extend_from_slice(part);
+        };
+        for (key, value) in data {
+            add(key.as_str().as_bytes());
+            add(value.expose());
+        }
+        self.texts.iter().for_each(|text| add(text.template.text().as_bytes()));
+        Fingerprint::of_bytes(&bytes)
     }
 
     /// Makes the target from the data, the root of every template. The data's own keys stay when the template merges or makes no keys of its own.
@@ -121,10 +144,11 @@ impl Text {
         }
     }
 
-    /// What is there already, if this template would make something new from nothing each time. What is only salted is made anew: it may have to
-    /// follow its data.
+    /// What is there already, if this template would make something new from nothing each time, and its data did not change. What is only salted is made
+    /// anew: it may have to follow its data.
     fn kept(&self, kept: &Kept, key: &str) -> Option<SecretValue> {
-        if !self.template.mints() {
+        let outdated = self.template.reads_data() && !kept.current;
+        if !self.template.mints() || outdated {
             return None;
         }
         let text = |texts: &BTreeMap<String, String>| texts.get(key).map(|text| SecretValue::from(text.as_str()));

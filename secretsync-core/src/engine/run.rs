@@ -1,5 +1,6 @@
 //! One sync, step by step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -8,7 +9,7 @@ use super::Shared;
 use super::assemble::{Assembled, assemble, check, keep};
 use super::decide::{Decision, before_issuing, before_reading, decide, immutable, untouched, when_empty};
 use super::fetch::{Answers, Sharing, fetch, find, settle};
-use super::ledger::{AtHand, Fresh, Keeping};
+use super::ledger::{AtHand, Fresh, Keeping, SyncKey};
 use super::reads::{ObjectKey, Reads};
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
@@ -40,6 +41,8 @@ pub(crate) struct Run<'a> {
     mode: Mode,
     /// What the sync was issued; `None` while nothing is.
     keeping: Option<Keeping>,
+    /// Whether reading its sources mints something.
+    issues: bool,
 }
 
 /// A failure with the step it belongs to.
@@ -47,19 +50,21 @@ struct Failure(Reason, Error);
 
 impl<'a> Run<'a> {
     pub(crate) fn new(shared: &'a Shared, spec: &'a SyncSpec, mode: Mode, keeping: Option<Keeping>) -> Self {
-        Self { shared, spec, mode, keeping }
+        Self { shared, spec, mode, keeping, issues: false }
     }
 
     /// Runs every step. A failure is a report too. What the sync was issued comes along, to be kept or given back.
     pub(crate) async fn report(mut self) -> (SyncReport, Option<Keeping>) {
         let (owner, target) = (self.spec.owner.clone(), self.spec.target.clone());
-        let report = match self.steps().await {
+        let mut report = match self.steps().await {
             Ok(report) => report,
             Err(Failure(reason, error)) => {
+                self.shared.inputs.forget(&self.key());
                 let reason = if error.kind() == ErrorKind::NotOwned { Reason::NotOwned } else { reason };
                 SyncReport::failed(owner, target, reason, error)
             }
         };
+        report.issues = self.issues;
         (report, self.keeping)
     }
 
@@ -101,6 +106,7 @@ impl<'a> Run<'a> {
         let doubts = settle(self.spec, &mut reads, self.shared).await;
         self.open_ledger(&reads).await;
         let issuing: Vec<_> = reads.issuing().collect();
+        self.issues = !issuing.is_empty();
         if ground == Ground::Recalled && !issuing.is_empty() {
             return Ok(None);
         }
@@ -112,18 +118,11 @@ impl<'a> Run<'a> {
                 let report = self.done(Outcome::Unchanged, Reason::Synced, Changes::default(), &Assembled::default());
                 return Ok(Some(self.accept(report, issuing)));
             }
-            if !self.shared.issues
-                && let Some(object) = issuing.first()
-            {
-                return Err(sourcing(refused(object)));
-            }
-            if self.mode == Mode::Plan && self.lacks_some(&issuing) {
-                let report =
-                    self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default());
-                return Ok(Some(report));
-            }
         }
-        let (mut assembled, issued) = self.gather(reads, doubts).await.map_err(sourcing)?;
+        let Some((mut assembled, issued)) = self.gather(reads, doubts).await.map_err(sourcing)? else {
+            let report = self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default());
+            return Ok(Some(report));
+        };
         let takes_away = takes_away(observed, &assembled);
         if ground == Ground::Recalled && (takes_away || assembled.data.is_empty() || assembled.keep.any()) {
             return Ok(None);
@@ -149,7 +148,7 @@ impl<'a> Run<'a> {
 
     /// Lets the background work go by this spec from now on: it may have been suspended.
     async fn remember(&mut self) {
-        let sync = (self.spec.owner.clone(), self.spec.target.clone());
+        let sync = self.key();
         if self.mode == Mode::Sync && self.keeping.is_none() && self.shared.ledger.knows(&sync) {
             self.shared.ledger.enter(&sync).await.remember(self.spec);
         }
@@ -157,7 +156,7 @@ impl<'a> Run<'a> {
 
     /// Opens the sync's page where something is issued, or was: nobody else is issued anything for the sync meanwhile.
     async fn open_ledger(&mut self, reads: &Reads) {
-        let sync = (self.spec.owner.clone(), self.spec.target.clone());
+        let sync = self.key();
         if self.keeping.is_none() && (reads.issuing().next().is_some() || self.shared.ledger.knows(&sync)) {
             self.keeping = Some(self.shared.ledger.enter(&sync).await);
         }
@@ -169,14 +168,7 @@ impl<'a> Run<'a> {
         let at_hand: Vec<_> = reads.issuing().map(|object| keeping.at_hand(self.shared, &object)).collect();
         let only_there = at_hand.iter().any(|kept| matches!(kept, AtHand::InTarget));
         let complete = !at_hand.iter().any(|kept| matches!(kept, AtHand::Nothing));
-        only_there && complete && reads.only_issue() && untouched(observed)
-    }
-
-    fn lacks_some(&self, issuing: &[ObjectKey]) -> bool {
-        let here = |object| {
-            self.keeping.as_ref().is_some_and(|kept| matches!(kept.at_hand(self.shared, object), AtHand::Here(_)))
-        };
-        !issuing.iter().all(here)
+        only_there && complete && reads.only_issue() && untouched(observed) && names_the_keys_of(self.spec, observed)
     }
 
     async fn reads(&self) -> Result<Reads> {
@@ -184,17 +176,20 @@ impl<'a> Run<'a> {
         Reads::of(self.spec, &mut found.into_iter(), |key, remote| self.shared.address(key, remote))
     }
 
-    /// Reads what can be read repeatably first, and has something issued only if nothing of that failed. What was issued comes beside.
-    async fn gather(&mut self, reads: Reads, doubts: Answers) -> Result<(Assembled, Answers)> {
+    /// Reads what can be read repeatably first, and has something issued only if nothing of that failed. What was issued comes beside. `None` where something
+    /// would be issued only to be planned.
+    async fn gather(&mut self, reads: Reads, doubts: Answers) -> Result<Option<(Assembled, Answers)>> {
         let mut answers = fetch(&reads, self.shared, Sharing::Shared).await;
-        let issued = if doubts.is_empty() {
+        let mut issued = doubts;
+        if issued.is_empty() {
             check(self.spec, &reads, &answers)?;
-            self.issue(&reads).await
-        } else {
-            doubts
-        };
+            match self.issue(&reads).await? {
+                Some(answers) => issued = answers,
+                None => return Ok(None),
+            }
+        }
         answers.extend(issued.clone());
-        Ok((self.assemble(reads, answers).await?, issued))
+        Ok(Some((self.assemble(reads, answers).await?, issued)))
     }
 
     async fn assemble(&self, reads: Reads, answers: Answers) -> Result<Assembled> {
@@ -205,15 +200,24 @@ impl<'a> Run<'a> {
         self.compute(move || assemble(&spec, &reads, &answers)).await
     }
 
-    /// Takes what the sync has, and has the rest issued: each by a call of its own that is never repeated.
-    async fn issue(&mut self, reads: &Reads) -> Answers {
+    /// Takes what the sync has, and has the rest issued: each by a call of its own that is never repeated. `None` where there is a rest and it is only to be
+    /// planned.
+    async fn issue(&mut self, reads: &Reads) -> Result<Option<Answers>> {
         let mut answers = Answers::default();
-        let Some(keeping) = &mut self.keeping else { return answers };
+        let Some(keeping) = &mut self.keeping else { return Ok(Some(answers)) };
         let mut wanted = Vec::new();
         for object in reads.issuing() {
             match keeping.at_hand(self.shared, &object) {
                 AtHand::Here(secret) => answers.insert(object, Ok(Fetched::Found(secret))),
                 _ => wanted.push(object),
+            }
+        }
+        if let Some(object) = wanted.first() {
+            if !self.shared.issues {
+                return Err(refused(object));
+            }
+            if self.mode == Mode::Plan {
+                return Ok(None);
             }
         }
         let shared = self.shared;
@@ -230,7 +234,7 @@ impl<'a> Run<'a> {
                 Err(error) => answers.insert(object, Err(error)),
             }
         }
-        answers
+        Ok(Some(answers))
     }
 
     /// Takes note of what the target holds now, if it holds what was issued.
@@ -292,8 +296,19 @@ impl<'a> Run<'a> {
         let texts = texts(&template, self.shared.templates.as_deref()).await?;
         let parser = Arc::clone(&self.shared.parser);
         let templates = self.compute(move || Templates::parse(&parser, &template, &texts)).await?;
-        let kept = if templates.mint() { self.kept(observed).await? } else { Kept::default() };
+        let mut kept = if templates.mint() { self.kept(observed).await? } else { Kept::default() };
+        if templates.mint_from_data() {
+            let inputs = templates.inputs(&data);
+            kept.current = match self.mode {
+                Mode::Plan => self.shared.inputs.are(&self.key(), &inputs),
+                Mode::Sync => self.shared.inputs.replace(self.key(), inputs),
+            };
+        }
         self.compute(move || templates.render(data, meta, &kept)).await
+    }
+
+    fn key(&self) -> SyncKey {
+        (self.spec.owner.clone(), self.spec.target.clone())
     }
 
     /// Runs templates off the async threads.
@@ -419,6 +434,22 @@ async fn issue(shared: &Shared, object: &ObjectKey) -> Result<Fresh> {
         Some(Err(error)) => Err(error),
         Some(Ok(Fetched::Absent)) | None => Err(super::assemble::absent(key, name)),
     }
+}
+
+/// Whether the keys of a target are those that a spec names, as far as it names them.
+fn names_the_keys_of(spec: &SyncSpec, observed: &Observed) -> bool {
+    let Observed::Present(present) = observed else { return false };
+    let template = spec.template.as_ref();
+    let entries = spec
+        .data
+        .iter()
+        .map(|entry| &entry.secret_key)
+        .filter(|_| template.is_none_or(|template| template.keeps_data()));
+    let named: BTreeSet<_> = entries.chain(template.iter().flat_map(|template| template.data.keys())).collect();
+    let open = !spec.data_from.is_empty() || template.is_some_and(|template| !template.from.is_empty());
+    let owned: BTreeSet<_> =
+        present.keys.iter().filter(|(_, state)| state.owned).map(|(key, _)| key.as_str()).collect();
+    named.iter().all(|key| owned.contains(key.as_str())) && (open || named.len() == owned.len())
 }
 
 /// Nothing is issued only to be looked at.

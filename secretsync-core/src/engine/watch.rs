@@ -10,9 +10,10 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::Engine;
+use super::pass::run_all;
 use super::reads::Reads;
 use super::run::Mode;
-use super::{Engine, run_all};
 use crate::error::{Error, Retry};
 use crate::layer::Expectation;
 use crate::object::{ObjectRef, Read};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::error::{Code, Error, ErrorKind, Hint, Result};
+use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
 
@@ -32,6 +32,15 @@ impl Timeout {
                 Code::ProviderUnavailable,
                 "check that the provider's server is reachable and not overloaded",
             ))
+    }
+
+    fn unanswered(&self, object: &ObjectRef, bound: Duration) -> Error {
+        let error = self.expired("read", bound);
+        match object.read() {
+            Read::Repeatable => error,
+            // It may have been issued, and nobody knows.
+            Read::Issuing => error.with_retry(Retry::Never),
+        }
     }
 
     async fn within<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
@@ -79,7 +88,7 @@ impl Provider for Timeout {
         }
         match tokio::time::timeout(bound, self.inner.fetch(objects, options)).await {
             Ok(answers) => one_for_each(objects, answers),
-            Err(_) => objects.iter().map(|_| Err(self.expired("read", bound))).collect(),
+            Err(_) => objects.iter().map(|object| Err(self.unanswered(object, bound))).collect(),
         }
     }
 

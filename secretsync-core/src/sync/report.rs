@@ -60,6 +60,8 @@ pub struct SyncReport {
     pub expires_at: Option<SystemTime>,
     /// What was issued for it and is in its target, without values.
     pub issued: Vec<Issued>,
+    /// Whether reading its sources mints something, or may do so: a failure that may have minted something is no reason to ask again at once.
+    pub issues: bool,
 }
 
 /// Something that was issued for a sync, without its value: enough for a status, so that it is replaced in time after a restart too. See
@@ -75,12 +77,26 @@ pub struct Issued {
     pub lease: Option<Lease>,
     /// When it ends.
     pub expires_at: SystemTime,
+    /// When the login ends that it hangs on ([`Parent::ends_at`](crate::secret::Parent::ends_at)): no other process can extend that.
+    pub bound_until: Option<SystemTime>,
 }
 
 impl Issued {
     /// Something that a provider issued, until when.
     pub fn new(provider: ProviderKey, object: impl Into<String>, lease: Option<Lease>, expires_at: SystemTime) -> Self {
-        Self { provider, object: object.into(), lease, expires_at }
+        Self { provider, object: object.into(), lease, expires_at, bound_until: None }
+    }
+
+    /// The same, with the end of the login that it hangs on.
+    #[must_use]
+    pub fn with_bound(mut self, until: Option<SystemTime>) -> Self {
+        self.bound_until = until;
+        self
+    }
+
+    /// When it ends for a process that it was not issued to.
+    pub fn ends_at(&self) -> SystemTime {
+        self.bound_until.map_or(self.expires_at, |until| until.min(self.expires_at))
     }
 }
 
@@ -98,6 +114,7 @@ impl SyncReport {
             error: None,
             expires_at: None,
             issued: Vec::new(),
+            issues: false,
         }
     }
 

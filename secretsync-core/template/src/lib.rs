@@ -167,6 +167,11 @@ impl Template {
     pub fn mints(&self) -> bool {
         self.0.tree.mints
     }
+
+    /// Whether it reads its data anywhere: what does not, renders alike whatever they are, but for what it [mints](Self::mints).
+    pub fn reads_data(&self) -> bool {
+        self.0.tree.reads
+    }
 }
 
 impl fmt::Debug for Template {

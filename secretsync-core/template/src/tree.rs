@@ -18,6 +18,8 @@ pub(crate) struct Tree {
     pub(crate) definitions: BTreeMap<Bytes, Vec<Node>>,
     pub(crate) random: bool,
     pub(crate) mints: bool,
+    /// Whether anything reads the root.
+    pub(crate) reads: bool,
 }
 
 #[derive(Debug)]
@@ -101,4 +103,33 @@ pub(crate) fn is_blank(nodes: &[Node]) -> bool {
         Node::Text(text) => String::from_utf8_lossy(text).trim().is_empty(),
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Template;
+
+    #[test]
+    fn a_template_tells_whether_it_reads_its_data() {
+        for (text, reads) in [
+            ("plain", false),
+            ("{{ randAlphaNum 8 }}", false),
+            ("{{ .user }}", true),
+            ("{{ $.user }}", true),
+            ("{{ . | toJson }}", true),
+            ("{{ range $i, $e := until 3 }}{{ . }}{{ end }}", false),
+            ("{{ range until 3 }}{{ $.user }}{{ end }}", true),
+            ("{{ range until 0 }}{{ else }}{{ .user }}{{ end }}", true),
+            ("{{ with genCA `a` 1 }}{{ .Cert }}{{ end }}", false),
+            ("{{ with `` }}{{ else }}{{ .user }}{{ end }}", true),
+            ("{{ with `` }}{{ else with .user }}{{ . }}{{ end }}", true),
+            ("{{ $ca := genCA `a` 1 }}{{ $ca.Cert }}{{ (genCA `a` 1).Key }}", false),
+            ("{{ if true }}{{ .user }}{{ end }}", true),
+            ("{{ define `x` }}{{ . }}{{ $ }}{{ end }}{{ template `x` 1 }}", false),
+            ("{{ define `x` }}{{ . }}{{ end }}{{ template `x` . }}", true),
+            ("{{ block `x` .user }}{{ . }}{{ end }}", true),
+        ] {
+            assert_eq!(Template::parse("t", text).unwrap().reads_data(), reads, "{text}");
+        }
+    }
 }

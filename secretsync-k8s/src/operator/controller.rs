@@ -1,5 +1,6 @@
 //! The one task that knows the cluster and decides what runs.
 
+mod lease;
 mod plan;
 mod wake;
 mod world;
@@ -14,17 +15,18 @@ use secretsync_core::error::Retry;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::{Lane, Place, Scheduler};
 use secretsync_core::store::TargetRef;
-use secretsync_core::sync::{Outcome, Reason};
-use tokio::sync::mpsc;
+use secretsync_core::sync::{Outcome, Reason, SyncReport};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 
+pub(super) use self::lease::Replacements;
 use self::plan::Plan;
 use self::world::{SyncState, World};
 use super::Context;
 use super::due::{Due, back_off, due};
-use super::job::{self, Done};
-use super::object::{FINALIZER, StoreObject, SyncObject};
+use super::job::{self, Done, Ended};
+use super::object::{StoreObject, SyncObject};
 use super::reference::References;
 use super::store::{Validated, validate};
 use super::target::{TargetObject, is_valid, written};
@@ -41,6 +43,8 @@ enum Key {
 /// What a task brings back.
 enum Finished {
     Cleaned,
+    /// An object may go now.
+    Departed(String),
     Store(Box<Validated>),
     Sync(Box<Done>),
 }
@@ -54,19 +58,26 @@ pub(super) struct Controller {
     keys: HashMap<task::Id, Key>,
     /// Kinds of which everything is known.
     complete: BTreeSet<Kind>,
+    /// Objects that wait for what is issued for them to be given back, and wait here until enough is known for that; and the uids of those that are at it.
+    leaving: Vec<SyncObject>,
+    departing: BTreeSet<String>,
     references: References,
+    replacements: UnboundedReceiver<SyncReport>,
     sender: mpsc::Sender<Change>,
     changes: mpsc::Receiver<Change>,
 }
 
 impl Controller {
-    pub(super) fn new(context: Arc<Context>) -> Self {
+    pub(super) fn new(context: Arc<Context>, replacements: UnboundedReceiver<SyncReport>) -> Self {
         let (sender, changes) = mpsc::channel(CHANGES);
         let (client, confined) = (context.client.clone(), context.settings.namespace.is_some());
         let references = References::new(client, sender.clone(), confined, context.providers.seen());
         Self {
             context,
+            leaving: Vec::new(),
+            departing: BTreeSet::new(),
             references,
+            replacements,
             sender,
             changes,
             world: World::default(),
@@ -99,6 +110,7 @@ impl Controller {
                 biased;
                 () = &mut stop => break,
                 Some(change) = self.changes.recv() => self.change(change),
+                Some(report) = self.replacements.recv() => self.replaced(report),
                 Some(joined) = self.running.join_next_with_id() => self.finished(joined),
                 () = due => {}
             }
@@ -123,6 +135,9 @@ impl Controller {
                     for id in &all {
                         self.consider(id);
                     }
+                    for object in std::mem::take(&mut self.leaving) {
+                        self.depart(object);
+                    }
                 }
             }
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
@@ -141,7 +156,9 @@ impl Controller {
                 self.look_after(&target);
             }
             Change::Gone(Kind::ExternalSecret, id) => {
-                self.world.remove_sync(&id);
+                if let Some(state) = self.world.remove_sync(&id) {
+                    self.give_back(state);
+                }
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 self.scheduler.remove(&Key::Sync(id));
             }
@@ -176,21 +193,11 @@ impl Controller {
 
     fn put_sync(&mut self, object: &DynamicObject) {
         let object = SyncObject::read(object);
-        let id = object.id.clone();
         if object.deleting {
-            self.world.remove_sync(&id);
-            self.scheduler.remove(&Key::Sync(id));
-            if object.finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
-                let context = Arc::clone(&self.context);
-                self.running.spawn(async move {
-                    job::release(&context, &object).await;
-                    Finished::Cleaned
-                });
-            }
-            return;
+            return self.depart(object);
         }
-        let news = self.world.put_sync(object);
-        if news && self.is_ready() {
+        let id = object.id.clone();
+        if self.take_in(object) && self.is_ready() {
             self.consider(&id);
         }
     }
@@ -200,6 +207,9 @@ impl Controller {
         let Some(state) = self.world.syncs.get(id) else { return };
         let interval = state.spec.as_ref().ok().and_then(|spec| spec.timing.interval).unwrap_or(LONGEST_WAIT);
         self.scheduler.add(Key::Sync(id.clone()), Place::new(state.store_name(), &*id.namespace), interval);
+        if !state.adopted {
+            return self.scheduler.request(&Key::Sync(id.clone()), Lane::Urgent, Instant::now());
+        }
         let synced = state.status.synced_revision.is_some();
         if synced && !self.world.is_valid(state) {
             return self.repair(id);
@@ -217,12 +227,13 @@ impl Controller {
         let (at, lane) = match due(spec, &state.status, &state.object.revision, now) {
             Due::At(at, lane) => (at, lane),
             Due::Window => (now + WINDOW_CHECK, Lane::Refresh),
-            Due::Never => match state.expires_at {
+            Due::Never => match state.expires_at.into_iter().chain(state.look_at).min() {
                 Some(at) => (at, Lane::Refresh),
                 None => return,
             },
         };
         let at = state.expires_at.map_or(at, |ends| at.min(ends.max(now + SHORTEST_END)));
+        let at = state.look_at.map_or(at, |look| at.min(look));
         let wait = at.duration_since(now).unwrap_or_default().min(LONGEST_WAIT);
         self.scheduler.request(&Key::Sync(id.clone()), lane, Instant::now() + wait);
     }
@@ -305,6 +316,7 @@ impl Controller {
                     Plan::Run(job) => {
                         if let Some(state) = self.world.syncs.get_mut(id) {
                             (state.running, state.touched) = (true, false);
+                            state.replaced = None;
                         }
                         let context = Arc::clone(&self.context);
                         let work = async move { Finished::Sync(Box::new(job::run(context, *job).await)) };
@@ -330,6 +342,7 @@ impl Controller {
         }
         match joined {
             Ok((_, Finished::Cleaned)) => {}
+            Ok((_, Finished::Departed(uid))) => drop(self.departing.remove(&uid)),
             Ok((_, Finished::Store(validated))) => self.store_validated(*validated),
             Ok((_, Finished::Sync(done))) => self.sync_done(*done),
             Err(_) => self.failed_itself(key),
@@ -385,21 +398,33 @@ impl Controller {
         state.object.status = done.status;
         state.status = done.fresh;
         state.told = done.told;
-        state.last = Some(done.report.reason);
-        state.expires_at = done.report.expires_at;
-        if done.report.outcome == Outcome::Failed {
-            return self.sync_failed(&id, &done.report);
+        let report = match done.ended {
+            Ended::Synced(report) => report,
+            Ended::Adopted(adopted) => return self.adoption_ended(&id, adopted),
+            Ended::Looked => {
+                state.expires_at = state.status.issued.first_end();
+                state.look_again();
+                return self.schedule(&id);
+            }
+            Ended::Replaced(report) => return self.replacement_told(&id, &report),
+        };
+        state.last = Some(report.reason);
+        state.expires_at = report.expires_at;
+        state.look_again();
+        if report.outcome == Outcome::Failed {
+            return self.sync_failed(&id, &report);
         }
-        state.settle(written(&done.report.changes));
+        state.adopted = true;
+        state.settle(written(&report.changes));
         if std::mem::take(&mut state.touched) {
             // Somebody was at the target meanwhile; what the watch tells of our own write comes first.
-            let target = done.report.target.clone();
+            let target = report.target.clone();
             self.look_after(&target);
         }
         self.schedule(&id);
     }
 
-    fn sync_failed(&mut self, id: &Id, report: &secretsync_core::sync::SyncReport) {
+    fn sync_failed(&mut self, id: &Id, report: &SyncReport) {
         let Some(state) = self.world.syncs.get_mut(id) else { return };
         state.failures += 1;
         state.forced = true;
@@ -410,6 +435,9 @@ impl Controller {
         // Nothing but a change helps there, so haste is useless (`eso-compat.md` 2.5).
         let hopeless = matches!(report.reason, Reason::NotOwned | Reason::SpecInvalid);
         let pause = if hopeless { LONGEST_PAUSE } else { back_off(state.failures) };
+        // Something may have been issued whose answer was lost: it is not asked for again at once.
+        let lost = report.issues && report.error.as_ref().is_some_and(|error| error.retry() == Retry::Never);
+        let pause = if lost { pause.max(RESPITE) } else { pause };
         self.scheduler.request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + pause.max(asked));
     }
 }
@@ -456,6 +484,8 @@ const CHANGES: usize = 256;
 const WINDOW_CHECK: Duration = Duration::from_mins(1);
 /// How soon a source that has ended, or is about to, is looked at again.
 const SHORTEST_END: Duration = Duration::from_secs(5);
+/// The shortest pause after a failure to have something issued that may have been carried out.
+const RESPITE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(7);
 /// The longest wait that is planned at once; what is due later is planned again then.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);

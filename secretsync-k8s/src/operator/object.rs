@@ -12,7 +12,7 @@ use crate::api::{self, ClusterSecretStore, ExternalSecret, Manifest, SecretStore
 use crate::convert::{self, StoreSpec};
 
 /// An ExternalSecret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SyncObject {
     pub(super) id: Id,
     pub(super) uid: String,
@@ -111,5 +111,5 @@ fn manifest<T: Manifest>(object: &DynamicObject) -> Value {
     })
 }
 
-/// External Secrets Operator's finalizer. It is never added here: deletion needs nothing from us that the garbage collector does not do.
+/// External Secrets Operator's finalizer. It is added only to what has leases, which are given back before it goes: either operator takes it off again.
 pub(super) const FINALIZER: &str = "externalsecrets.external-secrets.io/externalsecret-cleanup";

@@ -7,6 +7,8 @@ use secretsync_core::error::{Code, chain};
 use secretsync_core::sync::{CreationPolicy, Outcome, Reason, SyncReport};
 use serde_json::{Value, json};
 
+use super::lease::Issuances;
+
 /// What the status says, as far as it matters here.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Status {
@@ -14,6 +16,8 @@ pub(super) struct Status {
     pub(super) synced_revision: Option<String>,
     pub(super) ready: Option<Condition>,
     pub(super) binding: Option<String>,
+    /// What was issued for the target.
+    pub(super) issued: Issuances,
 }
 
 /// The condition `Ready`.
@@ -46,6 +50,7 @@ impl Status {
             synced_revision: text(status, "syncedResourceVersion"),
             ready: Condition::read(status),
             binding: text(&status["binding"], "name"),
+            issued: Issuances::read(status),
         }
     }
 
@@ -65,6 +70,12 @@ impl Status {
         if written {
             after.binding = Some(report.target.name().to_owned());
         }
+        match (report.outcome, report.reason) {
+            (Outcome::Failed, _) => {}
+            (_, Reason::Synced) => after.issued = self.issued.followed_by(&report.issued, started),
+            (_, Reason::Deleted) => after.issued = Issuances::default(),
+            _ => {}
+        }
         after
     }
 
@@ -72,7 +83,8 @@ impl Status {
     pub(super) fn is_news(&self, before: &Self, heartbeat: Duration) -> bool {
         let same = self.ready == before.ready
             && self.synced_revision == before.synced_revision
-            && self.binding == before.binding;
+            && self.binding == before.binding
+            && !self.issued.is_news(&before.issued, SystemTime::now());
         if !same {
             return true;
         }
@@ -85,7 +97,8 @@ impl Status {
     /// A merge patch that writes it, to the object with this uid only.
     pub(super) fn patch(&self, uid: &str) -> Value {
         let ready = self.ready.as_ref().map(Condition::to_json);
-        let mut status = json!({"conditions": ready.into_iter().collect::<Vec<_>>()});
+        let conditions: Vec<_> = ready.into_iter().chain(self.issued.to_condition()).collect();
+        let mut status = json!({"conditions": conditions});
         if let Some(at) = self.refresh_time {
             status["refreshTime"] = text_of(at).into();
         }
@@ -154,16 +167,16 @@ fn told(report: &SyncReport) -> &'static str {
 }
 
 /// Times have whole seconds in Kubernetes.
-fn text_of(at: SystemTime) -> String {
+pub(super) fn text_of(at: SystemTime) -> String {
     let at = Timestamp::try_from(at).unwrap_or_default();
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn time(value: &Value) -> Option<SystemTime> {
+pub(super) fn time(value: &Value) -> Option<SystemTime> {
     value.as_str()?.parse::<Timestamp>().ok().map(SystemTime::from)
 }
 
-/// The API server takes 32,768 characters.
+/// The API server takes 32,768 characters; nobody reads that many.
 const LONGEST_MESSAGE: usize = 4096;
 
 #[cfg(test)]

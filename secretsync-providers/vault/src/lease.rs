@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use secretsync_core::json::Json;
 use secretsync_core::provider::{Leases, Renewed};
-use secretsync_core::secret::{Lease, Secret};
+use secretsync_core::secret::{Lease, Parent, Secret};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -161,6 +161,27 @@ impl Leases for SessionLeases {
     }
 }
 
+/// The login that something was issued through, kept alive for it.
+#[derive(Debug)]
+struct Issuer(Hold);
+
+#[async_trait]
+impl Parent for Issuer {
+    fn ends_at(&self) -> Option<SystemTime> {
+        let login = self.0.login();
+        // A token that we were given is not ours alone to extend.
+        if login.access().is_ours() { self.0.ends_at() } else { None }
+    }
+
+    async fn last_end(&self) -> SystemTime {
+        self.0.last_end().await
+    }
+
+    fn leave(&self) {
+        self.0.leave();
+    }
+}
+
 /// Something that was issued and has not reached whoever asked: its drop gives the lease back.
 #[derive(Debug)]
 pub(crate) struct Handed {
@@ -172,9 +193,9 @@ pub(crate) struct Handed {
 }
 
 impl Handed {
-    /// Something that came through a login; what ends with the login keeps it alive.
+    /// Something that came through a login and ends with it.
     pub(crate) fn new(secret: Secret, login: Hold, leases: SessionLeases) -> Self {
-        let secret = secret.with_parent(login);
+        let secret = secret.with_parent(Issuer(login));
         let pending = leases.tasks.token();
         Self { secret: Some(secret), leases, runtime: Handle::current(), _pending: pending }
     }

@@ -108,6 +108,24 @@ impl Stage {
         }
     }
 
+    /// Users that the database engine made for a role.
+    pub(crate) fn database_users(&self, role: &str) -> usize {
+        let statement = format!("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%-{role}-%'");
+        SERVERS.postgres.query(&statement).unwrap().len()
+    }
+
+    /// Waits until a lease is renewed.
+    pub(crate) fn until_renewed(&self, lease: &str) {
+        let before = self.last_renewal(lease);
+        self.until(&true, || self.last_renewal(lease) != before);
+    }
+
+    fn last_renewal(&self, lease: &str) -> String {
+        let body = json!({ "lease_id": lease });
+        let found = SERVERS.bao.write("sys/leases/lookup", &body).unwrap();
+        found["data"]["last_renewal"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// How often something was asked of OpenBao.
     pub(crate) fn asked(&self, path: &str) -> usize {
         let requests = SERVERS.bao.audit_requests().unwrap();

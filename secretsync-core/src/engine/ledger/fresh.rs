@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{Kept, Term};
+use super::{Kept, Life, Term};
 use crate::error::Retry;
 use crate::layer::Coalesce;
 use crate::provider::Provider;
@@ -38,26 +38,29 @@ impl Fresh {
         &self.secret
     }
 
-    /// It is in the target now. `None` where it has no end: then it is issued anew whenever the sync is due.
-    pub(super) fn keep(mut self, repeated: u32) -> Option<Kept> {
+    /// It is in the target now.
+    pub(super) fn keep(mut self, repeated: u32) -> Kept {
         self.abandoned = false;
         let secret = self.secret.clone();
-        let expires_at = secret.expires_at?;
-        let lasts = expires_at.duration_since(SystemTime::now()).unwrap_or_default() + self.issued.elapsed();
-        let term = if secret.rotates {
-            Term::rotating(self.issued, lasts, repeated)
-        } else {
-            Term::new(self.issued, lasts, secret.lease.as_ref().is_some_and(Lease::renewable))
-        };
-        Some(Kept {
+        let life = secret.expires_at.map(|expires_at| {
+            let lasts = expires_at.duration_since(SystemTime::now()).unwrap_or_default() + self.issued.elapsed();
+            let renewable = secret.lease.as_ref().is_some_and(Lease::renewable);
+            let term = if secret.rotates {
+                Term::rotating(self.issued, lasts, repeated)
+            } else {
+                Term::new(self.issued, lasts, renewable)
+            };
+            Life { term, expires_at, bounded: secret.parent.is_none() }
+        });
+        Kept {
             lease: secret.lease.clone(),
+            parent: secret.parent.clone(),
             rotates: secret.rotates,
             provider: Arc::clone(&self.provider),
-            secret: Some(secret),
-            term,
-            expires_at,
+            secret: life.is_some().then_some(secret),
+            life,
             repeated,
-        })
+        }
     }
 }
 
@@ -76,15 +79,15 @@ pub(crate) async fn give_back(provider: &Coalesce, lease: &Lease) {
     for pause in PAUSES {
         let answer = tokio::time::timeout(BOUND, leases.revoke(lease)).await;
         match answer {
-            Ok(Ok(())) => return tracing::debug!(lease = lease.id(), "gave a lease back"),
+            Ok(Ok(())) => return tracing::debug!(lease = lease.name(), "gave a lease back"),
             Ok(Err(error)) if error.retry() == Retry::Never => {
                 let error = &error as &dyn std::error::Error;
-                return tracing::warn!(lease = lease.id(), error, "a lease was not given back; it ends by itself");
+                return tracing::warn!(lease = lease.name(), error, "a lease was not given back; it ends by itself");
             }
             _ => tokio::time::sleep(pause).await,
         }
     }
-    tracing::warn!(lease = lease.id(), "a lease could not be given back; it ends by itself");
+    tracing::warn!(lease = lease.name(), "a lease could not be given back; it ends by itself");
 }
 
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];

@@ -36,7 +36,7 @@ impl Term {
             1..=REPEATS => lasts.min(SOON),
             _ => lasts.max(RESPITE),
         };
-        let next = after(since, lasts + jitter::part_of(Duration::from_secs(1)));
+        let next = after(since, lasts.min(FOREVER) + jitter::part_of(Duration::from_secs(1)));
         Self { end: after(since, lasts), next, full: Some(lasts), extensible: false }
     }
 
@@ -53,6 +53,12 @@ impl Term {
         let granted = lasts >= full.saturating_sub(full / 10).max(SHORTEST_LIFE);
         let term = Self { full: Some(full), ..Self::new(now, lasts, renewable && granted) };
         if lasts < SHORTEST_LIFE { term.given_up(now) } else { term }
+    }
+
+    /// The same when what it hangs on ends after this time at the latest: it can only be replaced then.
+    pub(crate) fn bounded(self, now: Instant, left: Duration) -> Self {
+        let next = after(now, early(left).max(SOON));
+        Self { end: self.end.min(after(now, left)), next: self.next.min(next), extensible: false, ..self }
     }
 
     /// The same after a renewal failed that may work later: again at `next`, as long as there is time; then it is replaced.
@@ -99,6 +105,7 @@ impl Term {
 
 /// About two thirds of a life, and less at random, so that what began together does not come back together.
 fn early(lasts: Duration) -> Duration {
+    let lasts = lasts.min(FOREVER);
     (lasts * 2 / 3).saturating_sub(jitter::part_of(lasts / 15))
 }
 
@@ -107,7 +114,7 @@ fn after(since: Instant, time: Duration) -> Instant {
     since.checked_add(time.min(FOREVER)).unwrap_or(since)
 }
 
-const FOREVER: Duration = Duration::from_hours(24 * 365 * 30);
+pub(super) const FOREVER: Duration = Duration::from_hours(24 * 365 * 30);
 /// What ends sooner than this is not replaced again and again.
 const SHORTEST_LIFE: Duration = Duration::from_secs(2);
 const RESPITE: Duration = Duration::from_mins(1);

@@ -62,6 +62,20 @@ impl Parser<'_> {
         }
     }
 
+    /// Whether the dot is the data here. Elsewhere it is made of a pipeline, which has read the data itself if it is made of them.
+    pub(super) fn dot_is_root(&self) -> bool {
+        self.open.iter().all(|open| match &open.block {
+            Block::Branches { with, pipeline, .. } => !with || pipeline.is_none(),
+            Block::Range { body, .. } => body.is_some(),
+            Block::Definition { .. } | Block::Inline { .. } => false,
+        })
+    }
+
+    /// Whether `$` is an argument here, and not the data.
+    pub(super) fn is_defining(&self) -> bool {
+        self.open.iter().any(|open| matches!(open.block, Block::Definition { .. } | Block::Inline { .. }))
+    }
+
     fn branches(&mut self, with: bool, token: Token, left: Token) -> Parsed<()> {
         let scope = self.scope.len();
         let pipeline = self.pipeline(if with { "with" } else { "if" }, TokenKind::RightDelimiter)?;

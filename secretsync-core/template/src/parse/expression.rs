@@ -1,6 +1,6 @@
 //! Pipelines, commands, operands.
 
-use super::{Parsed, Parser, number};
+use super::{Parsed, Parser, ROOT, number};
 use crate::error::{ErrorClass, Failure, Problem, nearest};
 use crate::function;
 use crate::lex::{Token, TokenKind};
@@ -184,15 +184,22 @@ impl Parser<'_> {
         let text = self.text_of(token);
         Ok(Some(match token.kind {
             TokenKind::Identifier => self.function(token)?,
-            TokenKind::Dot => Term::Dot,
+            TokenKind::Dot => {
+                self.tree.reads |= self.dot_is_root();
+                Term::Dot
+            }
             TokenKind::Nil => Term::Nil,
             TokenKind::Bool => Term::Bool(text == "true"),
-            TokenKind::Field => Term::Field(vec![self.field_name(token)]),
+            TokenKind::Field => {
+                self.tree.reads |= self.dot_is_root();
+                Term::Field(vec![self.field_name(token)])
+            }
             TokenKind::Variable => {
                 let variable = self.variable(text);
                 if !self.scope.contains(&variable) {
                     return Self::fail(format!("undefined variable {text:?}"), token);
                 }
+                self.tree.reads |= variable == ROOT && !self.is_defining();
                 Term::Variable(variable, Vec::new())
             }
             TokenKind::Character | TokenKind::Complex | TokenKind::Number => match number::parse(text, token.kind) {

@@ -29,7 +29,7 @@ pub(super) enum Plan {
 }
 
 /// Why a store does not serve an ExternalSecret.
-enum Refusal {
+pub(super) enum Refusal {
     /// Another controller's: no trace is left.
     Foreign,
     /// It was not tried yet; those who use it are woken then.
@@ -40,6 +40,14 @@ enum Refusal {
 impl World {
     pub(super) fn plan(&self, context: &Context, id: &Id) -> Plan {
         let Some(state) = self.syncs.get(id) else { return Plan::Leave };
+        if let Some(report) = &state.replaced {
+            return Plan::Run(Box::new(self.job(state, id, Work::Replaced(report.clone()))));
+        }
+        if !state.adopted
+            && let Ok((spec, needed)) = self.resolve(context, state, id)
+        {
+            return Plan::Run(Box::new(self.job(state, id, Work::Adopt { spec: Box::new(spec), needed })));
+        }
         let spec = match &state.spec {
             Ok(spec) if spec.suspended => return Plan::Leave,
             Ok(spec) => spec,
@@ -50,6 +58,10 @@ impl World {
         if !state.forced && !ended {
             match due(spec, &state.status, &state.object.revision, now) {
                 Due::At(at, _) if at <= now => {}
+                _ if state.wants_look(now) => {
+                    let work = Work::Look(spec.owner.clone(), spec.target.clone());
+                    return Plan::Run(Box::new(self.job(state, id, work)));
+                }
                 Due::Never => return Plan::Leave,
                 Due::At(..) | Due::Window => return Plan::NotYet,
             }
@@ -66,7 +78,12 @@ impl World {
     }
 
     /// The sync with the providers that it needs.
-    fn resolve(&self, context: &Context, state: &SyncState, id: &Id) -> Result<(SyncSpec, Vec<Needed>), Refusal> {
+    pub(super) fn resolve(
+        &self,
+        context: &Context,
+        state: &SyncState,
+        id: &Id,
+    ) -> Result<(SyncSpec, Vec<Needed>), Refusal> {
         let mut needed: Vec<Needed> = Vec::new();
         let mut refusal = None;
         let manifest = state.object.manifest.as_ref().map_err(|error| Refusal::Failed(error.clone()))?;
@@ -141,6 +158,7 @@ impl World {
             status: state.object.status.clone(),
             existed,
             told: state.told.clone(),
+            finalizers: state.object.finalizers.clone(),
             work,
         }
     }

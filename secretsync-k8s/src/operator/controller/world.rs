@@ -11,7 +11,7 @@ use secretsync_core::access::KeyAccess;
 use secretsync_core::error::Result;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
-use secretsync_core::sync::{Reason, SyncSpec};
+use secretsync_core::sync::{Reason, SyncReport, SyncSpec};
 
 use super::wake::Renewals;
 use crate::convert::{self, StoreUse};
@@ -49,6 +49,12 @@ pub(super) struct SyncState {
     /// How the last run ended.
     pub(super) last: Option<Reason>,
     pub(super) expires_at: Option<SystemTime>,
+    /// What the engine did by itself and the status does not tell yet.
+    pub(super) replaced: Option<Box<SyncReport>>,
+    /// Whether what an earlier process was issued is looked after, or there was nothing.
+    pub(super) adopted: bool,
+    /// When to look whether the status tells the ends of what is issued.
+    pub(super) look_at: Option<SystemTime>,
     /// The failure that was told last.
     pub(super) told: Option<String>,
     pub(super) failures: u32,
@@ -81,6 +87,7 @@ impl World {
             && known.object.revision == object.revision
         {
             // Only the status: our own write comes back.
+            (known.object.finalizers, known.object.version) = (object.finalizers, object.version);
             return false;
         }
         let before = self.remove_sync(&id).filter(|before| before.object.uid == object.uid);
@@ -161,7 +168,7 @@ impl World {
 
 impl SyncState {
     /// `before` is what was known of the same object.
-    fn new(object: SyncObject, before: Option<Self>) -> Self {
+    pub(super) fn new(object: SyncObject, before: Option<Self>) -> Self {
         let mut stores = BTreeSet::new();
         let spec = object.manifest.clone().and_then(|manifest| {
             convert::sync_spec(&manifest, |origin| {
@@ -173,6 +180,9 @@ impl SyncState {
             // What failed with the old manifest says nothing about the new one.
             Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, ..before },
             None => Self {
+                adopted: object.status.issued.is_empty(),
+                look_at: None,
+                replaced: None,
                 status: object.status.clone(),
                 object,
                 spec,

@@ -72,14 +72,24 @@ const RAW: &[&str] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secretsync_core::provider::StoreOrigin;
     use secretsync_core::secret::Payload;
 
     const BODY: &str = r#"{"request_id":"r","lease_id":"db/creds/a/1","renewable":true,"lease_duration":60,"data":{"username":"u"},"wrap_info":null,
         "warnings":null,"auth":{"client_token":"t","accessor":"a","policies":["p"],"lease_duration":30,"renewable":true,"num_uses":0},"other":1}"#;
 
+    fn call(result: ResultType, allow_empty: bool) -> Call {
+        let config = serde_json::json!({"path": "a/b", "allowEmptyResponse": allow_empty});
+        let call = Call::new(
+            &serde_json::from_value(config).unwrap(),
+            &StoreOrigin::generator("VaultDynamicSecret", "shop", "db"),
+        );
+        Call { result, ..call.unwrap() }
+    }
+
     fn keys(result: ResultType, body: &str) -> Vec<String> {
         let body = Json::parse(body.as_bytes()).unwrap();
-        let (secret, useful) = secret(result, false, Some(body), SystemTime::UNIX_EPOCH);
+        let (secret, useful) = secret(&call(result, false), Some(body), SystemTime::UNIX_EPOCH);
         useful.unwrap();
         let Payload::Object(object) = secret.payload.as_ref() else { panic!("no object") };
         let mut keys: Vec<_> = object.expose().as_object().unwrap().keys().map(|key| key.as_str().to_owned()).collect();
@@ -100,14 +110,25 @@ mod tests {
 
     #[test]
     fn an_answer_without_content_is_a_failure_unless_allowed_and_its_lease_is_known_all_the_same() {
-        let (_, told) = secret(ResultType::Data, false, None, SystemTime::UNIX_EPOCH);
+        let (_, told) = secret(&call(ResultType::Data, false), None, SystemTime::UNIX_EPOCH);
         assert_eq!(told.unwrap_err().to_string(), "unable to get dynamic secret: empty response from Vault");
-        assert!(secret(ResultType::Data, true, None, SystemTime::UNIX_EPOCH).1.is_ok());
+        assert!(secret(&call(ResultType::Data, true), None, SystemTime::UNIX_EPOCH).1.is_ok());
         let login =
             r#"{"data":null,"auth":{"client_token":"t","accessor":"abc","lease_duration":30,"renewable":true}}"#;
         let body = || Some(Json::parse(login.as_bytes()).unwrap());
-        let (found, told) = secret(ResultType::Data, false, body(), SystemTime::UNIX_EPOCH);
+        let (found, told) = secret(&call(ResultType::Data, false), body(), SystemTime::UNIX_EPOCH);
         assert!(matches!(told, Err(Failure::NoSuchPart(ResultType::Data))));
         assert_eq!(found.lease.unwrap().id(), "auth/token/accessor/abc");
+    }
+    #[test]
+    fn an_id_that_is_a_value_is_shown_nowhere_else() {
+        let lease = |result| {
+            let body = Json::parse(BODY.as_bytes()).unwrap();
+            secret(&call(result, false), Some(body), SystemTime::UNIX_EPOCH).0.lease.unwrap()
+        };
+        let (data, raw) = (lease(ResultType::Data), lease(ResultType::Raw));
+        assert_eq!((data.id(), data.name(), raw.id()), ("db/creds/a/1", "db/creds/a/1", "db/creds/a/1"));
+        assert!(raw.name().starts_with("lease #") && raw.is_hidden(), "{}", raw.name());
+        assert!(!format!("{raw:?}").contains("creds"));
     }
 }

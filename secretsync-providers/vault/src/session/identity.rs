@@ -154,14 +154,14 @@ impl Access {
         self.client.call(request, self.token.as_ref()).await
     }
 
+    /// Whether we made the token: nobody else has it.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.ours
+    }
+
     /// Whether each request costs one of a few uses.
     pub(super) fn is_counted(&self) -> bool {
         self.counted
-    }
-
-    /// Whether we made it.
-    pub(super) fn is_ours(&self) -> bool {
-        self.ours
     }
 
     /// Whether we made it a moment ago.

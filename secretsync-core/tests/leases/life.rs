@@ -1,227 +1,22 @@
-//! Issued credentials over their whole life, on a paused clock.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! The usual life of what is issued.
 
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Error, ErrorKind, Result, Retry};
-use secretsync_core::json::Json;
 use secretsync_core::layer::LayerSettings;
-use secretsync_core::memory::MemoryStore;
-use secretsync_core::object::{ObjectRef, Read};
-use secretsync_core::provider::{
-    FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Renewed,
-};
-use secretsync_core::secret::{Lease, Secret, SecretKey, SecretObject, SecretValue};
+use secretsync_core::provider::RemoteRef;
+use secretsync_core::secret::{SecretKey, SecretValue};
 use secretsync_core::store::{ManifestStore, OwnerId, Store, TargetRef};
 use secretsync_core::sync::{
-    CreationPolicy, DataEntry, DeletionPolicy, Outcome, ProviderKey, Reason, RefreshPolicy, Sync as _, SyncReport,
-    SyncSpec,
+    CreationPolicy, DataEntry, DeletionPolicy, Outcome, Reason, RefreshPolicy, Sync as _, SyncSpec,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-/// Issues numbered credentials and writes down what it is asked, with the seconds since the start.
-#[derive(Debug)]
-struct Issuer {
-    info: ProviderInfo,
-    begun: Instant,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    /// How long a credential lasts, and how much longer it can be made to last in all.
-    ttl: Duration,
-    longest: Duration,
-    leased: bool,
-    rotates: bool,
-    renewable: bool,
-    failure: Option<Error>,
-    renewal_failure: Option<Error>,
-    issued: u32,
-    rotation: u32,
-    born: Vec<Instant>,
-    log: Vec<(u64, String)>,
-}
-
-fn json(text: &str) -> Json {
-    Json::parse(text.as_bytes()).unwrap()
-}
-
-const HOUR: Duration = Duration::from_hours(1);
-
-impl Issuer {
-    fn new(change: impl FnOnce(&mut State)) -> Arc<Self> {
-        let mut state = State {
-            ttl: HOUR,
-            longest: 1000 * HOUR,
-            leased: true,
-            rotates: false,
-            renewable: true,
-            failure: None,
-            renewal_failure: None,
-            issued: 0,
-            rotation: 1,
-            born: Vec::new(),
-            log: Vec::new(),
-        };
-        change(&mut state);
-        Arc::new(Self {
-            info: ProviderInfo::new("issuer", "SecretStore shop/issuer"),
-            begun: Instant::now(),
-            state: Mutex::new(state),
-        })
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
-    }
-
-    fn note(&self, state: &mut State, what: String) {
-        state.log.push((self.begun.elapsed().as_secs(), what));
-    }
-
-    /// What was asked, without the times.
-    fn log(&self) -> Vec<String> {
-        self.state().log.iter().map(|(_, what)| what.clone()).collect()
-    }
-
-    fn count(&self, what: &str) -> usize {
-        self.log().iter().filter(|entry| entry.starts_with(what)).count()
-    }
-
-    /// When something was asked first.
-    fn when(&self, what: &str) -> u64 {
-        let state = self.state();
-        state.log.iter().find(|(_, entry)| entry == what).unwrap_or_else(|| panic!("no {what} in {:?}", state.log)).0
-    }
-
-    fn issue(&self, name: &str) -> Result<Fetched> {
-        let mut state = self.state();
-        if let Some(error) = state.failure.clone() {
-            self.note(&mut state, "refuse".to_owned());
-            return Err(error);
-        }
-        state.issued += 1;
-        let number = state.issued;
-        state.born.push(Instant::now());
-        self.note(&mut state, format!("issue {number}"));
-        let shown = if state.rotates { state.rotation } else { number };
-        let text = format!(r#"{{"user": "{name}-{shown}"}}"#);
-        let secret = Secret::object(SecretObject::new(json(&text)));
-        let end = SystemTime::now() + state.ttl;
-        let secret = if state.rotates {
-            secret.with_rotation(end).with_version(shown.to_string())
-        } else {
-            secret.with_expiry(end)
-        };
-        Ok(Fetched::Found(if state.leased {
-            secret.with_lease(Lease::new(format!("lease-{number}"), state.renewable))
-        } else {
-            secret
-        }))
-    }
-}
-
-#[async_trait]
-impl Provider for Issuer {
-    fn info(&self) -> &ProviderInfo {
-        &self.info
-    }
-
-    fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
-        Ok(ObjectRef::new(&reference.key).with_read(Read::Issuing))
-    }
-
-    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
-        Ok(if object.name().starts_with("kv") { Read::Repeatable } else { Read::Issuing })
-    }
-
-    async fn fetch(&self, objects: &[ObjectRef], _: &FetchOptions) -> Vec<Result<Fetched>> {
-        assert_eq!(objects.len(), 1, "issuing reads are never batched");
-        if objects[0].name() == "kv/broken" {
-            return vec![Err(Error::new(ErrorKind::PermissionDenied, "read"))];
-        }
-        if objects[0].name().starts_with("kv") {
-            return vec![Ok(Fetched::Found(Secret::bytes(SecretValue::from("plain"))))];
-        }
-        vec![self.issue(objects[0].name())]
-    }
-
-    async fn find(&self, _: &Query) -> Result<Vec<Found>> {
-        Ok(Vec::new())
-    }
-
-    async fn check(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn leases(&self) -> Option<&dyn Leases> {
-        Some(self)
-    }
-
-    async fn close(&self) {}
-}
-
-#[async_trait]
-impl Leases for Issuer {
-    async fn renew(&self, lease: &Lease, increment: Duration) -> Result<Renewed> {
-        let mut state = self.state();
-        self.note(&mut state, format!("renew {}", lease.id()));
-        if let Some(error) = state.renewal_failure.clone() {
-            return Err(error);
-        }
-        let number: usize = lease.id().trim_start_matches("lease-").parse().unwrap();
-        let age = state.born.get(number - 1).map_or(Duration::ZERO, Instant::elapsed);
-        let increment = if increment.is_zero() { state.ttl } else { increment };
-        Ok(Renewed::new(increment.min(state.longest.saturating_sub(age)), true))
-    }
-
-    async fn revoke(&self, lease: &Lease) -> Result<()> {
-        let mut state = self.state();
-        self.note(&mut state, format!("revoke {}", lease.id()));
-        Ok(())
-    }
-}
-
-fn key() -> ProviderKey {
-    ProviderKey::new("issuer")
-}
-
-fn spec() -> SyncSpec {
-    SyncSpec::new(OwnerId::new("shop", "db"), TargetRef::new("shop", "db")).with_data(entry("user", "creds"))
-}
-
-fn entry(name: &str, object: &str) -> DataEntry {
-    let entry = DataEntry::new(name, key(), RemoteRef::new(object));
-    if object.starts_with("kv") { entry } else { entry.with_property("user") }
-}
-
-fn engine(issuer: &Arc<Issuer>, store: &Arc<MemoryStore>) -> Engine {
-    Engine::builder(Arc::clone(store) as _).provider(key(), Arc::clone(issuer) as _).build()
-}
-
-fn setup(change: impl FnOnce(&mut State)) -> (Arc<Issuer>, Arc<MemoryStore>, Engine) {
-    let (issuer, store) = (Issuer::new(change), Arc::new(MemoryStore::new()));
-    let engine = engine(&issuer, &store);
-    (issuer, store, engine)
-}
-
-fn user(store: &MemoryStore) -> String {
-    let value = store.value("shop", "db", "user").expect("the key exists");
-    value.expose_str().unwrap().to_owned()
-}
-
-fn written(report: &SyncReport) {
-    assert_eq!(report.reason, Reason::Synced, "{:?}", report.error);
-}
-
-/// Lets background tasks run that are due now.
-async fn settle() {
-    sleep(Duration::from_millis(10)).await;
-}
+use crate::issuer::{Door, HOUR, Issuer, State, engine, entry, key, settle, setup, spec, user, written};
 
 #[tokio::test(start_paused = true)]
 async fn a_sync_that_runs_again_uses_what_it_was_issued() {
@@ -594,4 +389,23 @@ async fn something_that_ends_at_once_is_not_issued_again_and_again() {
             engine.shutdown(Duration::from_secs(5)).await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_on_a_login_is_replaced_before_that_ends_for_good() {
+    let door = Door::new();
+    let (issuer, store, engine) = setup(|state| state.parent = Some(door.clone()));
+    let report = engine.sync(&spec()).await;
+    let told = &report.issued[0];
+    assert_eq!(
+        (told.bound_until, told.ends_at()),
+        (Some(door.end()), door.end()),
+        "for a process that cannot extend it"
+    );
+    sleep(Duration::from_secs(5)).await;
+    issuer.state().parent = None;
+    door.is_the_last();
+    sleep(Duration::from_mins(21)).await;
+    assert_eq!((issuer.count("renew"), user(&store).as_str()), (0, "creds-2"), "{:?}", issuer.log());
+    assert_eq!(engine.sync(&spec()).await.issued[0].bound_until, None);
 }

@@ -1,0 +1,167 @@
+//! What was issued: taken over after a restart, told in the status as long as it is there, given back when nobody wants it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use secretsync_core::engine::EngineObserver;
+use secretsync_core::schedule::Lane;
+use secretsync_core::sync::{Outcome, SyncReport, SyncSpec};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::Instant;
+
+use super::world::SyncState;
+use super::{Controller, Finished, Key};
+use crate::operator::job;
+use crate::operator::lease::{self, Issuances};
+use crate::operator::object::{FINALIZER, SyncObject};
+use crate::operator::store::Needed;
+use crate::operator::watch::Id;
+
+/// Hears of the syncs that the engine runs by itself.
+#[derive(Debug)]
+pub(crate) struct Replacements(UnboundedSender<SyncReport>);
+
+impl Replacements {
+    pub(crate) fn new() -> (Self, UnboundedReceiver<SyncReport>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+}
+
+impl EngineObserver for Replacements {
+    fn finished(&self, _report: &SyncReport) {}
+
+    fn replaced(&self, report: &SyncReport) {
+        // Nobody listens any more at the end.
+        drop(self.0.send(report.clone()));
+    }
+}
+
+impl Controller {
+    /// The engine has synced by itself: the status is told when the object's turn comes.
+    pub(super) fn replaced(&mut self, report: SyncReport) {
+        let id = Id { namespace: report.owner.namespace().to_owned(), name: report.owner.name().to_owned() };
+        let Some(state) = self.world.syncs.get_mut(&id) else { return };
+        if state.spec.as_ref().is_ok_and(|spec| spec.owner == report.owner && spec.target == report.target) {
+            state.replaced = Some(Box::new(report));
+            self.scheduler.request(&Key::Sync(id), Lane::Urgent, Instant::now());
+        }
+    }
+
+    /// What the engine did by itself is told now. It tries again by itself, too.
+    pub(super) fn replacement_told(&mut self, id: &Id, report: &SyncReport) {
+        if let Some(state) = self.world.syncs.get_mut(id) {
+            if report.outcome != Outcome::Failed {
+                state.expires_at = report.expires_at;
+                state.settle(crate::operator::target::written(&report.changes));
+            }
+            state.look_again();
+        }
+        self.schedule(id);
+    }
+
+    /// What was issued earlier is taken over, or could not be.
+    pub(super) fn adoption_ended(&mut self, id: &Id, adopted: bool) {
+        let Some(state) = self.world.syncs.get_mut(id) else { return };
+        state.adopted = adopted;
+        if !adopted {
+            return self.scheduler.request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + UNADOPTED);
+        }
+        state.expires_at = state.status.issued.first_end();
+        state.look_again();
+        self.consider(id);
+    }
+
+    /// Gives back what is issued for an object that goes, if it waits for that, and takes the finalizer off.
+    pub(super) fn depart(&mut self, object: SyncObject) {
+        if !self.is_ready() {
+            // What it takes to give something back is not known yet.
+            return self.leaving.push(object);
+        }
+        if self.departing.contains(&object.uid) {
+            return;
+        }
+        let id = object.id.clone();
+        self.scheduler.remove(&Key::Sync(id.clone()));
+        let held = object.finalizers.iter().any(|finalizer| finalizer == FINALIZER);
+        if !held {
+            if let Some(state) = self.world.remove_sync(&id) {
+                self.give_back(state);
+            }
+            return;
+        }
+        let known = self.world.remove_sync(&id).filter(|known| known.object.uid == object.uid);
+        let (spec, needed, issued) = match known {
+            Some(known) if known.adopted => (known.spec.ok(), Vec::new(), Issuances::default()),
+            _ => self.for_adoption(&object),
+        };
+        self.departing.insert(object.uid.clone());
+        let context = Arc::clone(&self.context);
+        self.running.spawn(async move {
+            if let Some(spec) = spec {
+                lease::release(&context, &spec, &needed, &issued).await;
+            }
+            job::release(&context, &object).await;
+            Finished::Departed(object.uid)
+        });
+    }
+
+    /// What is needed to give back what an earlier process was issued.
+    fn for_adoption(&mut self, object: &SyncObject) -> (Option<SyncSpec>, Vec<Needed>, Issuances) {
+        let state = SyncState::new(object.clone(), None);
+        match self.world.resolve(&self.context, &state, &object.id) {
+            Ok((spec, needed)) => (Some(spec), needed, object.status.issued.clone()),
+            Err(_) => {
+                if object.status.issued.has_leases() {
+                    tracing::warn!(sync = %object.id, "its leases are not given back, for its store cannot be used: they end by themselves");
+                }
+                (None, Vec::new(), Issuances::default())
+            }
+        }
+    }
+
+    /// Gives back what is issued for an object that is gone.
+    pub(super) fn give_back(&mut self, state: SyncState) {
+        if let Ok(spec) = state.spec {
+            self.release(spec);
+        }
+    }
+
+    /// Gives back what is issued for a sync, if something is.
+    fn release(&mut self, spec: SyncSpec) {
+        let context = Arc::clone(&self.context);
+        self.running.spawn(async move {
+            context.engine.release(&spec.owner, &spec.target).await;
+            Finished::Cleaned
+        });
+    }
+
+    /// Takes in an object; what was issued for another target than it writes now is given back.
+    pub(super) fn take_in(&mut self, object: SyncObject) -> bool {
+        let id = object.id.clone();
+        let before = self.world.syncs.get(&id).and_then(|state| state.spec.as_ref().ok()).cloned();
+        let news = self.world.put_sync(object);
+        let now = self.world.syncs.get(&id).and_then(|state| state.spec.as_ref().ok());
+        if let (Some(before), Some(now)) = (before, now)
+            && (&before.owner, &before.target) != (&now.owner, &now.target)
+        {
+            self.release(before);
+        }
+        news
+    }
+}
+
+impl SyncState {
+    /// Whether it is time to see whether the status tells the ends of what is issued.
+    pub(super) fn wants_look(&self, now: SystemTime) -> bool {
+        self.look_at.is_some_and(|at| at <= now)
+    }
+
+    /// Plans the next look.
+    pub(super) fn look_again(&mut self) {
+        self.look_at = self.object.status.issued.next_look(SystemTime::now());
+    }
+}
+
+/// When what could not be taken over is tried again, if its store does not heal before.
+const UNADOPTED: Duration = Duration::from_secs(30);
