@@ -213,6 +213,7 @@ impl Engine {
         self.shared.stop.cancel();
         self.shared.tasks.close();
         let waited = tokio::time::timeout(deadline / 2, self.shared.tasks.wait()).await.is_ok();
+        self.shared.ledger.leave();
         let goodbye =
             join_all(self.shared.providers.all().into_iter().map(|provider| async move { provider.close().await }));
         let closed = tokio::time::timeout(deadline.saturating_sub(started.elapsed()), goodbye).await.is_ok();
@@ -224,6 +225,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // Background work keeps what it needs alive, so it has to be told.
         self.shared.stop.cancel();
+        self.shared.ledger.leave();
     }
 }
 

@@ -330,7 +330,10 @@ fn single() -> Error {
     Error::new(ErrorKind::InvalidConfig, "use")
         .on("a login")
         .because("it serves a single request, and what that one issues would end with it")
-        .with_hint(Hint::new(Code::StoreInvalid, "let the logins of the store serve two requests at least, or any number"))
+        .with_hint(Hint::new(
+            Code::StoreInvalid,
+            "let the logins of the store serve two requests at least, or any number",
+        ))
 }
 
 fn failed() -> Error {

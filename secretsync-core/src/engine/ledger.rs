@@ -121,6 +121,12 @@ impl Ledger {
         }
     }
 
+    /// Nobody looks after what is kept any more, but the targets hold it.
+    pub(crate) fn leave(&self) {
+        let pages: Vec<_> = self.pages().values().map(Arc::clone).collect();
+        pages.iter().for_each(|page| page.entry().kept.values().for_each(Kept::leave));
+    }
+
     fn pages(&self) -> MutexGuard<'_, HashMap<SyncKey, Arc<Page>>> {
         // The map is consistent between any two statements that hold the lock, so a panic elsewhere does not spoil it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -314,19 +320,30 @@ impl Kept {
         Some(told(object, self.lease.as_ref(), self.parent.as_ref(), self.life?.expires_at))
     }
 
+    /// Nobody looks after it any more, but it stays in use.
+    fn leave(&self) {
+        if let Some(parent) = &self.parent {
+            parent.leave();
+        }
+    }
+
     /// Gives the lease back once whoever still uses it had time to notice that the target was changed.
     fn supersede(self, shared: &Arc<Shared>) {
-        let Some(lease) = self.lease else { return };
+        if self.lease.is_none() && self.parent.is_none() {
+            return;
+        }
         let left = self.life.map_or(Duration::MAX, |life| life.term.left(Instant::now()));
         let wait = shared.overlap.min(left / 2);
         let stop = shared.stop.clone();
         let work = async move {
             tokio::select! {
                 // It ends by itself. Taking it away now would cut off whoever has not noticed yet.
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.leave(),
                 () = tokio::time::sleep(wait) => {}
             }
-            give_back(&self.provider, &lease).await;
+            if let Some(lease) = &self.lease {
+                give_back(&self.provider, lease).await;
+            }
         };
         drop(shared.tasks.spawn(work));
     }

@@ -55,6 +55,11 @@ impl Term {
         self
     }
 
+    /// Whether it can be extended.
+    pub fn is_renewable(&self) -> bool {
+        self.renewable
+    }
+
     /// Whether it serves a limited number of requests.
     pub fn is_counted(&self) -> bool {
         self.uses.is_some()

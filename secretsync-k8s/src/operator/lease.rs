@@ -179,7 +179,8 @@ impl Issuance {
     }
 
     fn of(issued: &Issued) -> Self {
-        let lease = issued.lease.as_ref();
+        // An id that is a value of the target is written nowhere else: such a lease is not renewed after a restart, but replaced before its end.
+        let lease = issued.lease.as_ref().filter(|lease| !lease.is_hidden());
         Self {
             provider: issued.provider.to_string(),
             object: issued.object.clone(),
@@ -255,6 +256,15 @@ mod tests {
         assert_eq!((back.ends_at(), back.lease.as_ref().unwrap().id()), (at(3600), "database/creds/app/x"));
         assert!(read.has_leases() && read.first_end() == Some(at(3600)));
         assert_eq!(read.followed_by(&[], at(90)), Issuances::default());
+    }
+
+    #[test]
+    fn an_id_that_is_a_value_is_not_written() {
+        let mut told = issued("auth/token/accessor/abc", 7200, None);
+        told[0].lease = told[0].lease.take().map(|lease| lease.hidden_as("token #1 of auth/token/create"));
+        let told = Issuances::default().followed_by(&told, at(0));
+        assert!(!told.to_condition().unwrap().to_string().contains("abc"));
+        assert!(told.to_issued()[0].lease.is_none() && told.first_end() == Some(at(7200)));
     }
 
     #[test]

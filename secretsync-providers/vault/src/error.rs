@@ -127,9 +127,7 @@ impl Failure {
             Self::Transport(transport) => matches!(transport.cause, Cause::TimedOut | Cause::Closed | Cause::Other),
             // 412, 429, 473, 501 and a sealed or inactive node turn a request away at the door. What a proxy or a CDN says with numbers of its own
             // tells nothing about what is behind it.
-            Self::Status { status, row, .. } => {
-                *status >= 500 && *status != 501 && row.code != Code::VaultSealed
-            }
+            Self::Status { status, row, .. } => *status >= 500 && *status != 501 && row.code != Code::VaultSealed,
             Self::Defect
             | Self::Malformed { .. }
             | Self::NoContent

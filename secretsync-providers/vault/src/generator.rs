@@ -60,11 +60,12 @@ impl VaultDynamicSecret {
         let (session, call, leases) = (Arc::clone(&self.session), Arc::clone(&self.call), self.leases.clone());
         let issued = self.leases.detached(async move {
             let asked = SystemTime::now();
-            let (answer, login) =
-                session.issue(|| request(&call), Some(&question(&call.path))).await.map_err(|failure| match failure {
+            let (answer, login) = session.issue(|| request(&call), Some(&question(&call.path))).await.map_err(
+                |failure| match failure {
                     Failure::Forbidden => Failure::Denied(grant(&call, &session)),
                     failure => failure,
-                })?;
+                },
+            )?;
             let body = match answer {
                 Answer::Found(body) => Some(body),
                 Answer::Empty | Answer::Missing(_) => None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secretsync_core::provider::CredentialSource;
 use secretsync_core::session::{LeaseHold, Session as Shared, SessionPool, SessionSettings, SharedSession};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::client::{Answer, Request};
@@ -233,7 +234,9 @@ impl Session {
             Standing::Alive => false,
             Standing::Dead => true,
             // What was given costs no login.
-            Standing::Unclear if !access.is_ours() || !self.shared.is_current(used) => true,
+            Standing::Unclear if access.is_given() || !self.shared.is_current(used) => true,
+            // Its time is over by the server's clock.
+            Standing::Unclear if used.ends_at().is_some_and(|end| end <= Instant::now() + CLOCKS) => true,
             Standing::Unclear => self.shared.authenticator().may_doubt(),
         };
         access.see(!replaced);
@@ -263,5 +266,7 @@ impl fmt::Debug for Session {
     }
 }
 
+/// How much earlier than told a token may end.
+const CLOCKS: Duration = Duration::from_secs(1);
 /// How long a token may need until every node knows it.
 const PROPAGATION: Duration = Duration::from_millis(300);

@@ -137,6 +137,12 @@ async fn each_result_type_and_method_gives_its_part() {
     let renewed = generator.leases().unwrap().renew(&lease, Duration::from_mins(30)).await.unwrap();
     assert_eq!(renewed.lasts, Duration::from_mins(30));
     generator.leases().unwrap().revoke(&lease).await.unwrap();
+    let lost = generator.leases().unwrap().renew(&lease, Duration::from_mins(30)).await.unwrap_err();
+    let accessor = lease.id().strip_prefix("auth/token/accessor/").unwrap();
+    assert!(lease.name().ends_with(" of auth/token/create"), "{}", lease.name());
+    for told in [chain(&lost), format!("{lost:?}"), format!("{lease:?}"), lease.name().to_owned()] {
+        assert!(!told.contains(accessor), "it is one of the values: {told}");
+    }
     assert_eq!(bao.request_as(&issued, "GET", "auth/token/lookup-self", None).unwrap().status(), 403);
 
     let delete = json!({"path": "kv1/app", "method": "DELETE"});

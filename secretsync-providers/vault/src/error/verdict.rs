@@ -29,7 +29,9 @@ impl Failure {
             Self::TokenRefused { sent: false } => {
                 (Unauthenticated, Code::VaultTokenInvalid, "add `auth` to the store: its requests carry no token")
             }
-            Self::Forbidden | Self::UnknownToken => (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token"),
+            Self::Forbidden | Self::UnknownToken => {
+                (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token")
+            }
             Self::Malformed { .. } => (InvalidData, Code::DataInvalid, "check `path` and `version` of the store"),
             Self::NoFolder => (
                 NotFound,

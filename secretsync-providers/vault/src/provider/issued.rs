@@ -18,7 +18,10 @@ pub(crate) fn data(body: Json, place: &str, asked: SystemTime) -> (Secret, Resul
     let data = body.into_object().ok().and_then(|mut body| body.swap_remove("data"));
     match data.filter(|data| data.as_object().is_some()) {
         Some(data) => (bound(Secret::object(SecretObject::new(data)), end), told),
-        None => (bound(nothing(), end), Err(Failure::Malformed { version: KvVersion::V1, found: "its `data` is no object" })),
+        None => (
+            bound(nothing(), end),
+            Err(Failure::Malformed { version: KvVersion::V1, found: "its `data` is no object" }),
+        ),
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct Access {
     /// Whether we made the token, so that it is ours to end.
     ours: bool,
     counted: bool,
+    /// Whether it came without a login.
+    given: bool,
+    renewable: bool,
     since: Instant,
     /// Held while the token is looked at, so that many reads that were refused together look once.
     turn: Mutex<()>,
@@ -48,11 +51,17 @@ impl Identity {
 
     /// What the server says about the token. [`Failure::UnknownToken`] says that it is dead; a bare refusal may have another reason.
     pub(crate) async fn look_up(&self, access: &Access) -> Result<Answer, Failure> {
-        access.client.ask(Request::get(LOOKUP).in_namespace(self.account.namespace.as_ref()), access.token.as_ref()).await
+        access
+            .client
+            .ask(Request::get(LOOKUP).in_namespace(self.account.namespace.as_ref()), access.token.as_ref())
+            .await
     }
 
     /// Whether the token can extend itself, which no dead one can: for tokens that may not look at themselves.
     pub(crate) async fn extends(&self, access: &Access) -> Result<bool, Failure> {
+        if !access.given && !access.renewable {
+            return Ok(false);
+        }
         match self.post(RENEW, access).await {
             // Status 400 refuses an end that cannot be moved, of a token that is known.
             Ok(Answer::Found(_)) | Err(Failure::Status { status: 400, .. }) => Ok(true),
@@ -91,6 +100,8 @@ impl Identity {
         tracing::debug!(server = %account.server.host_str().unwrap_or_default(), method = account.method.name().unwrap_or("none"), "logged in");
         let access = Access {
             client,
+            given: granted.token.is_none() || granted.term == Term::unknown(),
+            renewable: granted.term.is_renewable(),
             token: granted.token,
             ours: granted.ours,
             counted: granted.term.is_counted(),
@@ -167,6 +178,11 @@ impl Access {
     /// Whether we made it a moment ago.
     pub(super) fn is_fresh(&self) -> bool {
         self.ours && self.since.elapsed() < FRESH
+    }
+
+    /// Whether it came without a login, so that another look for it costs none.
+    pub(super) fn is_given(&self) -> bool {
+        self.given
     }
 
     pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
