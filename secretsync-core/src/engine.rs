@@ -170,6 +170,9 @@ impl Engine {
     /// it had been issued here. Until then a sync whose sources are all issued leaves a target alone that is as it was left; one that has other sources,
     /// or a target that was changed, is issued something new at its next sync.
     ///
+    /// Where the id of a lease is also a value of the target ([`Lease::is_hidden`](crate::secret::Lease::is_hidden)), hand over what was issued without it: it is
+    /// then replaced before its end.
+    ///
     /// What the spec does not name (any more) is not taken over; give it back with [`Provider::leases`], or let it end by itself.
     pub async fn adopt(&self, spec: SyncSpec, issued: &[Issued]) -> Result<()> {
         let shared = &self.shared;
