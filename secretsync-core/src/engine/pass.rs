@@ -51,7 +51,9 @@ async fn run(shared: &Arc<Shared>, specs: Vec<(SyncSpec, Option<CancellationToke
     match end {
         Ok(()) => staged.into_iter().for_each(|(sync, keeping)| keeping.finish(shared, &sync)),
         Err(error) => {
-            staged.into_iter().for_each(|(sync, keeping)| keeping.give_up(shared, &sync));
+            for (sync, keeping) in staged {
+                keeping.give_up(shared, &sync);
+            }
             for report in &mut reports {
                 if !matches!(report.outcome, Outcome::Failed | Outcome::Unchanged) {
                     shared.inputs.forget(&(report.owner.clone(), report.target.clone()));

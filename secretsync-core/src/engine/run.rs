@@ -16,7 +16,7 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{FetchOptions, Fetched, Provider};
 use crate::secret::SecretMap;
 use crate::store::{Applied, Desired, Observed, TargetMeta, Write};
-use crate::sync::{Changes, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec};
+use crate::sync::{Changes, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec, TemplateSpec};
 
 /// Whether the target may be touched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -440,11 +440,8 @@ async fn issue(shared: &Shared, object: &ObjectKey) -> Result<Fresh> {
 fn names_the_keys_of(spec: &SyncSpec, observed: &Observed) -> bool {
     let Observed::Present(present) = observed else { return false };
     let template = spec.template.as_ref();
-    let entries = spec
-        .data
-        .iter()
-        .map(|entry| &entry.secret_key)
-        .filter(|_| template.is_none_or(|template| template.keeps_data()));
+    let entries =
+        spec.data.iter().map(|entry| &entry.secret_key).filter(|_| template.is_none_or(TemplateSpec::keeps_data));
     let named: BTreeSet<_> = entries.chain(template.iter().flat_map(|template| template.data.keys())).collect();
     let open = !spec.data_from.is_empty() || template.is_some_and(|template| !template.from.is_empty());
     let owned: BTreeSet<_> =
