@@ -1,7 +1,7 @@
 //! Whether an answer of "not there" can be believed: what is mounted where.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secretsync_core::json::Json;
@@ -20,8 +20,8 @@ pub(crate) struct Mounts {
     known: Mutex<Vec<(Mount, Instant)>>,
     /// Paths whose mount the token may not know, and since when.
     hidden: Mutex<HashMap<String, Instant>>,
-    /// Held while it is asked what reading does, so that many who ask at once cause one question.
-    asking: tokio::sync::Mutex<()>,
+    /// Held, by place, while it is asked what reading does, so that many who ask at once cause one question, and nobody waits for another place.
+    asking: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// A secrets engine.
@@ -38,7 +38,8 @@ impl Mounts {
     pub(crate) async fn reading(&self, session: &Session, object: &ObjectRef) -> Result<Read, Failure> {
         let path = plain(object);
         let place = object.container().or_else(|| path.split('/').next()).unwrap_or_default();
-        let _turn = self.asking.lock().await;
+        let turn = self.turn(place);
+        let _turn = turn.lock().await;
         let mount = match self.known(&path, None) {
             Some(mount) => Some(mount),
             None if self.is_hidden(place) => None,
@@ -62,6 +63,13 @@ impl Mounts {
             Some(Mount { version: Some(_), .. }) => Read::Repeatable,
             _ => Read::Issuing,
         })
+    }
+
+    /// The turn of a place. Those that nobody waits for are gone.
+    fn turn(&self, place: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(asking.entry(place.to_owned()).or_default())
     }
 
     /// Forgets what is mounted where an object is: it was seen to be something else.

@@ -59,7 +59,8 @@ impl Identity {
 
     /// Whether the token can extend itself, which no dead one can: for tokens that may not look at themselves.
     pub(crate) async fn extends(&self, access: &Access) -> Result<bool, Failure> {
-        if !access.given && !access.renewable {
+        // A token that we were given is not changed to find out; the credential behind it is looked at again, which costs no login.
+        if !access.renewable {
             return Ok(false);
         }
         match self.post(RENEW, access).await {
