@@ -393,6 +393,7 @@ impl Controller {
 
     fn sync_done(&mut self, done: Done) {
         let id = done.id.clone();
+        self.give_back_leftovers(&done);
         let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == done.uid) else { return };
         state.running = false;
         state.object.status = done.status;

@@ -5,13 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use secretsync_core::engine::EngineObserver;
 use secretsync_core::schedule::Lane;
+use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{Outcome, SyncReport, SyncSpec};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::world::SyncState;
 use super::{Controller, Finished, Key};
-use crate::operator::job;
+use crate::operator::job::{self, Done, Ended};
 use crate::operator::lease::{self, Issuances};
 use crate::operator::object::{FINALIZER, SyncObject};
 use crate::operator::store::Needed;
@@ -123,15 +124,26 @@ impl Controller {
     /// Gives back what is issued for an object that is gone.
     pub(super) fn give_back(&mut self, state: SyncState) {
         if let Ok(spec) = state.spec {
-            self.release(spec);
+            self.release(spec.owner, spec.target);
+        }
+    }
+
+    /// Gives back what was issued for a run that nobody wanted any more when it ended: its object went meanwhile, or writes to another target now.
+    pub(super) fn give_back_leftovers(&mut self, done: &Done) {
+        let (Ended::Synced(report) | Ended::Replaced(report)) = &done.ended else { return };
+        let wanted = self.world.syncs.get(&done.id).filter(|state| state.object.uid == done.uid).is_some_and(|state| {
+            state.spec.as_ref().map_or(true, |spec| (&spec.owner, &spec.target) == (&report.owner, &report.target))
+        });
+        if !wanted {
+            self.release(report.owner.clone(), report.target.clone());
         }
     }
 
     /// Gives back what is issued for a sync, if something is.
-    fn release(&mut self, spec: SyncSpec) {
+    fn release(&mut self, owner: OwnerId, target: TargetRef) {
         let context = Arc::clone(&self.context);
         self.running.spawn(async move {
-            context.engine.release(&spec.owner, &spec.target).await;
+            context.engine.release(&owner, &target).await;
             Finished::Cleaned
         });
     }
@@ -145,7 +157,7 @@ impl Controller {
         if let (Some(before), Some(now)) = (before, now)
             && (&before.owner, &before.target) != (&now.owner, &now.target)
         {
-            self.release(before);
+            self.release(before.owner, before.target);
         }
         news
     }
