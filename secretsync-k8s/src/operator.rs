@@ -67,7 +67,7 @@ impl Operator {
             .template_delimiters(left, right)
             .concurrency(settings.concurrency)
             .build();
-        let providers = Providers::new(client.clone(), registry, settings.own_identity.clone());
+        let providers = Providers::new(client.clone(), registry, &settings);
         let events = Events::new(client.clone());
         let metrics = Arc::default();
         Self { context: Arc::new(Context { client, engine, providers, events, metrics, settings }), replacements }

@@ -1,7 +1,8 @@
-//! What can be typed: External Secrets Operator's controller flags (`eso-compat.md` 6.1), and one of ours.
+//! What can be typed: External Secrets Operator's controller flags (`eso-compat.md` 6.1), and some of ours.
 
 use std::ffi::OsString;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser};
@@ -70,6 +71,10 @@ pub(super) struct Flags {
     /// does.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     status_heartbeat: Duration,
+
+    /// The folder that `provider.sops.source.path` of stores starts from and cannot leave. Without it, stores name no files.
+    #[arg(long, value_name = "FOLDER")]
+    sops_root: Option<PathBuf>,
 
     #[command(flatten)]
     ignored: Ignored,
@@ -144,6 +149,7 @@ impl Flags {
         settings.cluster_stores = self.enable_cluster_store_reconciler;
         settings.stores = self.enable_secret_store_reconciler;
         settings.delimiters = (self.template_left_delimiter, self.template_right_delimiter);
+        settings.sops_root = self.sops_root;
         settings.own_identity = Some(Ambient::from_env());
         settings.live_address = address("--live-addr", &self.live_addr)?;
         settings.metrics_address = address("--metrics-addr", &self.metrics_addr)?;
@@ -199,12 +205,13 @@ mod tests {
         let settings = settings(
             "--enable-leader-election=true --concurrent=5 --metrics-addr=:9090 --loglevel=debug --zap-time-encoding=epoch \
              --enable-cluster-store-reconciler=false --enable-push-secret-reconciler=false --namespace=shop --live-addr=127.0.0.1:7 \
-             --store-requeue-interval=1m30s --enable-flood-gate --client-qps=50 --controller-class=blue --status-heartbeat=0",
+             --store-requeue-interval=1m30s --enable-flood-gate --client-qps=50 --controller-class=blue --status-heartbeat=0 --sops-root=/etc/docs",
         );
         assert_eq!((settings.concurrency, settings.class.as_str()), (5, "blue"));
         assert_eq!(settings.namespace.as_deref(), Some("shop"));
         assert!(settings.gate && !settings.cluster_stores && settings.stores);
         assert_eq!((settings.store_interval, settings.heartbeat), (Duration::from_secs(90), Duration::ZERO));
+        assert_eq!(settings.sops_root.as_deref(), Some(std::path::Path::new("/etc/docs")));
         assert_eq!(settings.metrics_address, Some("[::]:9090".parse().unwrap()));
         assert_eq!(settings.live_address, Some("127.0.0.1:7".parse().unwrap()));
     }

@@ -27,7 +27,7 @@ use super::Context;
 use super::due::{Due, back_off, due};
 use super::job::{self, Done, Ended};
 use super::object::{StoreObject, SyncObject};
-use super::reference::References;
+use super::reference::{Files, References};
 use super::store::{Validated, validate};
 use super::target::{TargetObject, is_valid, written};
 use super::watch::{Change, Id, Kind, watch};
@@ -62,6 +62,7 @@ pub(super) struct Controller {
     leaving: Vec<SyncObject>,
     departing: BTreeSet<String>,
     references: References,
+    files: Files,
     replacements: UnboundedReceiver<SyncReport>,
     sender: mpsc::Sender<Change>,
     changes: mpsc::Receiver<Change>,
@@ -77,6 +78,7 @@ impl Controller {
             leaving: Vec::new(),
             departing: BTreeSet::new(),
             references,
+            files: Files::default(),
             replacements,
             sender,
             changes,
@@ -97,7 +99,7 @@ impl Controller {
         }
         tokio::pin!(stop);
         loop {
-            self.settle_references();
+            self.settle_references().await;
             self.start_due();
             let wake = self.scheduler.wake();
             let due = async {
@@ -110,6 +112,7 @@ impl Controller {
                 biased;
                 () = &mut stop => break,
                 Some(change) = self.changes.recv() => self.change(change),
+                path = self.files.changed() => self.file_changed(&path),
                 Some(report) = self.replacements.recv() => self.replaced(report),
                 Some(joined) = self.running.join_next_with_id() => self.finished(joined),
                 () = due => {}

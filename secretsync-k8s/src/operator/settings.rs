@@ -1,6 +1,7 @@
 //! What an operator is told at its start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secretsync_core::provider::Ambient;
@@ -29,6 +30,8 @@ pub struct OperatorSettings {
     pub delimiters: (String, String),
     /// The identity of this process that cluster stores without credentials of their own may use; `None` for nobody's.
     pub own_identity: Option<Ambient>,
+    /// The folder below which stores may name files and folders; `None` where they may name none.
+    pub sops_root: Option<PathBuf>,
     /// Where `/healthz` and `/readyz` are served; `None` for nowhere.
     pub live_address: Option<SocketAddr>,
     /// Where `/metrics` is served; `None` for nowhere.
@@ -50,6 +53,7 @@ impl Default for OperatorSettings {
             stores: true,
             delimiters: (String::new(), String::new()),
             own_identity: None,
+            sops_root: None,
             live_address: None,
             metrics_address: None,
             grace: Duration::from_secs(20),

@@ -1,5 +1,8 @@
 //! What stores refer to is watched: nobody waits for an interval of an hour.
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::stage::Stage;
@@ -159,4 +162,55 @@ spec:
     let token = bao.token_with_policy(stage.namespace.name(), policy).unwrap();
     bao.write(&tokens, &json!({"data": {"token": token}})).unwrap();
     stage.until(&"two".to_owned(), || stage.value("app", "a"));
+}
+
+/// Puts a document where a mounted ConfigMap has it: behind a link to a folder that is exchanged as a whole.
+fn mount(folder: &Path, version: &str, document: &str) {
+    std::fs::create_dir_all(folder.join(version)).unwrap();
+    std::fs::write(folder.join(version).join("app.yaml"), document).unwrap();
+    symlink(version, folder.join("..data_tmp")).unwrap();
+    std::fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+    if !folder.join("app.yaml").exists() {
+        symlink("..data/app.yaml", folder.join("app.yaml")).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_of_documents_is_followed_like_a_mounted_config_map_and_nothing_is_read_outside_of_it() {
+    let stage = Stage::new("refs");
+    let (recipient, key) = sops::key();
+    let folder = stage.sandbox().path("root/docs");
+    let document = |text: &str| sops::encrypt(text, &recipient);
+    mount(&folder, "..1", &document("a: one\n"));
+    stage.sandbox().file("outside/app.yaml", &document("a: secret\n"));
+    symlink("../../outside", folder.join("link")).unwrap();
+    stage.apply(&secret("age", &json!({ "key.txt": key })));
+    let manifests = |path: &str| {
+        let vault =
+            "vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}";
+        let sops =
+            format!("sops: {{source: {{path: {path}}}, keys: [{{age: {{secretRef: {{name: age, key: key.txt}}}}}}]}}");
+        MANIFESTS.replace(vault, &sops).replace("{key: '@NS@', property: a}", "{key: app.yaml, property: a}")
+    };
+    stage.apply(&manifests("docs"));
+    for (name, path) in [("up", "../outside"), ("absolute", "/etc"), ("linked", "docs/link")] {
+        stage.apply(
+            &manifests(path)
+                .replace("name: vault", &format!("name: {name}"))
+                .replace("name: app,", &format!("name: {name},")),
+        );
+    }
+    let operator = stage.operator("--sops-root=root");
+    stage.until(&"one".to_owned(), || stage.value("app", "a"));
+    mount(&folder, "..2", &document("a: two\n"));
+    stage.until(&"two".to_owned(), || stage.value("app", "a"));
+    for name in ["up", "absolute", "linked"] {
+        stage.until_told("sops-path-refused", || stage.ready("secretstore", name));
+        assert_eq!(stage.value(name, "a"), "");
+    }
+    drop(operator);
+    let _rootless = stage.operator("");
+    stage.namespace.kubectl(&["delete", "secretstore", "vault"]).unwrap();
+    stage.apply(&manifests("docs"));
+    stage.until_told("this program reads no files for stores", || stage.ready("secretstore", "vault"));
 }

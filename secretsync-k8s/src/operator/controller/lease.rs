@@ -10,12 +10,12 @@ use secretsync_core::sync::{Outcome, SyncReport, SyncSpec};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
+use super::plan::Refusal;
 use super::world::SyncState;
 use super::{Controller, Finished, Key};
 use crate::operator::job::{self, Done, Ended};
 use crate::operator::lease::{self, Issuances};
 use crate::operator::object::{FINALIZER, SyncObject};
-use crate::operator::store::Needed;
 use crate::operator::watch::Id;
 
 /// Hears of the syncs that the engine runs by itself.
@@ -91,10 +91,19 @@ impl Controller {
             }
             return;
         }
+        let resolved = self.world.resolve(&self.context, &SyncState::new(object.clone(), None), &id);
         let known = self.world.remove_sync(&id).filter(|known| known.object.uid == object.uid);
-        let (spec, needed, issued) = match known {
-            Some(known) if known.adopted => (known.spec.ok(), Vec::new(), Issuances::default()),
-            _ => self.for_adoption(&object),
+        let (spec, needed, issued) = match (known, resolved) {
+            // Another controller's: it does the same.
+            (_, Err(Refusal::Foreign)) => return,
+            (Some(known), _) if known.adopted => (known.spec.ok(), Vec::new(), Issuances::default()),
+            (_, Ok((spec, needed))) => (Some(spec), needed, object.status.issued.clone()),
+            (_, Err(Refusal::Pending | Refusal::Failed(_))) => {
+                if object.status.issued.has_leases() {
+                    tracing::warn!(sync = %id, "its leases are not given back, for its store cannot be used: they end by themselves");
+                }
+                (None, Vec::new(), Issuances::default())
+            }
         };
         self.departing.insert(object.uid.clone());
         let context = Arc::clone(&self.context);
@@ -105,20 +114,6 @@ impl Controller {
             job::release(&context, &object).await;
             Finished::Departed(object.uid)
         });
-    }
-
-    /// What is needed to give back what an earlier process was issued.
-    fn for_adoption(&mut self, object: &SyncObject) -> (Option<SyncSpec>, Vec<Needed>, Issuances) {
-        let state = SyncState::new(object.clone(), None);
-        match self.world.resolve(&self.context, &state, &object.id) {
-            Ok((spec, needed)) => (Some(spec), needed, object.status.issued.clone()),
-            Err(_) => {
-                if object.status.issued.has_leases() {
-                    tracing::warn!(sync = %object.id, "its leases are not given back, for its store cannot be used: they end by themselves");
-                }
-                (None, Vec::new(), Issuances::default())
-            }
-        }
     }
 
     /// Gives back what is issued for an object that is gone.
