@@ -26,7 +26,7 @@ pub(crate) fn start(shared: &Arc<Shared>, sync: SyncKey, superseded: Cancellatio
 
 /// What is to be done next.
 enum Step {
-    Renew(ObjectKey, Arc<Coalesce>, Lease, Duration),
+    Renew(ObjectKey, Arc<Coalesce>, Box<Lease>, Duration),
     Replace(Box<SyncSpec>),
 }
 
@@ -71,7 +71,7 @@ async fn next(shared: &Shared, sync: &SyncKey) -> Option<(Instant, Step)> {
     let (object, first) = entry.kept.iter().min_by_key(|(_, kept)| kept.term.next())?;
     let step = match &first.lease {
         Some(lease) if first.term.extensible() => {
-            Step::Renew(object.clone(), Arc::clone(&first.provider), lease.clone(), first.term.increment())
+            Step::Renew(object.clone(), Arc::clone(&first.provider), Box::new(lease.clone()), first.term.increment())
         }
         _ => Step::Replace(Box::new(spec.clone())),
     };
