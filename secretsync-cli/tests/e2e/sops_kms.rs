@@ -151,7 +151,7 @@ fn key_groups_mix_age_kms_and_transit_and_nobody_is_asked_once_it_is_enough() {
         // The age key costs nothing, and KMS comes first in the store.
         (2, format!("{vault}{age}"), 0, (1, 0)),
         (2, vault.clone(), 0, (1, 1)),
-        (3, vault.clone(), 1, (1, 1)),
+        (3, vault, 1, (1, 1)),
     ] {
         let mut sandbox = setup(&moto, "", &keys);
         sandbox.set("TOKEN", bao.token()).file("age.key", &secret);
