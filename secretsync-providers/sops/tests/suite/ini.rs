@@ -14,7 +14,7 @@ use crate::support::{KEY, RECIPIENT, Store};
 fn typed(lines: &str) -> Option<String> {
     let text = format!("[s]\n{lines}");
     let encrypted = SOPS.encrypt(&text, Format::Ini, &[RECIPIENT], &["--unencrypted-regex", "."]).ok()?;
-    let (_, metadata) = encrypted.rsplit_once("[sops]\n").unwrap();
+    let (_, metadata) = encrypted.rsplit_once("[sops]\n")?;
     Some(format!("{text}\n[sops]\n{metadata}"))
 }
 
@@ -26,7 +26,8 @@ fn by_sops(document: &str) -> Option<Value> {
     sops.env("SOPS_AGE_KEY", KEY).args(["decrypt", "--output-type", "json"]).arg(folder.path().join("x.ini"));
     let output = sops.output().unwrap();
     let mut value: Value = serde_json::from_slice(&output.stdout).ok()?;
-    value.as_object_mut().unwrap().retain(|name, keys| name != "DEFAULT" || !keys.as_object().unwrap().is_empty());
+    let sections = value.as_object_mut()?;
+    sections.retain(|name, keys| name != "DEFAULT" || keys.as_object().is_some_and(|keys| !keys.is_empty()));
     Some(value)
 }
 
@@ -71,8 +72,8 @@ fn whatever_sops_makes_of_a_typed_value_is_what_we_hand_out() {
     let text = prop::collection::vec(word, 0..5).prop_map(|words| words.concat());
     let mut runner = TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&prop::collection::vec(text, 1..4), |texts| {
-        let lines: String = texts.iter().enumerate().map(|(index, text)| format!("k{index} = {text}\n")).collect();
-        let Some(document) = typed(&lines) else { return Ok(()) };
+        let lines: Vec<_> = texts.iter().enumerate().map(|(index, text)| format!("k{index} = {text}\n")).collect();
+        let Some(document) = typed(&lines.concat()) else { return Ok(()) };
         // What sops takes we read like it; what it refuses we may refuse, too.
         if let Some(expected) = by_sops(&document) {
             prop_assert_eq!(runtime.block_on(by_us(&document)), Ok(expected), "{}", document);
