@@ -128,19 +128,7 @@ impl Controller {
             Change::Complete(kind) => {
                 self.complete.insert(kind);
                 if self.is_ready() {
-                    self.context.metrics.set_ready();
-                    tracing::info!(
-                        syncs = self.world.syncs.len(),
-                        stores = self.world.stores.len(),
-                        "the cluster is known"
-                    );
-                    let all: Vec<_> = self.world.syncs.keys().cloned().collect();
-                    for id in &all {
-                        self.consider(id);
-                    }
-                    for object in std::mem::take(&mut self.leaving) {
-                        self.depart(object);
-                    }
+                    self.begin();
                 }
             }
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
@@ -166,16 +154,7 @@ impl Controller {
                 self.scheduler.remove(&Key::Sync(id));
             }
             Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::Generator | Kind::SecretStore), id) => {
-                self.scheduler.remove(&Key::Store(kind, id.clone()));
-                self.context.metrics.forget(kind, &id);
-                let origin = origin(kind, &id);
-                self.world.stores.remove(&origin);
-                self.world.unsettled.insert(origin.clone());
-                let context = Arc::clone(&self.context);
-                self.running.spawn(async move {
-                    context.providers.forget(&context.engine, &origin).await;
-                    Finished::Cleaned
-                });
+                self.store_gone(kind, &id);
             }
             Change::Gone(Kind::Namespace, id) => drop(self.world.namespaces.remove(&id.name)),
             Change::Reference(referred) => self.renew(&referred),
@@ -188,6 +167,33 @@ impl Controller {
                 self.look_after(&target);
             }
         }
+    }
+
+    /// Everything is known: what is due begins.
+    fn begin(&mut self) {
+        self.context.metrics.set_ready();
+        let (syncs, stores) = (self.world.syncs.len(), self.world.stores.len());
+        tracing::info!(syncs, stores, "the cluster is known");
+        let all: Vec<_> = self.world.syncs.keys().cloned().collect();
+        for id in &all {
+            self.consider(id);
+        }
+        for object in std::mem::take(&mut self.leaving) {
+            self.depart(object);
+        }
+    }
+
+    fn store_gone(&mut self, kind: Kind, id: &Id) {
+        self.scheduler.remove(&Key::Store(kind, id.clone()));
+        self.context.metrics.forget(kind, id);
+        let origin = origin(kind, id);
+        self.world.stores.remove(&origin);
+        self.world.unsettled.insert(origin.clone());
+        let context = Arc::clone(&self.context);
+        self.running.spawn(async move {
+            context.providers.forget(&context.engine, &origin).await;
+            Finished::Cleaned
+        });
     }
 
     fn is_ready(&self) -> bool {
@@ -210,7 +216,7 @@ impl Controller {
         let Some(state) = self.world.syncs.get(id) else { return };
         let interval = state.spec.as_ref().ok().and_then(|spec| spec.timing.interval).unwrap_or(LONGEST_WAIT);
         self.scheduler.add(Key::Sync(id.clone()), Place::new(state.store_name(), &*id.namespace), interval);
-        if !state.adopted {
+        if !state.issuance.adopted {
             return self.scheduler.request(&Key::Sync(id.clone()), Lane::Urgent, Instant::now());
         }
         let synced = state.status.synced_revision.is_some();
@@ -230,13 +236,13 @@ impl Controller {
         let (at, lane) = match due(spec, &state.status, &state.object.revision, now) {
             Due::At(at, lane) => (at, lane),
             Due::Window => (now + WINDOW_CHECK, Lane::Refresh),
-            Due::Never => match state.expires_at.into_iter().chain(state.look_at).min() {
+            Due::Never => match state.expires_at.into_iter().chain(state.issuance.look_at).min() {
                 Some(at) => (at, Lane::Refresh),
                 None => return,
             },
         };
         let at = state.expires_at.map_or(at, |ends| at.min(ends.max(now + SHORTEST_END)));
-        let at = state.look_at.map_or(at, |look| at.min(look));
+        let at = state.issuance.look_at.map_or(at, |look| at.min(look));
         let wait = at.duration_since(now).unwrap_or_default().min(LONGEST_WAIT);
         self.scheduler.request(&Key::Sync(id.clone()), lane, Instant::now() + wait);
     }
@@ -289,15 +295,6 @@ impl Controller {
         serves && store.is_of_class(&settings.class)
     }
 
-    /// A generator has no status to be told, so it is tried by those who use it.
-    fn put_generator(&mut self, object: &DynamicObject) {
-        let generator = StoreObject::read(Kind::Generator, object);
-        let origin = origin(Kind::Generator, &generator.id);
-        if self.world.put_store(origin.clone(), generator) && self.is_ready() {
-            self.wake_users(&origin, None, Instant::now());
-        }
-    }
-
     fn start_due(&mut self) {
         if !self.is_ready() {
             return;
@@ -319,7 +316,7 @@ impl Controller {
                     Plan::Run(job) => {
                         if let Some(state) = self.world.syncs.get_mut(id) {
                             (state.running, state.touched) = (true, false);
-                            state.replaced = None;
+                            state.issuance.replaced = None;
                         }
                         let context = Arc::clone(&self.context);
                         let work = async move { Finished::Sync(Box::new(job::run(context, *job).await)) };
@@ -418,7 +415,7 @@ impl Controller {
         if report.outcome == Outcome::Failed {
             return self.sync_failed(&id, &report);
         }
-        state.adopted = true;
+        state.issuance.adopted = true;
         state.settle(written(&report.changes));
         if std::mem::take(&mut state.touched) {
             // Somebody was at the target meanwhile; what the watch tells of our own write comes first.

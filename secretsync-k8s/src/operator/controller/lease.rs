@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use secretsync_core::engine::EngineObserver;
 use secretsync_core::schedule::Lane;
 use secretsync_core::store::{OwnerId, TargetRef};
-use secretsync_core::sync::{Outcome, SyncReport, SyncSpec};
+use secretsync_core::sync::{Outcome, SyncReport};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
@@ -38,13 +38,31 @@ impl EngineObserver for Replacements {
     }
 }
 
+/// What this process remembers of what was issued for an ExternalSecret.
+#[derive(Debug)]
+pub(super) struct Issuance {
+    /// What the engine did by itself and the status does not tell yet.
+    pub(super) replaced: Option<Box<SyncReport>>,
+    /// Whether what an earlier process was issued is looked after, or there was nothing.
+    pub(super) adopted: bool,
+    /// When to look whether the status tells the ends.
+    pub(super) look_at: Option<SystemTime>,
+}
+
+impl Issuance {
+    /// Of an object whose status tells this.
+    pub(super) fn new(told: &Issuances) -> Self {
+        Self { replaced: None, adopted: told.is_empty(), look_at: None }
+    }
+}
+
 impl Controller {
     /// The engine has synced by itself: the status is told when the object's turn comes.
     pub(super) fn replaced(&mut self, report: SyncReport) {
         let id = Id { namespace: report.owner.namespace().to_owned(), name: report.owner.name().to_owned() };
         let Some(state) = self.world.syncs.get_mut(&id) else { return };
         if state.spec.as_ref().is_ok_and(|spec| spec.owner == report.owner && spec.target == report.target) {
-            state.replaced = Some(Box::new(report));
+            state.issuance.replaced = Some(Box::new(report));
             self.scheduler.request(&Key::Sync(id), Lane::Urgent, Instant::now());
         }
     }
@@ -64,7 +82,7 @@ impl Controller {
     /// What was issued earlier is taken over, or could not be.
     pub(super) fn adoption_ended(&mut self, id: &Id, adopted: bool) {
         let Some(state) = self.world.syncs.get_mut(id) else { return };
-        state.adopted = adopted;
+        state.issuance.adopted = adopted;
         if !adopted {
             return self.scheduler.request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + UNADOPTED);
         }
@@ -96,7 +114,7 @@ impl Controller {
         let (spec, needed, issued) = match (known, resolved) {
             // Another controller's: it does the same.
             (_, Err(Refusal::Foreign)) => return,
-            (Some(known), _) if known.adopted => (known.spec.ok(), Vec::new(), Issuances::default()),
+            (Some(known), _) if known.issuance.adopted => (known.spec.ok(), Vec::new(), Issuances::default()),
             (_, Ok((spec, needed))) => (Some(spec), needed, object.status.issued.clone()),
             (_, Err(Refusal::Pending | Refusal::Failed(_))) => {
                 if object.status.issued.has_leases() {
@@ -161,12 +179,12 @@ impl Controller {
 impl SyncState {
     /// Whether it is time to see whether the status tells the ends of what is issued.
     pub(super) fn wants_look(&self, now: SystemTime) -> bool {
-        self.look_at.is_some_and(|at| at <= now)
+        self.issuance.look_at.is_some_and(|at| at <= now)
     }
 
     /// Plans the next look.
     pub(super) fn look_again(&mut self) {
-        self.look_at = self.object.status.issued.next_look(SystemTime::now());
+        self.issuance.look_at = self.object.status.issued.next_look(SystemTime::now());
     }
 }
 

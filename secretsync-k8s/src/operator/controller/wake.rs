@@ -4,14 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use kube::api::DynamicObject;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::Lane;
 use secretsync_core::sync::RefreshPolicy;
 use tokio::time::Instant;
 
-use super::world::SyncState;
-use super::{Controller, Key};
+use super::world::{StoreState, SyncState};
+use super::{Controller, Key, origin};
+use crate::operator::object::StoreObject;
 use crate::operator::reference::{Referred, Referrer};
+use crate::operator::watch::Kind;
 
 /// How often the objects that a store refers to have changed, and who has to be told.
 #[derive(Debug, Default)]
@@ -62,19 +65,16 @@ impl Controller {
             return;
         }
         for origin in std::mem::take(&mut self.world.unsettled) {
-            match self.world.stores.get(&origin).filter(|state| state.object.is_of_class(&self.context.settings.class))
-            {
-                Some(state) => {
-                    let users = self.world.users(&origin);
-                    let consumers = users.iter().map(|id| &*id.namespace).collect();
-                    let (references, paths) = self.context.providers.reads_of(&state.object);
-                    self.references.set(&origin, &references, &consumers);
-                    self.files.set(&origin, paths);
-                }
-                None => {
-                    self.references.forget(&origin);
-                    self.files.set(&origin, Vec::new());
-                }
+            let ours = |state: &&StoreState| state.object.is_of_class(&self.context.settings.class);
+            if let Some(state) = self.world.stores.get(&origin).filter(ours) {
+                let users = self.world.users(&origin);
+                let consumers = users.iter().map(|id| &*id.namespace).collect();
+                let (references, paths) = self.context.providers.reads_of(&state.object);
+                self.references.set(&origin, &references, &consumers);
+                self.files.set(&origin, paths);
+            } else {
+                self.references.forget(&origin);
+                self.files.set(&origin, Vec::new());
             }
         }
         self.references.follow();
@@ -113,6 +113,15 @@ impl Controller {
             state.renewals.waiting.insert(consumer);
         }
         self.scheduler.request(&key, Lane::Urgent, at);
+    }
+
+    /// A generator has no status to be told, so it is tried by those who use it.
+    pub(super) fn put_generator(&mut self, object: &DynamicObject) {
+        let generator = StoreObject::read(Kind::Generator, object);
+        let origin = origin(Kind::Generator, &generator.id);
+        if self.world.put_store(origin.clone(), generator) && self.is_ready() {
+            self.wake_users(&origin, None, Instant::now());
+        }
     }
 
     /// Makes the syncs due that use a provider: all, or those of one namespace. New objects and changed manifests go before them.

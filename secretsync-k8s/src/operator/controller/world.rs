@@ -11,8 +11,9 @@ use secretsync_core::access::KeyAccess;
 use secretsync_core::error::Result;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
-use secretsync_core::sync::{Reason, SyncReport, SyncSpec};
+use secretsync_core::sync::{Reason, SyncSpec};
 
+use super::lease::Issuance;
 use super::wake::Renewals;
 use crate::convert::{self, StoreUse};
 use crate::operator::object::{StoreObject, SyncObject};
@@ -49,12 +50,7 @@ pub(super) struct SyncState {
     /// How the last run ended.
     pub(super) last: Option<Reason>,
     pub(super) expires_at: Option<SystemTime>,
-    /// What the engine did by itself and the status does not tell yet.
-    pub(super) replaced: Option<Box<SyncReport>>,
-    /// Whether what an earlier process was issued is looked after, or there was nothing.
-    pub(super) adopted: bool,
-    /// When to look whether the status tells the ends of what is issued.
-    pub(super) look_at: Option<SystemTime>,
+    pub(super) issuance: Issuance,
     /// The failure that was told last.
     pub(super) told: Option<String>,
     pub(super) failures: u32,
@@ -180,9 +176,7 @@ impl SyncState {
             // What failed with the old manifest says nothing about the new one.
             Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, ..before },
             None => Self {
-                adopted: object.status.issued.is_empty(),
-                look_at: None,
-                replaced: None,
+                issuance: Issuance::new(&object.status.issued),
                 status: object.status.clone(),
                 object,
                 spec,
