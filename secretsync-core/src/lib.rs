@@ -13,6 +13,7 @@ pub mod object;
 pub mod provider;
 pub mod regex;
 pub mod schedule;
+pub mod schema;
 pub mod secret;
 pub mod session;
 pub mod store;

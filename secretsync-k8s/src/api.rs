@@ -1,16 +1,19 @@
 //! External Secrets Operator's kinds as plain data: groups, versions, and reading a manifest.
 
+mod cluster_external_secret;
 mod duration;
 pub mod external_secret;
 mod metadata;
 pub mod names;
 pub(crate) mod read;
+mod schema;
 mod secret_store;
 mod suggest;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use serde::de::DeserializeOwned;
 
+pub use cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretSpec, ExternalSecretMetadata};
 pub use duration::{GoDuration, StoreInterval};
 pub use external_secret::ExternalSecret;
 pub use metadata::Metadata;

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod api;
 pub mod convert;
+pub mod crd;
 mod credentials;
 mod problems;
 mod request;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use secretsync_core::provider::RawConfig;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -45,7 +46,7 @@ pub struct ClusterSecretStore {
 
 /// The spec of both kinds of stores.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretStoreSpec {
     /// The class of the controller that handles it; empty for any.
@@ -84,7 +85,7 @@ impl<'de> Deserialize<'de> for ProviderConfig {
 
 /// How failed calls to the provider are tried again.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RetrySettings {
     /// How many times.
@@ -95,7 +96,7 @@ pub struct RetrySettings {
 
 /// A condition on the namespaces that may use a ClusterSecretStore. It holds where one of its fields does.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// Holds for namespaces with these labels.
@@ -112,7 +113,7 @@ pub struct Condition {
 
 /// Selects objects by their labels. All requirements must hold; none selects every object.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels that must have these values.
@@ -125,7 +126,7 @@ pub struct LabelSelector {
 
 /// A requirement on one label.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SelectorRequirement {
     /// The label's key.
@@ -139,7 +140,7 @@ pub struct SelectorRequirement {
 
 /// How a label is compared.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum SelectorOperator {
     /// There is no such label.
     DoesNotExist,
