@@ -5,6 +5,8 @@
 mod bad_input;
 #[path = "e2e/canary.rs"]
 mod canary;
+#[path = "e2e/crd.rs"]
+mod crd;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
 #[path = "e2e/parity.rs"]

@@ -24,8 +24,7 @@ impl JsonSchema for Schedule {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let pattern =
-            r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$";
+        let pattern = r"^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$";
         json_schema!({"type": "string", "minLength": 1, "pattern": pattern})
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secretsync_core::Result;
 use secretsync_core::provider::{BuildContext, CredentialRef, Provider, ProviderFactory, RawConfig, StoreOrigin};
+use secretsync_core::schema;
+use serde_json::Value;
 
 use crate::config::references;
 use crate::session::Pool;
@@ -28,6 +30,10 @@ impl VaultFactory {
 impl ProviderFactory for VaultFactory {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    fn schema(&self) -> Option<Value> {
+        Some(schema::of::<VaultConfig>())
     }
 
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {

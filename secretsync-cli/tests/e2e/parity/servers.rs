@@ -25,7 +25,7 @@ impl Servers {
     pub(crate) fn start() -> Self {
         let (cluster, bao) = std::thread::scope(|threads| {
             let bao = threads.spawn(|| OpenBao::start().unwrap());
-            (Cluster::builder().with_crds(&crds()).start().unwrap(), bao.join().unwrap())
+            (Cluster::builder().with_crds(&crate::crd::printed("")).start().unwrap(), bao.join().unwrap())
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let client = runtime.block_on(async {
@@ -117,30 +117,4 @@ subjects: [{kind: ServiceAccount, name: reviewer, namespace: default}]
         self.cluster.apply(binding).unwrap();
         self.cluster.kubectl(&["create", "token", "reviewer", "-n", "default", "--duration=24h"]).unwrap()
     }
-}
-
-/// The kinds with every field open: here `convert` enforces the rules.
-fn crds() -> String {
-    [("ExternalSecret", "Namespaced"), ("SecretStore", "Namespaced"), ("ClusterSecretStore", "Cluster")]
-        .map(|(kind, scope)| {
-            let singular = kind.to_lowercase();
-            format!(
-                "---
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {{name: {singular}s.external-secrets.io}}
-spec:
-  group: external-secrets.io
-  names: {{kind: {kind}, listKind: {kind}List, plural: {singular}s, singular: {singular}}}
-  scope: {scope}
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      subresources: {{status: {{}}}}
-      schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
-"
-            )
-        })
-        .concat()
 }

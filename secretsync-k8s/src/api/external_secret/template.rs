@@ -7,13 +7,11 @@ use secretsync_core::schema::{ObjectName, SecretKey};
 use serde::Deserialize;
 
 use super::DecodingStrategy;
-use crate::api::schema::rules;
 
 /// How the Secret is made from the data.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = rules::template()))]
 pub struct Template {
     /// The Secret's type.
     #[serde(rename = "type")]

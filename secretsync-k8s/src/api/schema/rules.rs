@@ -1,7 +1,9 @@
 //! Rules about several fields, in the API server's expression language (CEL), with External Secrets Operator's words.
 //!
-//! `convert` enforces each of them again: an object may come from a file, or from a cluster with other schemas. A rule about a list must be cheap,
-//! because the API server multiplies its cost by the longest list that fits into a request; so duplicate keys are left to `convert`.
+//! `convert` enforces each of them again: an object may come from a file, or from a cluster with other schemas. Two kinds of rules are left to it alone:
+//! those that cost too much, because the API server multiplies the cost of a rule by the longest list that fits into a request (duplicate keys, targets
+//! of `templateFrom`); and those that External Secrets Operator leaves to its webhook for objects that it can handle (`deletionPolicy: Delete` of a Secret
+//! of others, forbidden types), because clusters without the webhook have such objects.
 
 use serde_json::{Value, json};
 
@@ -26,29 +28,10 @@ pub(crate) fn data_from() -> Value {
 }
 
 pub(crate) fn target() -> Value {
-    json!([
-        rule(
-            "!(has(self.deletionPolicy) && self.deletionPolicy == 'Delete' && has(self.creationPolicy) && self.creationPolicy in ['Merge', 'None', 'CreateOrMerge'])",
-            "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner",
-        ),
-        rule(
-            "!(has(self.deletionPolicy) && self.deletionPolicy == 'Merge' && has(self.creationPolicy) && self.creationPolicy == 'None')",
-            "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
-        ),
-    ])
-}
-
-pub(crate) fn template() -> Value {
-    json!([
-        rule(
-            "!(has(self.type) && self.type == 'bootstrap.kubernetes.io/token')",
-            r#"template.type="bootstrap.kubernetes.io/token" is not allowed"#,
-        ),
-        rule(
-            "!(has(self.type) && self.type == 'kubernetes.io/service-account-token' && has(self.metadata) && has(self.metadata.annotations) && 'kubernetes.io/service-account.name' in self.metadata.annotations)",
-            r#"template.type="kubernetes.io/service-account-token" with annotation "kubernetes.io/service-account.name" is not allowed"#,
-        ),
-    ])
+    json!([rule(
+        "!(has(self.deletionPolicy) && self.deletionPolicy == 'Merge' && has(self.creationPolicy) && self.creationPolicy == 'None')",
+        "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
+    )])
 }
 
 fn rule(expression: &str, message: &str) -> Value {

@@ -1,12 +1,13 @@
 //! How a store says who it is: External Secrets Operator's `auth`, every method with all its fields.
 
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::{SecretKeySelector, ServiceAccountSelector};
 
 /// `auth`. The first method in the order of [`VaultAuth::method`] is used; without any `auth` requests carry no token.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VaultAuth {
     /// The namespace to log in to, where it is not that of the secrets.
@@ -18,8 +19,10 @@ pub struct VaultAuth {
     /// A service account of Kubernetes, checked by `TokenReview`.
     pub kubernetes: Option<KubernetesAuth>,
     /// A name and a password, checked by LDAP.
+    #[schemars(transform = path("ldap"))]
     pub ldap: Option<PasswordAuth>,
     /// A name and a password.
+    #[schemars(transform = path("userpass"))]
     pub user_pass: Option<PasswordAuth>,
     /// A JSON web token.
     pub jwt: Option<JwtAuth>,
@@ -51,7 +54,7 @@ impl VaultAuth {
 
 /// `auth.appRole`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AppRoleAuth {
     /// The mount; `approle` by default.
@@ -67,7 +70,7 @@ pub struct AppRoleAuth {
 
 /// `auth.kubernetes`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KubernetesAuth {
     /// The mount; `kubernetes` by default.
@@ -83,7 +86,7 @@ pub struct KubernetesAuth {
 
 /// `auth.ldap` and `auth.userPass`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PasswordAuth {
     /// The mount; `ldap` or `userpass` by default.
@@ -96,7 +99,7 @@ pub struct PasswordAuth {
 
 /// `auth.jwt`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JwtAuth {
     /// The mount; `jwt` by default.
@@ -112,7 +115,7 @@ pub struct JwtAuth {
 
 /// `auth.jwt.kubernetesServiceAccountToken`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceAccountToken {
     /// The service account.
@@ -125,7 +128,7 @@ pub struct ServiceAccountToken {
 
 /// `auth.cert`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CertAuth {
     /// The mount; `cert` by default.
@@ -141,7 +144,7 @@ pub struct CertAuth {
 
 /// `auth.iam`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IamAuth {
     /// The mount; `aws` by default.
@@ -166,7 +169,7 @@ pub struct IamAuth {
 
 /// `auth.iam.secretRef`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IamSecretRef {
     /// Where the access key id is.
@@ -180,7 +183,7 @@ pub struct IamSecretRef {
 
 /// `auth.iam.jwt`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IamJwt {
     /// The service account.
@@ -189,10 +192,11 @@ pub struct IamJwt {
 
 /// `auth.gcp`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GcpAuth {
     /// The mount; `gcp` by default.
+    #[schemars(extend("default" = "gcp"))]
     pub path: Option<String>,
     /// The role in Vault.
     pub role: String,
@@ -211,7 +215,7 @@ pub struct GcpAuth {
 
 /// `auth.gcp.secretRef`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GcpSecretRef {
     /// Where the key file is.
@@ -220,7 +224,7 @@ pub struct GcpSecretRef {
 
 /// `auth.gcp.workloadIdentity`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GcpWorkloadIdentity {
     /// The service account.
@@ -232,6 +236,15 @@ pub struct GcpWorkloadIdentity {
     /// The cluster's project.
     #[serde(rename = "clusterProjectID")]
     pub cluster_project_id: Option<String>,
+}
+
+/// Gives `path` a default, where the same type serves two methods.
+fn path(default: &'static str) -> impl FnMut(&mut Schema) {
+    move |schema| {
+        if let Some(path) = schema.pointer_mut("/properties/path") {
+            path["default"] = default.into();
+        }
+    }
 }
 
 fn approle() -> String {
