@@ -3,7 +3,7 @@
 mod flag;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -92,6 +92,24 @@ impl CredentialSource for StoreCredentials {
                 Err(missing(reference, namespace, "it is neither among the manifests nor given with `--credential`"))
             }
         }
+    }
+
+    async fn keys(&self, object: &CredentialRef) -> Result<Vec<String>> {
+        let namespace = self.scope.namespace(object)?;
+        let flags = self.pool.flags.iter().filter_map(|flag| flag.key_of(object, namespace)).map(str::to_owned);
+        let mut keys: BTreeSet<String> = flags.collect();
+        match self.pool.references.keys(object, namespace) {
+            Some(known) => keys.extend(known),
+            None => match self.cluster() {
+                Some(cluster) => keys.extend(cluster.keys(object).await?),
+                None if keys.is_empty() => {
+                    let why = "its object is neither among the manifests nor given with `--credential`";
+                    return Err(missing(object, namespace, why));
+                }
+                None => {}
+            },
+        }
+        Ok(keys.into_iter().collect())
     }
 
     fn identity(&self, reference: &CredentialRef) -> Option<String> {

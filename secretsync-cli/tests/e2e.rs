@@ -1,12 +1,16 @@
 //! The program on real servers and real documents: all sources, all four targets.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "e2e/access.rs"]
+mod access;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
 #[path = "e2e/canary.rs"]
 mod canary;
 #[path = "e2e/crd.rs"]
 mod crd;
+#[path = "e2e/example_sops.rs"]
+mod example_sops;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
 #[path = "e2e/parity.rs"]
@@ -19,6 +23,8 @@ mod render;
 mod sandbox;
 #[path = "e2e/sops.rs"]
 mod sops;
+#[path = "e2e/sops_services.rs"]
+mod sops_services;
 #[path = "e2e/sops_verbs.rs"]
 mod sops_verbs;
 #[path = "e2e/targets.rs"]

@@ -19,6 +19,7 @@ pub struct ObjectRef {
     version: Option<String>,
     part: Part,
     read: Read,
+    known_as: Option<String>,
 }
 
 /// Which side of an object is meant.
@@ -46,7 +47,8 @@ pub enum Read {
 impl ObjectRef {
     /// The newest version of the value called `name`, read repeatably.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { container: None, name: name.into(), version: None, part: Part::Value, read: Read::Repeatable }
+        let (part, read) = (Part::Value, Read::Repeatable);
+        Self { container: None, name: name.into(), version: None, part, read, known_as: None }
     }
 
     /// Names what the object lies in, where its own name does not say so: a Vault mount.
@@ -77,6 +79,13 @@ impl ObjectRef {
         self
     }
 
+    /// Says which name access rules look at, where the object's own name says more than that: the name inside an ARN.
+    #[must_use]
+    pub fn known_as(mut self, name: impl Into<String>) -> Self {
+        self.known_as = Some(name.into());
+        self
+    }
+
     /// What the object lies in, if its name alone does not say so.
     pub fn container(&self) -> Option<&str> {
         self.container.as_deref()
@@ -100,6 +109,18 @@ impl ObjectRef {
     /// What reading it does.
     pub fn read(&self) -> Read {
         self.read
+    }
+
+    /// The name that access rules look at ([`crate::access`]): container and name, whichever version or part is meant.
+    pub fn access_key(&self) -> String {
+        self.access_segments().collect::<Vec<_>>().join("/")
+    }
+
+    /// The segments of [`access_key`](Self::access_key). A folder without a name has those of its container only.
+    pub(crate) fn access_segments(&self) -> impl Iterator<Item = &str> {
+        let name = self.known_as.as_deref().unwrap_or(&self.name);
+        let parts = [self.container.as_deref(), Some(name).filter(|name| !name.is_empty())];
+        parts.into_iter().flatten().flat_map(|part| part.split('/'))
     }
 }
 

@@ -1,7 +1,8 @@
-//! Which namespaces may use a cluster store.
+//! Which namespaces may use a cluster store, and which of its objects.
 
 use std::collections::BTreeMap;
 
+use secretsync_core::access::{KeyAccess, KeyTemplate};
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::regex::GoRegex;
@@ -9,7 +10,7 @@ use secretsync_core::regex::GoRegex;
 use crate::api::{Condition, LabelSelector, SelectorOperator, SelectorRequirement};
 use crate::problems::{Problems, plain};
 
-/// Which namespaces may use a store. By default all.
+/// Which namespaces may use a store, and which of its objects. By default all namespaces and all objects.
 #[derive(Clone, Debug, Default)]
 pub struct Access(Vec<Rule>);
 
@@ -19,6 +20,8 @@ struct Rule {
     namespaces: Vec<String>,
     expressions: Vec<GoRegex>,
     selector: Option<LabelSelector>,
+    /// What it grants; `None` for every object.
+    keys: Option<Vec<KeyTemplate>>,
 }
 
 impl Access {
@@ -31,21 +34,20 @@ impl Access {
         self.0.iter().any(|rule| rule.selector.is_some())
     }
 
-    /// Fails when objects of `namespace`, which has these labels, may not use the store.
-    pub fn check(&self, store: &StoreOrigin, namespace: &str, labels: &BTreeMap<String, String>) -> Result<()> {
-        if self.0.is_empty() || self.0.iter().any(|rule| rule.holds(namespace, labels)) {
-            return Ok(());
+    /// What objects of `namespace`, which has these labels, may read of the store: what one of the conditions that hold grants. Fails when none holds.
+    pub fn check(&self, store: &StoreOrigin, namespace: &str, labels: &BTreeMap<String, String>) -> Result<KeyAccess> {
+        if self.0.is_empty() {
+            return Ok(KeyAccess::everything());
         }
-        let denied = format!(
-            "using cluster store \"{}\" is not allowed from namespace \"{}\": denied by spec.condition",
-            plain(store.name()),
-            plain(namespace)
-        );
-        let advice = "add the namespace to `spec.conditions` of the store, or use another store";
-        Err(Error::new(ErrorKind::PermissionDenied, "use")
-            .on(store)
-            .because(denied)
-            .with_hint(Hint::new(Code::StoreInvalid, advice)))
+        let mut holding = self.0.iter().filter(|rule| rule.holds(namespace, labels)).peekable();
+        if holding.peek().is_none() {
+            return Err(denied(store, namespace));
+        }
+        let granted: Option<Vec<_>> = holding.map(|rule| rule.keys.clone()).collect();
+        Ok(match granted {
+            Some(keys) => KeyAccess::only(store.to_string(), namespace, keys.concat()),
+            None => KeyAccess::everything(),
+        })
     }
 }
 
@@ -55,6 +57,19 @@ impl Rule {
             || self.expressions.iter().any(|expression| expression.is_match(namespace))
             || self.selector.as_ref().is_some_and(|selector| selects(selector, namespace, labels))
     }
+}
+
+fn denied(store: &StoreOrigin, namespace: &str) -> Error {
+    let denied = format!(
+        "using cluster store \"{}\" is not allowed from namespace \"{}\": denied by spec.condition",
+        plain(store.name()),
+        plain(namespace)
+    );
+    let advice = "add the namespace to `spec.conditions` of the store, or use another store";
+    Error::new(ErrorKind::PermissionDenied, "use")
+        .on(store)
+        .because(denied)
+        .with_hint(Hint::new(Code::StoreInvalid, advice))
 }
 
 fn rule(index: usize, condition: &Condition, problems: &mut Problems) -> Rule {
@@ -79,10 +94,24 @@ fn rule(index: usize, condition: &Condition, problems: &mut Problems) -> Rule {
                 .at(format_args!("spec.conditions[{index}].namespaceSelector.matchExpressions[{place}].values"), rule);
         }
     }
-    if condition.keys.is_some() {
-        problems.unsupported(format_args!("spec.conditions[{index}].keys"));
+    let keys = condition.keys.as_ref().map(|keys| templates(&format!("spec.conditions[{index}].keys"), keys, problems));
+    let (namespaces, selector) = (condition.namespaces.clone(), condition.namespace_selector.clone());
+    Rule { namespaces, expressions, selector, keys }
+}
+
+/// An empty list is refused: it could be meant as nothing or as everything.
+fn templates(path: &str, keys: &[String], problems: &mut Problems) -> Vec<KeyTemplate> {
+    if keys.is_empty() {
+        problems.at(path, "must have at least one item; without `keys` every object is granted");
     }
-    Rule { namespaces: condition.namespaces.clone(), expressions, selector: condition.namespace_selector.clone() }
+    let mut templates = Vec::new();
+    for (place, text) in keys.iter().enumerate() {
+        match KeyTemplate::parse(text) {
+            Ok(template) => templates.push(template),
+            Err(error) => problems.at(format_args!("{path}[{place}]"), error),
+        }
+    }
+    templates
 }
 
 fn selects(selector: &LabelSelector, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
@@ -107,6 +136,7 @@ const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 #[cfg(test)]
 mod tests {
     use secretsync_core::error::chain;
+    use secretsync_core::object::ObjectRef;
     use serde_json::{Value, json};
 
     use super::*;
@@ -159,6 +189,32 @@ mod tests {
             let conditions = json!([{"namespaceSelector": {"matchExpressions": [requirement]}}]);
             assert_eq!(allowed(&conditions, "ns", labels), expected, "{requirement} {labels:?}");
         }
+    }
+
+    #[test]
+    fn conditions_that_hold_grant_their_keys_together_and_one_without_keys_grants_all() {
+        let conditions = json!([
+            {"namespaces": ["shop"], "keys": ["kv/teams/{namespace}/**"]},
+            {"namespaceRegexes": ["^sh"], "keys": ["kv/shared/*"]},
+            {"namespaceSelector": {"matchLabels": {"team": "platform"}}},
+        ]);
+        let granted = |namespace: &str, labels: &[(&str, &str)]| {
+            let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            access(conditions.clone()).check(&StoreOrigin::cluster("main"), namespace, &labels)
+        };
+        for (namespace, labels, name, expected) in [
+            ("shop", &[][..], "teams/shop/db", true),
+            ("shop", &[], "shared/a", true),
+            ("shop", &[], "teams/bank/db", false),
+            ("shed", &[], "shared/a", true),
+            ("shed", &[], "teams/shed/db", false),
+            ("shop", &[("team", "platform")], "teams/bank/db", true),
+            ("bank", &[("team", "platform")], "anything", true),
+        ] {
+            let access = granted(namespace, labels).unwrap();
+            assert_eq!(access.admits(&ObjectRef::new(name).within("kv")), expected, "{namespace} {labels:?} {name}");
+        }
+        assert!(granted("bank", &[]).is_err());
     }
 
     #[test]

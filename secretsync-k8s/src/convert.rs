@@ -8,6 +8,7 @@ mod target;
 mod template;
 mod timing;
 
+use secretsync_core::access::KeyAccess;
 use secretsync_core::error::{Code, Result};
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::{OwnerId, TargetRef};
@@ -20,17 +21,31 @@ use crate::api::external_secret::{ExternalSecret, ExternalSecretSpec, RefreshPol
 use crate::api::{Manifest, Metadata};
 use crate::problems::{Problems, subject};
 
+/// A store as the objects of one namespace use it.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct StoreUse {
+    /// The engine's name of its provider; [`provider_key`] is the usual one.
+    pub key: ProviderKey,
+    /// Which objects may be read.
+    pub access: KeyAccess,
+}
+
+impl StoreUse {
+    /// A store under the engine's name, and what [`Access::check`](crate::access::Access::check) granted.
+    pub fn new(key: ProviderKey, access: KeyAccess) -> Self {
+        Self { key, access }
+    }
+}
+
 /// Turns an ExternalSecret into a sync.
 ///
 /// Every rule of the schema and of External Secrets Operator's admission is checked, and all violations are reported together. What is known but
 /// not supported yet is refused by name, never ignored.
 ///
-/// `provider` gives the engine's name for each store that the object refers to; [`provider_key`] is the usual one. An error of its own ends the
-/// conversion: a store that is not there, for example.
-pub fn sync_spec(
-    object: &ExternalSecret,
-    provider: impl FnMut(&StoreOrigin) -> Result<ProviderKey>,
-) -> Result<SyncSpec> {
+/// `store` says how the object may use each store that it refers to. An error of its own ends the conversion: a store that is not there, or not for this
+/// namespace ([`Access::check`](crate::access::Access::check)).
+pub fn sync_spec(object: &ExternalSecret, store: impl FnMut(&StoreOrigin) -> Result<StoreUse>) -> Result<SyncSpec> {
     let ExternalSecret { metadata, spec, .. } = object;
     let mut problems = Problems::default();
     check_object(metadata, &mut problems);
@@ -45,7 +60,7 @@ pub fn sync_spec(
     }
     let target = TargetRef::new(metadata.namespace(), spec.target.name.as_deref().unwrap_or(&metadata.name));
     let mut sync = SyncSpec::new(owner, target);
-    source::fill(&mut sync, metadata.namespace(), spec, provider)?;
+    source::fill(&mut sync, metadata.namespace(), spec, store)?;
     let (creation, deletion) = target::policies(&spec.target);
     Ok(sync
         .with_meta(target::meta(&spec.target, metadata))

@@ -3,7 +3,7 @@
 mod account;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use async_trait::async_trait;
@@ -72,6 +72,12 @@ impl CredentialSource for KubeCredentials {
         let object = Holding::read(&self.client, reference, namespace).await?;
         let object = object.ok_or_else(|| missing_object(reference, namespace))?;
         object.take(reference).ok_or_else(|| missing_key(reference, namespace))
+    }
+
+    async fn keys(&self, object: &CredentialRef) -> Result<Vec<String>> {
+        let namespace = self.scope.namespace(object)?;
+        let found = Holding::read(&self.client, object, namespace).await?;
+        Ok(found.ok_or_else(|| missing_object(object, namespace))?.keys())
     }
 
     fn identity(&self, reference: &CredentialRef) -> Option<String> {
@@ -178,6 +184,12 @@ impl Holding {
         })
     }
 
+    fn keys(self) -> Vec<String> {
+        let maps = [self.data, self.binary_data];
+        let keys: BTreeSet<String> = maps.into_iter().flatten().flat_map(BTreeMap::into_keys).collect();
+        keys.into_iter().collect()
+    }
+
     fn take(self, reference: &CredentialRef) -> Option<SecretValue> {
         let of = |data: Option<BTreeMap<String, Text>>| data?.remove(reference.key());
         let (text, encoded) = match reference.kind() {
@@ -246,6 +258,13 @@ mod tests {
 
     fn take(json: &str, reference: &CredentialRef) -> Option<Vec<u8>> {
         serde_json::from_str::<Holding>(json).unwrap().take(reference).map(|value| value.expose().to_vec())
+    }
+
+    #[test]
+    fn keys_of_texts_and_bytes_are_listed_together() {
+        let keys = |json| serde_json::from_str::<Holding>(json).unwrap().keys();
+        assert_eq!(keys(r#"{"data": {"b": "x", "a": null}, "binaryData": {"c": "/w=="}}"#), ["a", "b", "c"]);
+        assert!(keys(r"{}").is_empty());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Manifests that are wrong in every place: nothing panics, nothing is quoted.
 
+use secretsync_core::access::KeyAccess;
 use secretsync_core::error::chain;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::sync::ProviderKey;
 use secretsync_k8s::api::{ClusterSecretStore, ExternalSecret, parse};
-use secretsync_k8s::convert;
+use secretsync_k8s::convert::{self, StoreUse};
 use serde_json::{Value, json};
 
 /// A text that stands for a secret pasted into the wrong field.
@@ -50,7 +51,7 @@ fn store() -> Value {
             "provider": {"vault": {"server": "https://vault", "auth": {"tokenSecretRef": {"name": "t", "key": "k"}}}},
             "conditions": [{
                 "namespaces": ["shop"], "namespaceRegexes": ["a"],
-                "namespaceSelector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]},
+                "keys": ["kv/{namespace}/**"], "namespaceSelector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]},
             }],
         },
     })
@@ -58,7 +59,7 @@ fn store() -> Value {
 
 /// What reading and converting says about a manifest, if it says anything.
 fn complaint(manifest: &Value) -> Option<String> {
-    let key = |_: &StoreOrigin| Ok(ProviderKey::new("p"));
+    let key = |_: &StoreOrigin| Ok(StoreUse::new(ProviderKey::new("p"), KeyAccess::everything()));
     let outcome = if manifest["kind"] == "ClusterSecretStore" {
         parse::<ClusterSecretStore>(manifest.clone()).and_then(|store| convert::cluster_store(&store)).map(drop)
     } else {

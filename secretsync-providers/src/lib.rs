@@ -19,7 +19,16 @@ use secretsync_core::provider::ProviderRegistry;
 #[cfg_attr(not(any(feature = "sops", feature = "vault")), expect(unused_variables, reason = "there is nothing to add"))]
 pub fn register_all(registry: &mut ProviderRegistry) {
     #[cfg(feature = "sops")]
-    registry.register(sops::SopsFactory::new());
+    registry.register(sops());
     #[cfg(feature = "vault")]
-    registry.register(vault::VaultFactory::new());
+    registry.register(vault::VaultFactory::new()).register(vault::OpenBaoFactory::new());
+}
+
+/// SOPS with every key service whose feature is on.
+#[cfg(feature = "sops")]
+fn sops() -> sops::SopsFactory {
+    let factory = sops::SopsFactory::new();
+    #[cfg(feature = "vault")]
+    let factory = factory.with_key_service(vault::TransitFactory::new());
+    factory
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::doc_markdown, reason = "clap prints these comments as plain text")]
 
+mod bench;
 mod deny;
 mod fences;
 mod golden;
@@ -14,6 +15,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
+use serde_json::Value;
 
 use crate::rig::note;
 
@@ -30,6 +32,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Measure whole programs beside others, in one run.
+    #[command(subcommand)]
+    Bench(bench::Verb),
     /// Check licences, banned crates and sources of all dependencies with cargo-deny.
     Deny,
     /// Check that no crate depends on what its layer must not know.
@@ -48,6 +53,7 @@ enum Verb {
 pub fn run() -> ExitCode {
     let Arguments { verb } = Arguments::parse();
     let done = match verb {
+        Verb::Bench(verb) => bench::run(&verb),
         Verb::Deny => deny::run(),
         Verb::Fences => fences::run(),
         Verb::Golden(verb) => golden::run(verb),
@@ -74,6 +80,14 @@ fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments).current_dir(root());
     command
+}
+
+/// Where cargo puts what it builds.
+fn target_folder() -> Result<PathBuf> {
+    let metadata = capture(cargo(&["metadata", "--no-deps", "--locked", "--format-version", "1"]))?;
+    let metadata: Value = serde_json::from_str(&metadata).context("failed to parse the output of cargo metadata")?;
+    let folder = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
+    Ok(PathBuf::from(folder))
 }
 
 /// Runs a command with its output on ours. Fails when it fails.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use secretsync_core::access::KeyAccess;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::Ambient;
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{Reason, SyncReport, SyncSpec};
 use secretsync_k8s::api::{self, ExternalSecret};
-use secretsync_k8s::convert;
+use secretsync_k8s::convert::{self, StoreUse};
 
 use super::data::Data;
 use super::stores::Stores;
@@ -110,8 +111,8 @@ fn spec(object: &Object, stores: &mut Stores, data: Option<&Data>) -> Result<Syn
     let parsed: ExternalSecret =
         api::parse(object.manifest.clone()).map_err(|error| error.within("read", &object.place))?;
     let namespace = object.namespace.clone().unwrap_or_default();
-    let Some(data) = data else { return convert::sync_spec(&parsed, |origin| stores.key(origin, &namespace)) };
-    let mut spec = convert::sync_spec(&parsed, |_| Ok(Data::key()))?;
+    let Some(data) = data else { return convert::sync_spec(&parsed, |origin| stores.admit(origin, &namespace)) };
+    let mut spec = convert::sync_spec(&parsed, |_| Ok(StoreUse::new(Data::key(), KeyAccess::everything())))?;
     data.feed(&mut spec)?;
     Ok(spec)
 }

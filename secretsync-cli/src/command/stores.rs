@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secretsync_core::access::KeyAccess;
 use secretsync_core::engine::EngineBuilder;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::layer::LayerSettings;
 use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderFactory, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::ProviderKey;
 use secretsync_k8s::api::{self, ClusterSecretStore, GoDuration, ObjectKind, SecretStore};
-use secretsync_k8s::convert::{self, StoreSpec};
+use secretsync_k8s::convert::{self, StoreSpec, StoreUse};
 
 use crate::credentials::{CredentialPool, StoreCredentials};
 use crate::manifests::{Object, Place};
@@ -43,17 +44,17 @@ impl Stores {
         Self { known, namespaces, registry: providers::registry(), wanted: BTreeMap::new() }
     }
 
-    /// The engine's name of a store for ExternalSecrets of a namespace; asks for its provider to be built.
-    pub(super) fn key(&mut self, origin: &StoreOrigin, namespace: &str) -> Result<ProviderKey> {
+    /// How ExternalSecrets of a namespace may use a store; asks for its provider to be built.
+    pub(super) fn admit(&mut self, origin: &StoreOrigin, namespace: &str) -> Result<StoreUse> {
         let Some(known) = self.known.get(origin) else { return Err(self.missing(origin)) };
         let spec = known.spec.clone()?;
-        self.check_access(&spec, namespace)?;
+        let access = self.access(&spec, namespace)?;
         let referent = spec.factory(&self.registry).and_then(|factory| referent(&**factory, &spec));
         let referent = referent.map_err(|error| error.within("read", &known.place))?;
         let key = if referent { convert::provider_key_in(origin, namespace) } else { convert::provider_key(origin) };
         let wanted = Wanted { spec, folder: known.place.folder(), consumer: namespace.to_owned() };
         self.wanted.entry(key.clone()).or_insert(wanted);
-        Ok(key)
+        Ok(StoreUse::new(key, access))
     }
 
     /// Builds every provider that was asked for. One that cannot be built fails its own syncs only.
@@ -73,7 +74,7 @@ impl Stores {
         builder
     }
 
-    fn check_access(&self, spec: &StoreSpec, namespace: &str) -> Result<()> {
+    fn access(&self, spec: &StoreSpec, namespace: &str) -> Result<KeyAccess> {
         let nothing = BTreeMap::new();
         let labels = self.namespaces.get(namespace);
         let checked = spec.access.check(&spec.origin, namespace, labels.unwrap_or(&nothing));

@@ -59,9 +59,13 @@ impl CredentialFlag {
 
     /// Whether it gives what a reference asks for in a namespace.
     pub(super) fn answers(&self, reference: &CredentialRef, namespace: &str) -> bool {
-        self.name == reference.name()
-            && self.key == reference.key()
-            && self.namespace.as_deref().is_none_or(|named| named == namespace)
+        self.key_of(reference, namespace) == Some(reference.key())
+    }
+
+    /// The key that it gives of the object that a reference names, if it gives any.
+    pub(super) fn key_of(&self, object: &CredentialRef, namespace: &str) -> Option<&str> {
+        let named = self.name == object.name() && self.namespace.as_deref().is_none_or(|named| named == namespace);
+        named.then_some(&*self.key)
     }
 
     /// The value. Read when it is asked for, so that a file that is renewed while we run is seen.

@@ -30,6 +30,11 @@ impl References {
         Some(object.get(reference.key())?.as_ref().map(SecretValue::duplicate).map_err(Clone::clone))
     }
 
+    /// The keys of the object that a reference names, or `None` if it was not among the manifests.
+    pub(crate) fn keys(&self, object: &CredentialRef, namespace: &str) -> Option<impl Iterator<Item = String>> {
+        self.objects.get(&id(object, namespace)).map(|values| values.keys().cloned())
+    }
+
     /// The same for a text of a template: of a ConfigMap only `data` counts.
     pub(crate) fn template(&self, reference: &CredentialRef, namespace: &str) -> Option<Result<SecretValue>> {
         let binary = self.binary.contains(&(id(reference, namespace), reference.key().to_owned()));

@@ -145,3 +145,43 @@ fn a_cluster_store_hands_bound_documents_to_their_own_namespace_only() {
     );
     assert!(!sandbox.path("out/other").exists());
 }
+
+#[test]
+fn documents_in_a_config_map_are_found_by_name() {
+    let (recipient, secret) = key();
+    let sandbox = Sandbox::new();
+    let map = |name: &str, plain: &str| {
+        format!("  {name}: |\n    {}\n", encrypt(plain, &recipient).trim_end().replace('\n', "\n    "))
+    };
+    let documents = map("a.yaml", "x: one\n") + &map("b.yaml", "x: two\n") + "  notes: words\n";
+    sandbox
+        .file("age.key", &secret)
+        .file(
+            "docs.yaml",
+            &format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: docs, namespace: shop}}\ndata:\n{documents}"),
+        )
+        .file("store.yaml", &store("docs", &STORE.replace("path: docs", "configMapRef: {name: docs}")))
+        .file("es.yaml", &external_secret("app", "docs", "  dataFrom:\n  - find: {name: {regexp: .}}\n"));
+    let run =
+        sandbox.run("sync -f docs.yaml -f store.yaml -f es.yaml --to dir=out --credential age/key.txt=file:age.key");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(sandbox.text("out/shop/app/a.yaml"), r#"{"x":"one"}"#);
+    assert_eq!(sandbox.text("out/shop/app/b.yaml"), r#"{"x":"two"}"#);
+    assert_eq!(sandbox.tree("out/shop/app").len(), 2, "what is no document is left out");
+}
+
+/// The first example of the page, word for word.
+#[test]
+fn ten_lines_make_a_secret_out_of_a_document() {
+    let page = include_str!("../../../docs/providers/sops.md");
+    let manifests = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(manifests.lines().count() <= 10, "{manifests}");
+    let (recipient, secret) = key();
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("key.txt", &secret)
+        .file("app.yaml", &encrypt("password: x\n", &recipient))
+        .file("store.yaml", manifests);
+    let run = sandbox.run("sync -f store.yaml --to dir=out --credential sops-age/key.txt=file:key.txt");
+    assert_eq!((run.code, sandbox.text("out/shop/app/password").as_str()), (0, "x"), "{run:?}");
+}

@@ -28,6 +28,8 @@ pub(crate) struct Assembled {
     pub(crate) missing: Vec<Origin>,
     /// When the first of the objects ends.
     pub(crate) expires_at: Option<SystemTime>,
+    /// Why nothing may be taken away: a search that may not see everything found nothing.
+    pub(crate) blind: Option<Error>,
 }
 
 /// Puts the data together. Fails with the first entry that cannot be used; nothing of the others counts then.
@@ -67,6 +69,10 @@ impl Assembly<'_> {
                 }
             }
             Members::Found(found) => {
+                let access = self.spec.access_to(&entry.provider);
+                if found.is_empty() && access.is_limited() {
+                    self.result.blind = Some(at(origin, access.blind()));
+                }
                 for one in found {
                     match self.answer(&entry.provider, &one.object)? {
                         Some(secret) => values.push((one.name.clone(), property::value(&secret.payload, None)?)),

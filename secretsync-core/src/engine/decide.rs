@@ -16,6 +16,20 @@ pub(crate) enum Decision {
     Remove { changes: Changes },
 }
 
+impl Decision {
+    /// Whether keys go that this sync wrote.
+    pub(crate) fn takes_from(&self, observed: &Observed) -> bool {
+        let Observed::Present(present) = observed else { return false };
+        match self {
+            Self::Apply { remove, .. } => {
+                remove.iter().any(|key| present.keys.get(key.as_str()).is_some_and(|state| state.owned))
+            }
+            Self::Leave { .. } => false,
+            Self::Remove { .. } => true,
+        }
+    }
+}
+
 /// What can be decided before anything is read: `None` when the sources are needed.
 pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
     if spec.suspended {

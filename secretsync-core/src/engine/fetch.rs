@@ -10,7 +10,7 @@ use super::reads::{Reads, at};
 use crate::error::{Error, Result};
 use crate::layer::Coalesce;
 use crate::object::ObjectRef;
-use crate::provider::{FetchOptions, Fetched, Found, Provider};
+use crate::provider::{FetchOptions, Fetched, Found, Provider, Query};
 use crate::sync::{Origin, ProviderKey, Selection, SyncSpec};
 
 /// The answers to [`Reads`].
@@ -33,14 +33,17 @@ impl Answers {
     }
 }
 
-/// Runs the `find` entries of a spec, in order.
+/// Runs the `find` entries of a spec, in order. What the spec may not read is left out: a search sees what a namespace may see.
 pub(crate) async fn find(spec: &SyncSpec, shared: &Shared) -> Result<Vec<Vec<Found>>> {
     let mut found = Vec::new();
     for (index, entry) in spec.data_from.iter().enumerate() {
         if let Selection::Find(query) = &entry.selection {
             let origin = Origin::data_from(index, entry);
             let provider = shared.provider(&entry.provider).map_err(|error| at(&origin, error))?;
-            found.push(provider.find(query).await.map_err(|error| at(&origin, error))?);
+            let query = Query { access: spec.access_to(&entry.provider), ..query.clone() };
+            let mut matching = provider.find(&query).await.map_err(|error| at(&origin, error))?;
+            matching.retain(|one| query.access.admits(&one.object));
+            found.push(matching);
         }
     }
     Ok(found)

@@ -28,12 +28,17 @@ pub(crate) enum Members {
 }
 
 impl Reads {
-    /// Names every object. `found` holds what each `find` entry found, in order of the entries; without it those entries name nothing yet.
+    /// Names every object, and refuses those that the spec may not read. `found` holds what each `find` entry found, in order of the entries; without it those entries name nothing yet.
     pub(crate) fn of(
         spec: &SyncSpec,
         found: &mut impl Iterator<Item = Vec<Found>>,
         address: impl Fn(&ProviderKey, &RemoteRef) -> Result<ObjectRef>,
     ) -> Result<Self> {
+        let address = |key: &ProviderKey, remote: &RemoteRef| {
+            let object = address(key, remote)?;
+            spec.access_to(key).check(&object)?;
+            Ok(object)
+        };
         let mut reads = Self::default();
         for (index, entry) in spec.data_from.iter().enumerate() {
             let members = match &entry.selection {

@@ -63,11 +63,13 @@ impl<'a> Run<'a> {
         if assembled.data.is_empty()
             && let Some(decision) = when_empty(self.spec, &observed).map_err(writing)?
         {
+            refuse_blind(&decision, &observed, &assembled)?;
             return self.settle(decision, &Desired::default(), assembled).await;
         }
         let data = std::mem::take(&mut assembled.data);
         let desired = self.render(&observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
         let decision = decide(self.spec, &observed, &desired).map_err(writing)?;
+        refuse_blind(&decision, &observed, &assembled)?;
         self.settle(decision, &desired, assembled).await
     }
 
@@ -192,6 +194,14 @@ impl<'a> Run<'a> {
 fn takes_away(observed: &Observed, assembled: &Assembled) -> bool {
     let Observed::Present(present) = observed else { return false };
     (!assembled.missing.is_empty() || assembled.data.is_empty()) && present.keys.values().any(|state| state.owned)
+}
+
+/// A rule that was narrowed, or a mistake in it, must not look like sources that are gone.
+fn refuse_blind(decision: &Decision, observed: &Observed, assembled: &Assembled) -> Result<(), Failure> {
+    match &assembled.blind {
+        Some(error) if decision.takes_from(observed) => Err(sourcing(error.clone())),
+        _ => Ok(()),
+    }
 }
 
 fn writing(error: Error) -> Failure {

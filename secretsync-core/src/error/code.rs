@@ -29,6 +29,7 @@ macro_rules! codes {
 }
 
 codes! {
+    AccessDenied "access-denied" "A ClusterSecretStore does not grant the object to this namespace.";
     CredentialMissing "credential-missing" "A store refers to a credential that could not be found.";
     DataInvalid "data-invalid" "A remote value could not be used the way the manifest asks.";
     DeletionUnconfirmed "deletion-unconfirmed" "Something was due for deletion, but a second read did not confirm that its source is gone.";
@@ -61,6 +62,7 @@ codes! {
     TemplateMissing "template-missing" "A template refers to a ConfigMap, a Secret or a key that does not exist.";
     Unsupported "unsupported" "The manifest asks for a feature that secretsync does not support.";
     UsageInvalid "usage-invalid" "The command line cannot work as written.";
+    VaultLoginRefused "vault-login-refused" "Vault refused the credentials of a store.";
     VaultMountMissing "vault-mount-missing" "No secrets engine answers at the path, or it has another version.";
     VaultPermissionDenied "vault-permission-denied" "The Vault token may not do this.";
     VaultSealed "vault-sealed" "Vault is sealed.";

@@ -138,6 +138,15 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
     /// The bytes behind a key of a Secret or ConfigMap. A missing one is an error of kind [`ErrorKind::NotFound`] that names it.
     async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue>;
 
+    /// The keys of the Secret or ConfigMap that a reference names, sorted; its own key does not matter. A missing object is an error as for
+    /// [`resolve`](Self::resolve). A source that cannot list refuses with [`ErrorKind::Unsupported`], which is the default.
+    async fn keys(&self, object: &CredentialRef) -> Result<Vec<String>> {
+        Err(Error::new(ErrorKind::Unsupported, "list the keys")
+            .on(format!("beside {object}"))
+            .because("this source of credentials gives only what is asked for by name")
+            .with_hint(Hint::new(Code::Unsupported, "name each key with `data` or `dataFrom[].extract`")))
+    }
+
     /// A text that names what is behind a reference, wherever it is asked from: equal texts of two sources MUST mean the same credential, so that whoever may
     /// use the one may use the other. `None`, the default, shares nothing. Pure.
     fn identity(&self, _reference: &CredentialRef) -> Option<String> {

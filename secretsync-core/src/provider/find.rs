@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::KeyAccess;
 use crate::object::ObjectRef;
 
 /// What `dataFrom[].find` asks for. An empty query matches everything below the provider's root.
@@ -14,6 +15,8 @@ pub struct Query {
     pub name: Option<String>,
     /// Tags that all must be equal.
     pub tags: BTreeMap<String, String>,
+    /// Which objects may be found. The engine leaves out the others; a provider should not even look at them, beyond their names.
+    pub access: KeyAccess,
 }
 
 /// One object that matched.

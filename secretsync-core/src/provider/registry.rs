@@ -149,13 +149,14 @@ impl RawConfig {
         let mut deserializer = serde_json::Deserializer::from_slice(&self.0);
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
+            let page = kind.split('.').next().unwrap_or(kind);
             let field = if path == "." { String::new() } else { format!(".{path}") };
             Error::new(ErrorKind::InvalidConfig, "read")
                 .on(format!("`spec.provider.{kind}{field}` of {origin}"))
                 .because(complaint(error.inner()))
                 .with_hint(Hint::new(
                     Code::StoreInvalid,
-                    format!("correct the field; `docs/providers/{kind}.md` lists them all"),
+                    format!("correct the field; `docs/providers/{page}.md` lists them all"),
                 ))
         })
     }

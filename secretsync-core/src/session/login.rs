@@ -51,6 +51,11 @@ impl Term {
         self.uses = Some(uses);
         self
     }
+
+    /// Whether it serves a limited number of requests.
+    pub fn is_counted(&self) -> bool {
+        self.uses.is_some()
+    }
 }
 
 /// One login, shared by everybody who uses it.

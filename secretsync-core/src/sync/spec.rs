@@ -1,10 +1,12 @@
 //! What a sync should do, parsed and checked: the engine never sees a manifest.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
 use super::template::TemplateSpec;
 use super::{Rewrite, Timing};
+use crate::access::KeyAccess;
 use crate::provider::{Query, RemoteRef};
 use crate::store::{OwnerId, TargetMeta, TargetRef};
 
@@ -30,6 +32,8 @@ pub struct SyncSpec {
     pub data_from: Vec<DataFrom>,
     /// Single keys, in order; they win over `data_from`.
     pub data: Vec<DataEntry>,
+    /// Which objects of each provider may be read; all of a provider that is not named.
+    pub access: BTreeMap<ProviderKey, KeyAccess>,
     /// How the target is made from the data; `None` takes the data as it is.
     pub template: Option<TemplateSpec>,
     /// Type, labels and annotations of the target, as far as no template makes them.
@@ -119,6 +123,7 @@ impl SyncSpec {
             target,
             data_from: Vec::new(),
             data: Vec::new(),
+            access: BTreeMap::new(),
             template: None,
             meta: TargetMeta::default(),
             creation: CreationPolicy::default(),
@@ -140,6 +145,13 @@ impl SyncSpec {
     #[must_use]
     pub fn with_data_from(mut self, entry: DataFrom) -> Self {
         self.data_from.push(entry);
+        self
+    }
+
+    /// Sets which objects of a provider may be read.
+    #[must_use]
+    pub fn with_access(mut self, provider: ProviderKey, access: KeyAccess) -> Self {
+        self.access.insert(provider, access);
         self
     }
 
@@ -176,6 +188,11 @@ impl SyncSpec {
     pub fn suspended(mut self, suspended: bool) -> Self {
         self.suspended = suspended;
         self
+    }
+
+    /// Which objects of a provider may be read.
+    pub fn access_to(&self, provider: &ProviderKey) -> KeyAccess {
+        self.access.get(provider).cloned().unwrap_or_default()
     }
 }
 

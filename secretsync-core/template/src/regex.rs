@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
-use self::expand::Group;
+use self::expand::Piece;
 use self::translate::Translation;
 
 mod expand;
@@ -80,17 +80,22 @@ impl GoRegex {
     /// A name without braces is as long as possible (`$1x` is the group named `1x`); a group that does not exist or
     /// did not match is empty. An empty match right behind a match is not replaced, so `(.*)` matches a text once.
     pub fn replace_all(&self, text: &str, template: &str) -> String {
+        let replacement = self.replacement(template.as_bytes());
         let mut replaced = Vec::with_capacity(text.len());
         let mut copied = 0;
         for found in self.matches(text) {
             replaced.extend_from_slice(&text.as_bytes()[copied..found.range().start]);
-            let group = |range: Range<usize>| &text.as_bytes()[range];
-            found.expand(template.as_bytes(), group, |piece| replaced.extend_from_slice(piece));
+            found.expand(&replacement, |group| &text.as_bytes()[group], |piece| replaced.extend_from_slice(piece));
             copied = found.range().end;
         }
         replaced.extend_from_slice(&text.as_bytes()[copied..]);
         // Every piece was cut at characters.
         String::from_utf8_lossy(&replaced).into_owned()
+    }
+
+    /// Reads what replaces a match.
+    pub(crate) fn replacement<'t>(&self, template: &'t [u8]) -> Replacement<'t> {
+        Replacement(expand::pieces(template, &self.names))
     }
 
     /// Every match, as Go counts them: none that is empty right behind another.
@@ -121,13 +126,20 @@ pub(crate) struct Matches<'r, 't> {
 }
 
 /// One match.
-pub(crate) struct Match<'r, 't> {
-    regex: &'r GoRegex,
-    captures: Captures<'t>,
+pub(crate) struct Match<'t>(Captures<'t>);
+
+/// What replaces a match, for one pattern.
+pub(crate) struct Replacement<'t>(Vec<Piece<'t>>);
+
+impl Replacement<'_> {
+    /// How many parts it has: the work of one replacement.
+    pub(crate) fn parts(&self) -> usize {
+        self.0.len()
+    }
 }
 
-impl<'r, 't> Iterator for Matches<'r, 't> {
-    type Item = Match<'r, 't>;
+impl<'t> Iterator for Matches<'_, 't> {
+    type Item = Match<'t>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.from <= self.text.len() {
@@ -139,38 +151,33 @@ impl<'r, 't> Iterator for Matches<'r, 't> {
             let width = self.text[self.from..].chars().next().map_or(1, char::len_utf8);
             self.from = if end == self.from { end + width } else { end };
             if self.last_end.replace(end) != Some(start) || start < end {
-                return Some(Match { regex: self.regex, captures });
+                return Some(Match(captures));
             }
         }
         None
     }
 }
 
-impl Match<'_, '_> {
+impl Match<'_> {
     /// Where it is.
     pub(crate) fn range(&self) -> Range<usize> {
-        self.captures.get_match().range()
+        self.0.get_match().range()
     }
 
-    /// Appends a template of a replacement; `text` gives what a group matched by its place.
+    /// Appends what replaces it; `text` gives what a group matched by its place.
     pub(crate) fn expand<'v>(
         &self,
-        template: &[u8],
+        replacement: &Replacement<'_>,
         text: impl Fn(Range<usize>) -> &'v [u8],
-        append: impl FnMut(&[u8]),
+        mut append: impl FnMut(&[u8]),
     ) {
-        let value = |group: Group<'_>| self.group(group).map_or(&[][..], &text);
-        expand::expand(template, value, append);
-    }
-
-    /// Where a group matched. Of several groups with one name it is the first that matched.
-    fn group(&self, group: Group<'_>) -> Option<Range<usize>> {
-        let at = |index: usize| self.captures.get(index).map(|found| found.range());
-        match group {
-            Group::Index(index) => at(index),
-            Group::Name(name) => {
-                let named = self.regex.names.iter().enumerate().filter(|(_, known)| known.as_deref() == Some(name));
-                named.into_iter().find_map(|(index, _)| at(index))
+        for piece in &replacement.0 {
+            match piece {
+                Piece::Groups(groups) => {
+                    let found = groups.iter().find_map(|index| self.0.get(*index));
+                    append(found.map_or(&[][..], |found| text(found.range())));
+                }
+                Piece::Text(text) => append(text),
             }
         }
     }

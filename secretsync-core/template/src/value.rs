@@ -123,18 +123,13 @@ impl Value {
         }
     }
 
-    /// A struct with fields as the map that JSON makes of it; anything else as it is.
+    /// A struct without a text of its own as the map that JSON makes of it; anything else as it is.
     pub(crate) fn without_structs(&self) -> Cow<'_, Self> {
-        let fields = match self {
-            Self::Object(object) => object.fields(),
-            _ => None,
-        };
-        match fields {
-            Some(fields) => {
-                let entries = fields.map(|(name, text)| (Bytes::from(name), Self::Bytes(text.clone())));
-                Cow::Owned(Self::Map(Map::new(entries)))
-            }
-            None => Cow::Borrowed(self),
+        match self {
+            Self::Object(object) if !object.prints_text() => Cow::Owned(Self::Map(Map::new(
+                object.fields().into_iter().map(|(name, value)| (Bytes::from(name), value)),
+            ))),
+            _ => Cow::Borrowed(self),
         }
     }
 

@@ -86,8 +86,11 @@ fn bombs_are_stopped_before_they_take_memory() {
     assert_limit(r#"{{$x := repeat 1000000 "ab"}}{{replace "" $x $x}}"#, "allocated_bytes");
     assert_limit(r#"{{$x := repeat 1000000 "ab"}}{{join $x (splitList "" $x)}}"#, "allocated_bytes");
     assert_limit(r#"{{$x := repeat 1000000 "ab"}}{{regexReplaceAll "a" $x $x}}"#, "allocated_bytes");
-    assert_limit(r#"{{$x := repeat 1000000 "ab"}}{{regexReplaceAll ".+" $x (repeat 100000 "$0")}}"#, "allocated_bytes");
-    assert_limit(r#"{{$x := repeat 1000000 "ab"}}{{regexReplaceAll "a" $x (repeat 100000 "$x,")}}"#, "steps");
+    assert_limit(r#"{{$x := repeat 1000000 "ab"}}{{regexReplaceAll ".+" $x (repeat 1000 "$0")}}"#, "allocated_bytes");
+    assert_limit(
+        r#"{{$x := repeat 1000000 "ab"}}{{regexReplaceAll "a" $x (repeat 100000 "$b$0")}}"#,
+        "allocated_bytes",
+    );
     assert_limit(r#"{{$x := repeat 1000000 "ab"}}{{wrapWith 1 $x $x}}"#, "allocated_bytes");
     let widths = "%1000000d".repeat(1000);
     assert_limit(

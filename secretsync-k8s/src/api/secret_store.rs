@@ -107,7 +107,8 @@ pub struct Condition {
     /// Holds for namespaces whose name contains a match of one of these expressions (RE2, not anchored).
     #[serde(default)]
     pub namespace_regexes: Vec<String>,
-    /// Which objects may be read, by their address, with `{namespace}` in it. Not supported yet.
+    /// Which objects those namespaces may read: templates of their addresses ([`KeyTemplate`](secretsync_core::access::KeyTemplate)); `None` for all.
+    /// An addition to External Secrets Operator's API.
     pub keys: Option<Vec<String>>,
 }
 

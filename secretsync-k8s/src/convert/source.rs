@@ -7,7 +7,7 @@ use secretsync_core::error::Result;
 use secretsync_core::provider::{self, Query, StoreOrigin};
 use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selection, SyncSpec, ValueRules};
 
-use super::{check, rewrite};
+use super::{StoreUse, check, rewrite};
 use crate::api::external_secret::{
     ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, MetadataPolicy,
     NullBytePolicy, RemoteRef, SourceRef, StoreKind, StoreRef,
@@ -32,16 +32,21 @@ pub(super) fn fill(
     sync: &mut SyncSpec,
     namespace: &str,
     spec: &ExternalSecretSpec,
-    mut provider: impl FnMut(&StoreOrigin) -> Result<ProviderKey>,
+    mut store: impl FnMut(&StoreOrigin) -> Result<StoreUse>,
 ) -> Result<()> {
+    let mut provider = |sync: &mut SyncSpec, origin: &StoreOrigin| {
+        let StoreUse { key, access } = store(origin)?;
+        sync.access.insert(key.clone(), access);
+        Ok(key)
+    };
     for entry in &spec.data_from {
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
-        let provider = provider(&origin(store, namespace))?;
+        let provider = provider(sync, &origin(store, namespace))?;
         sync.data_from.extend(data_from(entry, provider));
     }
     for entry in &spec.data {
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
-        let provider = provider(&origin(store, namespace))?;
+        let provider = provider(sync, &origin(store, namespace))?;
         let reference = &entry.remote_ref;
         let mut data = DataEntry::new(&entry.secret_key, provider, remote(reference))
             .with_rules(rules(reference.decoding_strategy, reference.null_byte_policy));

@@ -75,6 +75,11 @@ pub fn cluster_store(object: &ClusterSecretStore) -> Result<StoreSpec> {
 
 fn build(origin: StoreOrigin, subject: &str, spec: &SecretStoreSpec, mut problems: Problems) -> Result<StoreSpec> {
     let access = Access::new(&spec.conditions, &mut problems);
+    for (index, _) in spec.conditions.iter().enumerate().filter(|(_, condition)| condition.keys.is_some()) {
+        if origin.namespace().is_some() {
+            problems.at(format_args!("spec.conditions[{index}].keys"), "means something on a ClusterSecretStore only");
+        }
+    }
     let providers = spec.provider.iter();
     if providers.len() != 1 {
         problems.add(format_args!(

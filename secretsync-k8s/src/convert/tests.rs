@@ -1,5 +1,6 @@
 //! Manifests in, syncs and complaints out.
 
+use secretsync_core::access::KeyTemplate;
 use secretsync_core::error::{ErrorKind, chain};
 use secretsync_core::sync::{
     CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, Merge, MergeConflict, MergeResult, NullBytePolicy,
@@ -25,7 +26,9 @@ fn manifest(spec: &Value) -> Value {
 }
 
 fn convert(manifest: Value) -> Result<SyncSpec> {
-    sync_spec(&parse::<ExternalSecret>(manifest)?, |store| Ok(provider_key(store)))
+    sync_spec(&parse::<ExternalSecret>(manifest)?, |store| {
+        Ok(StoreUse::new(provider_key(store), KeyAccess::everything()))
+    })
 }
 
 /// A spec with one good entry and `extra` members.
@@ -390,7 +393,9 @@ fn names_that_could_leave_a_folder_are_refused() {
 #[test]
 fn a_store_that_the_program_does_not_have_ends_the_conversion() {
     let object = parse::<ExternalSecret>(manifest(&spec(&json!({})))).unwrap();
-    let missing = |store: &StoreOrigin| Err(secretsync_core::Error::new(ErrorKind::NotFound, "find").on(store));
+    let missing = |store: &StoreOrigin| -> Result<StoreUse> {
+        Err(secretsync_core::Error::new(ErrorKind::NotFound, "find").on(store))
+    };
     assert_eq!(sync_spec(&object, missing).unwrap_err().to_string(), "failed to find SecretStore shop/vault");
 }
 
@@ -449,12 +454,50 @@ fn a_store_must_have_exactly_one_provider() {
             )
         );
     }
-    let error =
-        namespaced(&json!({"provider": {"vault": {}}, "conditions": [{"keys": ["a/{namespace}/b"]}]})).unwrap_err();
+}
+
+#[test]
+fn key_rules_are_checked_and_are_for_cluster_stores_only() {
+    let complaint = |kind: &str, keys: &Value| {
+        let spec = json!({"provider": {"vault": {}}, "conditions": [{"namespaces": ["shop"], "keys": keys}]});
+        let error = match kind {
+            "SecretStore" => namespaced(&spec).unwrap_err(),
+            _ => cluster_store(&parse::<ClusterSecretStore>(store_manifest(kind, &spec)).unwrap()).unwrap_err(),
+        };
+        assert_eq!(error.hint().unwrap().code(), Code::StoreInvalid);
+        error.to_string().split_once(": ").unwrap().1.to_owned()
+    };
     assert_eq!(
-        error.to_string(),
-        "failed to read SecretStore `shop/main`: `spec.conditions[0].keys` is not supported yet"
+        complaint("SecretStore", &json!(["a/{namespace}/b"])),
+        "`spec.conditions[0].keys`: means something on a ClusterSecretStore only"
     );
+    assert_eq!(
+        complaint("ClusterSecretStore", &json!([])),
+        "`spec.conditions[0].keys`: must have at least one item; without `keys` every object is granted"
+    );
+    assert_eq!(
+        complaint("ClusterSecretStore", &json!(["kv/**", "kv/app-*", ""])),
+        "`spec.conditions[0].keys[1]`: `*`, `**` and `{namespace}` must be whole segments, and there are no other placeholders; \
+         `spec.conditions[0].keys[2]`: must not be empty"
+    );
+}
+
+#[test]
+fn what_a_store_grants_travels_with_every_entry_that_uses_it() {
+    let template = KeyTemplate::parse("kv/{namespace}/**").unwrap();
+    let limited = KeyAccess::only("ClusterSecretStore main", "shop", vec![template]);
+    let extra = json!({
+        "data": [{"secretKey": "a", "remoteRef": {"key": "k"}, "sourceRef": {"storeRef": {"name": "main", "kind": "ClusterSecretStore"}}}],
+        "dataFrom": [{"find": {}}],
+    });
+    let object = parse::<ExternalSecret>(manifest(&spec(&extra))).unwrap();
+    let grant = |store: &StoreOrigin| {
+        let access = if store.namespace().is_none() { limited.clone() } else { KeyAccess::everything() };
+        Ok(StoreUse::new(provider_key(store), access))
+    };
+    let sync = sync_spec(&object, grant).unwrap();
+    assert_eq!(sync.access_to(&sync.data[0].provider), limited);
+    assert_eq!(sync.access_to(&sync.data_from[0].provider), KeyAccess::everything());
 }
 
 #[test]

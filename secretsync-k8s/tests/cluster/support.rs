@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use secretsync_core::access::KeyAccess;
 use secretsync_core::engine::Engine;
 use secretsync_core::json::Json;
 use secretsync_core::memory::MemoryProvider;
@@ -12,8 +13,9 @@ use secretsync_core::provider::ProviderRegistry;
 use secretsync_core::secret::{Secret, SecretObject};
 use secretsync_core::sync::{ProviderKey, Sync as _, SyncReport, SyncSpec};
 use secretsync_k8s::api::{ExternalSecret, parse};
+use secretsync_k8s::convert::{self, StoreUse};
 use secretsync_k8s::crd::definitions;
-use secretsync_k8s::{KubeStore, KubeTemplates, convert};
+use secretsync_k8s::{KubeStore, KubeTemplates};
 use serde_json::{Value, json};
 use xtask::rig::cluster::{Cluster, Namespace};
 
@@ -134,7 +136,8 @@ pub(crate) async fn client(user: &str) -> Client {
 
 pub(crate) fn spec(manifest: &Value) -> SyncSpec {
     let object = parse::<ExternalSecret>(manifest.clone()).unwrap();
-    convert::sync_spec(&object, |_| Ok(ProviderKey::new("memory"))).unwrap()
+    let everything = StoreUse::new(ProviderKey::new("memory"), KeyAccess::everything());
+    convert::sync_spec(&object, |_| Ok(everything.clone())).unwrap()
 }
 
 /// Pairs as [`World::data`] gives them.

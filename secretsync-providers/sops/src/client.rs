@@ -75,11 +75,6 @@ impl Client {
         }
     }
 
-    /// Whether the names of all documents can be listed.
-    pub(crate) fn lists(&self) -> bool {
-        !matches!(self, Self::Reference(_))
-    }
-
     /// The names of all documents, sorted.
     pub(crate) async fn names(&self) -> Result<Vec<String>, Error> {
         match self {
@@ -88,7 +83,7 @@ impl Client {
                 let folder = Arc::clone(folder);
                 blocking(move || folder.names()).await
             }
-            Self::Reference(_) => Ok(Vec::new()),
+            Self::Reference(reference) => reference.names().await,
         }
     }
 

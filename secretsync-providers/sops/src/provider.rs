@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use secretsync_core::error::Result;
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
-    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, find_unsupported,
+    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
 };
 
 use crate::auth::{Keys, Services};
@@ -50,8 +50,7 @@ impl SopsProvider {
             services,
         };
         let client = Client::new(source, context.base, context.credentials)?;
-        let info = ProviderInfo::new(KIND, context.origin.to_string());
-        let info = if client.lists() { info.with_find() } else { info };
+        let info = ProviderInfo::new(KIND, context.origin.to_string()).with_find();
         Ok(Self { info, client, session: Session::new(keys, namespace) })
     }
 
@@ -106,9 +105,6 @@ impl Provider for SopsProvider {
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
-        if !self.info.find {
-            return Err(find_unsupported(&self.info));
-        }
         let names = self.client.names().await;
         names
             .and_then(|names| find::matching(names, query))

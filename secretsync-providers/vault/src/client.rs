@@ -21,12 +21,12 @@ use crate::auth::Token;
 use crate::config::Account;
 use crate::error::Failure;
 
-pub(crate) use guard::{is_loopback, refused_host};
+pub(crate) use guard::{Guard, is_loopback, refused_host};
 pub(crate) use request::{Request, TOKEN, url};
-pub(crate) use response::Answer;
+pub(crate) use response::{Answer, capped};
 pub(crate) use status::Row;
 pub(crate) use tls::{certificates, pem};
-pub(crate) use transport::{Cause, Transport};
+pub(crate) use transport::{Cause, Transport, failure};
 
 /// A connection pool to one server, with the store's trust and headers. It knows no token: each call names its own.
 pub(crate) struct Client {
@@ -52,7 +52,7 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(Policy::custom(redirect))
-            .dns_resolver(guard::Guard { loopback_only: plain && !account.allow_plain_http })
+            .dns_resolver(Guard { loopback_only: plain && !account.allow_plain_http })
             .referer(false);
         if plain {
             // A proxy of the environment would carry the token in clear to another machine; and no certificate is ever looked at.
@@ -79,7 +79,7 @@ impl Client {
             let state = state.lock().unwrap_or_else(PoisonError::into_inner).clone();
             request::consistency(request.headers_mut(), state, self.forward_inconsistent);
         }
-        let response = self.http.execute(request).await.map_err(|error| transport::failure(&error))?;
+        let response = self.http.execute(request).await.map_err(|error| failure(&error))?;
         if let (Some(state), Some(told)) = (&self.state, response.headers().get(request::STATE)) {
             *state.lock().unwrap_or_else(PoisonError::into_inner) = Some(told.clone());
         }

@@ -3,8 +3,10 @@
 mod account;
 pub mod auth;
 mod method;
+mod openbao;
 mod place;
 mod settings;
+mod transit;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,9 +15,13 @@ use schemars::JsonSchema;
 use secretsync_core::schema::{NamespaceName, ObjectName, SecretKey};
 use serde::Deserialize;
 
-pub(crate) use account::{Account, AccountKey, Authorities};
+pub(crate) use account::{Account, AccountKey, Authorities, ClientCertificate};
+use account::{CERTIFICATE_KEY, KEY_KEY};
 pub use auth::VaultAuth;
-pub(crate) use settings::{Settings, references};
+pub(crate) use openbao::open_bao;
+pub use openbao::{OpenBaoAuth, OpenBaoConfig};
+pub(crate) use settings::{Settings, key_names, references};
+pub use transit::TransitConfig;
 
 /// `provider.vault`. Every field of the original is known; what does not work yet is refused by name when a provider is built.
 #[non_exhaustive]

@@ -1,18 +1,24 @@
 //! Every way to fail here, and the one conversion into the error that leaves the crate.
 
-use std::borrow::Cow;
+mod verdict;
+
 use std::fmt::Display;
 use std::time::Duration;
 
-use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
+use secretsync_core::error::{Error, Hint, Retry};
 use thiserror::Error;
 
+use crate::auth::Wrapped;
 use crate::client::{Cause, Row, Transport};
 use crate::config::KvVersion;
 
 /// A failure. `Display` says what happened, without addresses of ours: [`Failure::into_error`] adds what was attempted on what.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
+    #[error("no proof of the AWS identity could be made: {0}")]
+    Aws(&'static str),
+    #[error("AWS refused to give keys (status {0})")]
+    AwsRefused(u16),
     #[error("the certificates of the authority cannot be used: {0}")]
     Authorities(&'static str),
     #[error("the credentials could not be obtained")]
@@ -28,6 +34,8 @@ pub(crate) enum Failure {
     Leased,
     #[error("the login failed")]
     Login(#[source] Error),
+    #[error("the server refused the login (status {0})")]
+    LoginRefused(u16),
     #[error("the answer has not the form of KV {version}: {found}")]
     Malformed { version: KvVersion, found: &'static str },
     #[error("{problem} (tried `{url}`)")]
@@ -38,6 +46,8 @@ pub(crate) enum Failure {
     NotVault(u16),
     #[error("a redirect was not followed (status {0})")]
     Redirect(u16),
+    #[error("the login wants a second factor")]
+    SecondFactor,
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),
     #[error("{} (status {status})", row.says)]
@@ -50,6 +60,10 @@ pub(crate) enum Failure {
     TooMany,
     #[error(transparent)]
     Transport(Transport),
+    #[error("the transit engine could not decrypt it")]
+    Undecryptable,
+    #[error("{}", wrapped(*.0))]
+    Wrapped(Wrapped),
 }
 
 /// A right that the token lacks.
@@ -106,101 +120,11 @@ impl Failure {
             _ => None,
         }
     }
-
-    fn verdict(&self) -> (ErrorKind, Code, Cow<'static, str>) {
-        use ErrorKind::{
-            Internal, InvalidConfig, InvalidData, PermissionDenied, Unauthenticated, Unavailable, Unsupported,
-        };
-        let (kind, code, advice) = match self {
-            Self::Denied(grant) => return (PermissionDenied, Code::VaultPermissionDenied, grant.advice().into()),
-            Self::Mount { problem, .. } => return (problem.kind(), Code::VaultMountMissing, problem.advice().into()),
-            Self::Status { row, .. } => (row.kind, row.code, row.advice),
-            Self::Transport(transport) => transport_verdict(transport.cause),
-            Self::TokenRefused { sent: true } => {
-                (Unauthenticated, Code::VaultTokenInvalid, "put a valid token where the store refers to")
-            }
-            Self::TokenRefused { sent: false } => {
-                (Unauthenticated, Code::VaultTokenInvalid, "add `auth` to the store: its requests carry no token")
-            }
-            Self::Forbidden => (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token"),
-            Self::Leased => (Unsupported, Code::Unsupported, "read static secrets of a KV engine"),
-            Self::Malformed { .. } => (InvalidData, Code::DataInvalid, "check `path` and `version` of the store"),
-            Self::NotVault(_) => (
-                Unavailable,
-                Code::ProviderUnavailable,
-                "check `server`, and the proxy or load balancer in front of it",
-            ),
-            Self::Redirect(_) => (
-                Unavailable,
-                Code::ProviderUnavailable,
-                "write the address that it leads to into `server`: tokens are not sent to another server",
-            ),
-            Self::TooBig => (InvalidData, Code::DataInvalid, "check `server`: Vault has no object of this size"),
-            Self::TooMany => (InvalidConfig, Code::ManifestInvalid, "narrow `find.path`"),
-            Self::Authorities(_) => (InvalidConfig, Code::StoreInvalid, "check `caBundle` or `caProvider`"),
-            Self::Identity(_) => {
-                (InvalidConfig, Code::StoreInvalid, "check `tls.certSecretRef` and `tls.keySecretRef`")
-            }
-            Self::Setup(_) => (
-                InvalidConfig,
-                Code::StoreInvalid,
-                "install the system's certificates of authorities, or give `caBundle`; check that `tls` holds a certificate and its key",
-            ),
-            Self::NoToken => (Unavailable, Code::ProviderUnavailable, "check that `server` is Vault or OpenBao"),
-            // Converted above, with the words of whoever failed.
-            Self::Credential(_) | Self::Login(_) => (Internal, Code::InternalDefect, "report this"),
-        };
-        (kind, code, advice.into())
-    }
 }
 
-impl Grant {
-    fn advice(&self) -> String {
-        let Self { path, capability, namespace } = self;
-        let path = path.replace('\\', r"\\").replace('"', "\\\"");
-        let place = namespace.as_ref().map(|name| format!(" in namespace `{name}`")).unwrap_or_default();
-        format!(
-            "add to the token's policy{place}: path \"{path}\" {{ capabilities = [\"{capability}\"] }}; a mount that does not exist looks the same"
-        )
+fn wrapped(problem: Wrapped) -> &'static str {
+    match problem {
+        Wrapped::Gone => "the wrapped secret id was unwrapped before or has expired",
+        Wrapped::Substituted => "what is wrapped is no secret id of this mount",
     }
-}
-
-impl MountProblem {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Missing => ErrorKind::NotFound,
-            Self::Elsewhere { .. } | Self::NotKv { .. } | Self::Version { .. } => ErrorKind::InvalidConfig,
-        }
-    }
-
-    fn advice(&self) -> String {
-        match self {
-            Self::Elsewhere { mount } => {
-                format!("write `path: {mount}` into the store, or the key as `{mount}/data/...`")
-            }
-            Self::Missing => {
-                "enable a KV engine there, or correct `path` of the store (without it: the first segment of the key)"
-                    .to_owned()
-            }
-            Self::NotKv { .. } => "correct `path` of the store, or the key".to_owned(),
-            Self::Version { found, .. } => format!("write `version: {found}` into the store"),
-        }
-    }
-}
-
-fn transport_verdict(cause: Cause) -> (ErrorKind, Code, &'static str) {
-    let advice = match cause {
-        Cause::CertificateExpired => "renew the server's certificate, or set the clock",
-        Cause::CertificateName => "write the name into `server` that the certificate is for",
-        Cause::CertificateUnknown => "give the authority's certificate in `caBundle` or `caProvider`",
-        Cause::Closed | Cause::Other => "check the server, and the proxy or load balancer in front of it",
-        Cause::Dns => "check the host name in `server`, and the name service",
-        Cause::NotTls => "write `server` with the scheme that the server speaks",
-        Cause::Refused => "check host and port in `server`, and that the server runs",
-        Cause::RefusedAddress => return (ErrorKind::InvalidConfig, Code::StoreInvalid, "name the Vault server itself"),
-        Cause::TimedOut => "check that the server runs, and that no firewall drops the packets",
-        Cause::Tls => "check the certificates on both sides",
-        Cause::Unreachable => "check host in `server`, and the network",
-    };
-    (ErrorKind::Unavailable, Code::ProviderUnavailable, advice)
 }

@@ -1,6 +1,7 @@
 //! Finding objects by path, name and tags: lists folder after folder.
 
 use futures::stream::{self, FuturesUnordered, StreamExt};
+use secretsync_core::access::KeyAccess;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::json::Json;
 use secretsync_core::object::ObjectRef;
@@ -21,6 +22,7 @@ pub(crate) struct Search {
     /// The folder to begin in, below the mount; empty for its root.
     folder: String,
     filter: Filter,
+    access: KeyAccess,
 }
 
 /// Which of the objects below the folder match.
@@ -57,7 +59,18 @@ impl Search {
             }
             None => Filter::Tags(query.tags.clone().into_iter().collect()),
         };
-        Ok(Self { mount, folder, filter })
+        query.access.check_folder(&ObjectRef::new(&folder).within(&mount))?;
+        Ok(Self { mount, folder, filter, access: query.access.clone() })
+    }
+}
+
+impl Search {
+    fn may_enter(&self, folder: &str) -> bool {
+        !self.access.is_limited() || self.access.reaches(&ObjectRef::new(folder).within(&self.mount))
+    }
+
+    fn may_read(&self, name: &str) -> bool {
+        !self.access.is_limited() || self.access.admits(&ObjectRef::new(name).within(&self.mount))
     }
 }
 
@@ -103,8 +116,9 @@ impl Finder<'_> {
             }
             for name in listing {
                 match name.strip_suffix('/') {
-                    Some(folder) => folders.push(folder.to_owned()),
-                    None => names.push(name),
+                    Some(folder) if search.may_enter(folder) => folders.push(folder.to_owned()),
+                    None if search.may_read(&name) => names.push(name),
+                    _ => {}
                 }
             }
         }

@@ -10,13 +10,23 @@ mod find;
 mod mounts;
 mod provider;
 mod session;
+mod transit;
 
-pub use config::VaultConfig;
-pub use factory::VaultFactory;
+pub use config::{OpenBaoConfig, TransitConfig, VaultConfig};
+pub use factory::{OpenBaoFactory, VaultFactory};
 pub use provider::VaultProvider;
+pub use transit::TransitFactory;
 
-/// The member of a store's `provider` that this crate reads.
-pub const KIND: &str = "vault";
+/// The member of a store's `provider` that [`VaultFactory`] reads.
+pub const KIND: &str = VAULT.kind;
 
-/// Where it is in a store's `spec`.
-const MEMBER: &str = "provider.vault";
+/// A member of a store's `provider`.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    kind: &'static str,
+    /// Its path in `spec`.
+    member: &'static str,
+}
+
+const OPENBAO: Member = Member { kind: "openBao", member: "provider.openBao" };
+const VAULT: Member = Member { kind: "vault", member: "provider.vault" };

@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::find::{Finder, Search};
 use crate::mounts::{Mounts, plain, question};
 use crate::session::{Pool, Session};
-use crate::{KIND, MEMBER, address};
+use crate::{Member, VAULT, address};
 
 /// A Vault or OpenBao server, seen through one store.
 ///
@@ -36,13 +36,18 @@ pub struct VaultProvider {
 impl VaultProvider {
     /// Checks a configuration. Nothing is sent and no credential is resolved before the first use.
     pub fn new(config: &VaultConfig, context: BuildContext) -> Result<Self> {
-        Self::sharing(config, context, None)
+        Self::sharing(VAULT, config, context, None)
     }
 
     /// As [`new`](Self::new), with a login that stores of the same identity share.
-    pub(crate) fn sharing(config: &VaultConfig, context: BuildContext, pool: Option<&Pool>) -> Result<Self> {
-        let settings = Settings::new(config, &context, MEMBER)?;
-        let info = ProviderInfo::new(KIND, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
+    pub(crate) fn sharing(
+        member: Member,
+        config: &VaultConfig,
+        context: BuildContext,
+        pool: Option<&Pool>,
+    ) -> Result<Self> {
+        let settings = Settings::new(config, &context, member.member)?;
+        let info = ProviderInfo::new(member.kind, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
         let info = match settings.version {
             KvVersion::V1 => info,
             KvVersion::V2 => info.with_versions(),

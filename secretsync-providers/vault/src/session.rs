@@ -65,9 +65,14 @@ impl Session {
         self.send(request, Some(witness)).await
     }
 
-    /// Writes to a path what `body` is, with the token of [`get`](Self::get).
-    pub(crate) async fn post(&self, path: &str, body: &Zeroizing<Vec<u8>>) -> Result<Answer, Failure> {
-        self.send(|| Request::post(path, body.clone()), None).await
+    /// Writes `body` to a path, as [`get`](Self::get) reads one.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: &Zeroizing<Vec<u8>>,
+        witness: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        self.send(|| Request::post(path, body.clone()), witness).await
     }
 
     /// Reads a path whose 403 says nothing about the token: it is no reason to look closer.
@@ -81,7 +86,7 @@ impl Session {
         let mut body = Zeroizing::new(br#"{"sync":true,"lease_id":"#.to_vec());
         body.extend_from_slice(&lease.compact());
         body.push(b'}');
-        if let Err(error) = self.post("sys/leases/revoke", &body).await {
+        if let Err(error) = self.post("sys/leases/revoke", &body, None).await {
             tracing::warn!(store = %self.settings.origin, error = &error as &dyn std::error::Error, "a lease was not revoked");
         }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secretsync_core::access::{KeyAccess, KeyTemplate};
 use secretsync_core::error::{Code, ErrorKind, Retry};
 use secretsync_core::provider::{FetchOptions, Fetched, Provider, Query, RemoteRef};
 use serde_json::json;
@@ -452,6 +453,39 @@ async fn names_that_no_key_can_mean_are_left_out_of_a_list() {
     let found = at(&server).await.find(&Query::default()).await.unwrap();
     let names: Vec<_> = found.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["folder/50%", "folder/a b", "good"]);
+}
+
+#[tokio::test]
+async fn a_limited_search_asks_only_about_what_may_be_read() {
+    let server = MockServer::start().await;
+    for (folder, keys) in [("", json!(["bank/", "shop/", "motd"])), ("/shop", json!(["db", "mail"]))] {
+        Mock::given(path(format!("/v1/kv/metadata{folder}")))
+            .and(query_param("list", "true"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({"data": {"keys": keys}})))
+            .expect(1)
+            .mount(&server)
+            .await;
+    }
+    for (name, times) in [("shop/db", 1), ("shop/mail", 0), ("motd", 0)] {
+        let custom = json!({"data": {"custom_metadata": {"app": "web"}}});
+        Mock::given(path(format!("/v1/kv/metadata/{name}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(custom))
+            .expect(times)
+            .mount(&server)
+            .await;
+    }
+    let templates = vec![KeyTemplate::parse("kv/{namespace}/db").unwrap()];
+    let mut query = Query::default();
+    query.access = KeyAccess::only("ClusterSecretStore main", "shop", templates);
+    query.tags.insert("app".to_owned(), "web".to_owned());
+    let provider = at(&server).await;
+    let found = provider.find(&query).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.object.to_string()).collect::<Vec<_>>(), ["kv/shop/db"]);
+
+    query.path = Some("/bank//".to_owned());
+    let error = provider.find(&query).await.unwrap_err();
+    assert_eq!((error.kind(), error.hint().unwrap().code()), (ErrorKind::PermissionDenied, Code::AccessDenied));
+    assert!(error.to_string().starts_with("failed to search `kv/bank`: "), "{error}");
 }
 
 #[tokio::test]

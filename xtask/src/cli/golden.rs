@@ -18,7 +18,7 @@ pub(super) enum Verb {
     Bench,
     /// Render vectors with both engines, and print those that differ.
     ///
-    /// Go's engine has sprig but not the functions of External Secrets Operator: vectors that use those are passed over.
+    /// Go's engine has sprig but not the functions of External Secrets Operator: vectors that use those are passed over, and those with a `shape`.
     Compare {
         /// Vectors in the goldens' format: one JSON object a line with id, template and data.
         #[arg(value_name = "FILE", default_value = "secretsync-core/template/tests/template.jsonl")]

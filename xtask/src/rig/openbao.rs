@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
 
-use super::process::Group;
+use super::process::{Group, free_port};
 use super::tools::Tool;
 
 pub use audit::AuditRequest;
@@ -28,6 +28,7 @@ const NAME: &str = "openbao";
 pub struct OpenBao {
     group: Group,
     port: u16,
+    tls_port: Option<u16>,
     address: String,
     unseal_key: String,
     token: String,
@@ -37,26 +38,39 @@ impl OpenBao {
     /// Starts a server on a free loopback port, about two seconds. Installs `OpenBao` first if need be. Its data lives in memory: no election and no
     /// disk can get in the way of a test.
     pub fn start() -> Result<Self> {
-        Self::start_on(Storage::Memory)
+        Self::start_on(Storage::Memory, None)
+    }
+
+    /// As [`start`](Self::start), and with a second address that speaks TLS with this certificate, given as PEM, and asks for one of the client.
+    pub fn start_with_tls(certificate: &str, key: &str) -> Result<Self> {
+        Self::start_on(Storage::Memory, Some((certificate, key)))
     }
 
     /// As [`start`](Self::start), with data that survives [`restart`](Self::restart).
     pub fn start_persistent() -> Result<Self> {
-        Self::start_on(Storage::Disk)
+        Self::start_on(Storage::Disk, None)
     }
 
-    fn start_on(storage: Storage) -> Result<Self> {
+    fn start_on(storage: Storage, tls: Option<(&str, &str)>) -> Result<Self> {
         let program = Tool::OpenBao.path()?;
         let mut group = Group::new(NAME)?;
         let data = group.data();
         fs::create_dir(data.join("raft")).context("failed to create the folder of OpenBao's storage")?;
         let configuration = data.join("openbao.hcl");
+        let (more, tls_port) = match tls {
+            Some((certificate, key)) => {
+                let port = free_port()?;
+                (tls_listener(&data, port, certificate, key)?, Some(port))
+            }
+            None => (String::new(), None),
+        };
         let port = group.start_on_free_port(NAME, |port| {
-            fs::write(&configuration, configuration_of(storage, &data, port)).context("failed to configure OpenBao")?;
+            let text = configuration_of(storage, &data, port) + &more;
+            fs::write(&configuration, text).context("failed to configure OpenBao")?;
             Ok(server(program.clone(), &configuration))
         })?;
         let address = format!("http://{}:{port}", Ipv4Addr::LOCALHOST);
-        let mut bao = Self { group, port, address, unseal_key: String::new(), token: String::new() };
+        let mut bao = Self { group, port, tls_port, address, unseal_key: String::new(), token: String::new() };
         bao.initialise().context("failed to set OpenBao up")?;
         Ok(bao)
     }
@@ -64,6 +78,12 @@ impl OpenBao {
     /// The address for clients, `http://127.0.0.1:PORT`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The address that speaks TLS, `https://localhost:PORT`. Fails when the server was started without one.
+    pub fn tls_address(&self) -> Result<String> {
+        let port = self.tls_port.ok_or_else(|| anyhow!("the server was started without TLS"))?;
+        Ok(format!("https://localhost:{port}"))
     }
 
     /// The root token.
@@ -87,6 +107,12 @@ impl OpenBao {
             std::thread::sleep(Duration::from_millis(100));
         }
         bail!("{path} is still being upgraded")
+    }
+
+    /// As [`write`](Self::write), with the answer wrapped for a minute; returns the wrapping token.
+    pub fn write_wrapped(&self, path: &str, body: &Value) -> Result<String> {
+        let answer = http::send_wrapped(&self.address, path, &self.token, &body.to_string())?.into_success()?;
+        text(&answer, "/wrap_info/token")
     }
 
     /// Writes a text of JSON to an API path as it stands: numbers keep their spelling. Fails when the answer is no success.
@@ -228,6 +254,26 @@ audit "file" "file" {{
 "#,
         audit = audit.display(),
     )
+}
+
+/// A listener that asks for client certificates and leaves it to auth methods which ones are good.
+fn tls_listener(data: &Path, port: u16, certificate: &str, key: &str) -> Result<String> {
+    let (certificate_file, key_file) = (data.join("tls.crt"), data.join("tls.key"));
+    for (path, text) in [(&certificate_file, certificate), (&key_file, key)] {
+        fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))?;
+    }
+    Ok(format!(
+        r#"
+listener "tcp" {{
+  address         = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:0"
+  tls_cert_file   = "{}"
+  tls_key_file    = "{}"
+}}
+"#,
+        certificate_file.display(),
+        key_file.display()
+    ))
 }
 
 fn text(answer: &Value, pointer: &str) -> Result<String> {

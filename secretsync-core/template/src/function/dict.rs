@@ -93,11 +93,13 @@ fn dig(args: Args<'_>, _: &mut Budget) -> Result<Value, Failure> {
     if keys.is_empty() {
         return Err(Failure::execute("dig needs at least three arguments"));
     }
+    if let Some(key) = keys.iter().find(|key| !matches!(key, Value::Bytes(_))) {
+        return Err(Failure::execute(format!("dig needs text keys; found {}", key.type_name())));
+    }
     let mut current = dict.clone();
     for key in keys {
         let (Value::Map(map), Value::Bytes(key)) = (&current, key) else {
-            let message = format!("dig needs text keys and dicts on the way; found {}", current.type_name());
-            return Err(Failure::execute(message));
+            return Err(Failure::execute(format!("dig needs dicts on the way; found {}", current.type_name())));
         };
         match map.get(key) {
             Some(value) => current = value,

@@ -1,5 +1,7 @@
 //! Regular expressions in Go's syntax, run by a linear-time engine.
 
+use bstr::ByteSlice;
+
 use super::{Args, Function, Type};
 use crate::budget::Budget;
 use crate::error::Failure;
@@ -87,19 +89,25 @@ fn replace_all(args: Args<'_>, expand: bool, budget: &mut Budget) -> Result<Valu
     let pattern = compile(args.text(0), budget)?;
     let subject = Subject::new(args.text(1));
     let replacement = args.text(2);
+    let expanded = if expand {
+        budget.allocate(replacement.find_iter("$").count().saturating_mul(PIECE_BYTES))?;
+        Some(pattern.replacement(replacement))
+    } else {
+        None
+    };
     let mut out = Buffer::default();
     let mut end = 0;
     for hit in pattern.matches(subject.text()) {
-        // Reading the replacement is work, even if all of it stands for nothing.
-        budget.step(1 + replacement.len() / 16)?;
+        budget.step(1)?;
         out.extend(subject.slice(end..hit.range().start));
-        let group = |range| subject.slice(range);
-        if expand {
+        if let Some(expanded) = &expanded {
+            let group = |range| subject.slice(range);
             // Counted before it is made: each group can be as long as the text.
+            budget.step(expanded.parts() / 8)?;
             let mut length = 0_usize;
-            hit.expand(replacement, group, |piece| length = length.saturating_add(piece.len()));
+            hit.expand(expanded, group, |piece| length = length.saturating_add(piece.len()));
             budget.allocate(length)?;
-            hit.expand(replacement, group, |piece| out.extend(piece));
+            hit.expand(expanded, group, |piece| out.extend(piece));
         } else {
             budget.allocate(replacement.len())?;
             out.extend(replacement);
@@ -153,3 +161,5 @@ fn quote_meta(args: Args<'_>, budget: &mut Budget) -> Result<Value, Failure> {
 }
 
 const COMPILE_STEPS: usize = 5_000;
+/// Memory of a part of a replacement.
+const PIECE_BYTES: usize = 80;

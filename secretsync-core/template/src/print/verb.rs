@@ -82,7 +82,7 @@ impl Formatter<'_> {
             _ => {
                 if matches!(verb, 'v' | 'w') {
                     printer.flags.go_syntax = std::mem::take(&mut printer.flags.sharp);
-                    printer.flags.plus = false;
+                    printer.flags.names = std::mem::take(&mut printer.flags.plus);
                 }
                 let argument = &self.arguments[self.next];
                 self.next += 1;
@@ -190,7 +190,8 @@ impl Formatter<'_> {
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = std::str::from_utf8(&rest[..length]).ok()?.parse::<usize>();
         match number {
-            Ok(number) if number <= MOST => {
+            // Looked at before the last digit is added, as in Go.
+            Ok(number) if number / 10 <= MOST => {
                 self.at += length;
                 Some(number)
             }
@@ -232,5 +233,5 @@ impl Formatter<'_> {
     }
 }
 
-/// Go takes no width or precision beyond this.
+/// Go takes no width or precision beyond this from an argument, and none beyond ten times this from the format.
 const MOST: usize = 1_000_000;

@@ -6,28 +6,48 @@ use regex::bytes::Regex;
 
 /// A group that a template names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Group<'t> {
+enum Group<'t> {
     Index(usize),
     Name(&'t str),
 }
 
-/// Appends `template` with each group replaced by what `value` says. A `$` that names no group stays.
-pub(super) fn expand<'v>(template: &[u8], value: impl Fn(Group<'_>) -> &'v [u8], mut append: impl FnMut(&[u8])) {
+/// A part of a template.
+#[derive(Debug)]
+pub(super) enum Piece<'t> {
+    /// The first of these groups that matched.
+    Groups(Vec<usize>),
+    /// As it stands.
+    Text(&'t [u8]),
+}
+
+/// Reads a template; `names` are those of the groups. A `$` that names no group stays.
+pub(super) fn pieces<'t>(template: &'t [u8], names: &[Option<String>]) -> Vec<Piece<'t>> {
+    let mut pieces = Vec::new();
     let mut rest = template;
     while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
-        append(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(behind) = rest.strip_prefix(b"$") {
-            append(b"$");
+        let (before, dollar) = rest.split_at(at);
+        let behind = &dollar[1..];
+        if let Some(behind) = behind.strip_prefix(b"$") {
+            pieces.push(Piece::Text(&rest[..=at]));
             rest = behind;
-        } else if let Some((group, behind)) = group(rest) {
-            append(value(group));
+        } else if let Some((group, behind)) = group(behind) {
+            pieces.push(Piece::Text(before));
+            pieces.push(Piece::Groups(match group {
+                Group::Index(index) => vec![index],
+                Group::Name(name) => (0..names.len()).filter(|index| names[*index].as_deref() == Some(name)).collect(),
+            }));
             rest = behind;
         } else {
-            append(b"$");
+            pieces.push(Piece::Text(&rest[..=at]));
+            rest = behind;
         }
     }
-    append(rest);
+    pieces.push(Piece::Text(rest));
+    // What stands for nothing costs nothing.
+    pieces.retain(|piece| {
+        !matches!(piece, Piece::Text([])) && !matches!(piece, Piece::Groups(groups) if groups.is_empty())
+    });
+    pieces
 }
 
 /// Reads what stands behind a `$`; returns the group and the rest. A name is as long as letters, digits and underscores go.

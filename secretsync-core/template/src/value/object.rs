@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::function::Function;
 use crate::time::Time;
-use crate::value::Bytes;
+use crate::value::{Bytes, Value};
 use crate::version::Version;
 
 /// A Go struct that templates can print, compare and call methods of. `Debug` shows its type only.
@@ -67,12 +67,34 @@ impl Object {
         }
     }
 
-    /// The fields of a struct without a `String` method.
-    pub(crate) fn fields(&self) -> Option<[(&'static str, &Bytes); 2]> {
+    /// The fields that `printf` shows. Those of a moment in time hold addresses in Go, so it has none here.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, Value)> {
         match self.kind() {
             #[cfg(feature = "crypto")]
-            Kind::Certificate(issued) => Some([("Cert", &issued.certificate), ("Key", &issued.key)]),
-            Kind::Time(_) | Kind::Version(_) => None,
+            Kind::Certificate(issued) => {
+                vec![("Cert", Value::Bytes(issued.certificate.clone())), ("Key", Value::Bytes(issued.key.clone()))]
+            }
+            Kind::Time(_) => Vec::new(),
+            Kind::Version(version) => {
+                let Version { major, minor, patch, prerelease, metadata, original } = version;
+                vec![
+                    ("major", Value::Uint(*major)),
+                    ("minor", Value::Uint(*minor)),
+                    ("patch", Value::Uint(*patch)),
+                    ("pre", Value::text(prerelease.as_str())),
+                    ("metadata", Value::text(metadata.as_str())),
+                    ("original", Value::text(original.as_str())),
+                ]
+            }
+        }
+    }
+
+    /// Whether it has a `String` method.
+    pub(crate) fn prints_text(&self) -> bool {
+        match self.kind() {
+            #[cfg(feature = "crypto")]
+            Kind::Certificate(_) => false,
+            Kind::Time(_) | Kind::Version(_) => true,
         }
     }
 

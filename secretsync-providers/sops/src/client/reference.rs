@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::Content;
 use crate::config::SopsObjectRef;
+use crate::document::Format;
 use crate::error::Error;
 
 /// A `ConfigMap` or Secret whose keys are documents.
@@ -26,6 +27,18 @@ impl Reference {
     pub(crate) async fn read(&self, name: &str) -> Result<Content, Error> {
         let document = self.credentials.resolve(&key(self.kind, &self.object, name)).await.map_err(Error::Source)?;
         Ok(Zeroizing::new(document.expose().to_vec()))
+    }
+
+    /// The keys that are documents, sorted: those with the ending of a format, and others that sops encrypted.
+    pub(crate) async fn names(&self) -> Result<Vec<String>, Error> {
+        let keys = self.credentials.keys(&key(self.kind, &self.object, "*")).await.map_err(Error::Source)?;
+        let mut names = Vec::with_capacity(keys.len());
+        for name in keys {
+            if Format::of(&name) != Format::Binary || Format::is_binary_document(&self.read(&name).await?) {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 }
 

@@ -82,10 +82,10 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Option<Self> {
-        let rest = text.strip_prefix("ENC[AES256_GCM,data:")?;
-        let (data, rest) = rest.split_once(",iv:")?;
-        let (nonce, rest) = rest.split_once(",tag:")?;
-        let (tag, rest) = rest.split_once(",type:")?;
+        let (data, rest) = text.strip_prefix("ENC[AES256_GCM,data:")?.split_once(',')?;
+        let (nonce, rest) = rest.strip_prefix("iv:")?.split_once(',')?;
+        let (tag, rest) = rest.strip_prefix("tag:")?.split_once(',')?;
+        let rest = rest.strip_prefix("type:")?;
         let (kind, _) = rest.rsplit_once(']')?;
         (!data.is_empty()).then_some(Self { data, nonce, tag, kind })
     }

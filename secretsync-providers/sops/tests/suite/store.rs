@@ -361,7 +361,11 @@ async fn documents_are_found_by_name_and_folder() {
     query.name = Some("ya?ml$".into());
     query.path = Some("team".into());
     assert_eq!(find(query).await, ["team/db.yml"]);
-    assert!(!Store::new(&json!({ "configMapRef": { "name": "a" } })).build().await.unwrap().info().find);
+    let binary = Sops::new().unwrap().encrypt("x", Format::Binary, &[RECIPIENT], &[]).unwrap();
+    let given = Given::key(KEY).and("docs/app.yaml", &DOCUMENT).and("docs/ca", &binary).and("docs/README", "{words}");
+    let store = Store::new(&json!({ "configMapRef": { "name": "docs" } })).with_credentials(given);
+    let found = store.build().await.unwrap().find(&Query::default()).await.unwrap();
+    assert_eq!(found.into_iter().map(|found| found.name).collect::<Vec<_>>(), ["app.yaml", "ca"]);
 }
 
 #[tokio::test]

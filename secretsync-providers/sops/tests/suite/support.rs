@@ -54,6 +54,11 @@ impl CredentialSource for Given {
                 .with_hint(Hint::new(Code::CredentialMissing, "create it"))),
         }
     }
+
+    async fn keys(&self, object: &CredentialRef) -> Result<Vec<String>> {
+        let folder = format!("{}/", object.name());
+        Ok(self.0.iter().filter_map(|(known, _)| known.strip_prefix(&folder)).map(str::to_owned).collect())
+    }
 }
 
 /// A store; `source` is the member of that name in its configuration.
@@ -74,6 +79,12 @@ impl Store {
     /// A store with one document in its manifest.
     pub(crate) fn inline(document: &str) -> Self {
         Self::new(&json!({ "inline": document }))
+    }
+
+    /// A store with one document of this name, which tells its format, in a `ConfigMap`.
+    pub(crate) fn named(name: &str, document: &str) -> Self {
+        let given = Given::key(KEY).and(&format!("docs/{name}"), document);
+        Self::new(&json!({ "configMapRef": { "name": "docs" } })).with_credentials(given)
     }
 
     /// A store of a folder or file.

@@ -18,9 +18,20 @@ const PLAIN: &str = "first: canary-7f3a9c-1\nsecond: canary-7f3a9c-2\ndb:\n  use
 static DOCUMENT: LazyLock<String> =
     LazyLock::new(|| Sops::new().unwrap().encrypt(PLAIN, Format::Yaml, &[RECIPIENT], &[]).unwrap());
 
-static AS_JSON: LazyLock<String> = LazyLock::new(|| {
-    let plain = r#"{"first": "canary-7f3a9c-1", "db": {"user": "canary-7f3a9c-2", "port": 5432}, "list": ["canary-7f3a9c-3", "canary-7f3a9c-4"]}"#;
-    Sops::new().unwrap().encrypt(plain, Format::Json, &[RECIPIENT], &[]).unwrap()
+/// A document of every format, with the name that tells it.
+static IN_EVERY_FORMAT: LazyLock<[(&str, String); 5]> = LazyLock::new(|| {
+    let sops = Sops::new().unwrap();
+    let encrypt = |plain: &str, format| sops.encrypt(plain, format, &[RECIPIENT], &[]).unwrap();
+    let json = r#"{"first": "canary-7f3a9c-1", "db": {"user": "canary-7f3a9c-2", "port": 5432}, "list": ["canary-7f3a9c-3", "canary-7f3a9c-4"]}"#;
+    let dotenv = "FIRST=canary-7f3a9c-1\n# canary-7f3a9c-2\nSECOND=canary-7f3a9c-3\nTHIRD=canary-7f3a9c-4\n";
+    let ini = "; canary-7f3a9c-0\n[db]\nuser = canary-7f3a9c-1\nport = 5432\n\n[mail]\nuser = canary-7f3a9c-2\n";
+    [
+        ("doc.yaml", DOCUMENT.clone()),
+        ("doc.json", encrypt(json, Format::Json)),
+        ("doc.env", encrypt(dotenv, Format::Dotenv)),
+        ("doc.ini", encrypt(ini, Format::Ini)),
+        ("doc.bin", encrypt("canary-7f3a9c-1\n", Format::Binary)),
+    ]
 });
 
 fn line(start: &str) -> &'static str {
@@ -145,47 +156,61 @@ async fn what_is_no_sops_document_says_so() {
     assert!(text.contains("it holds several YAML documents"), "{text}");
 }
 
-async fn refused_or_unchanged(store: &Store, expected: &Value, what: &str) {
-    match store.fetch("inline").await {
-        Ok(Fetched::Found(secret)) => assert_eq!(shape(&secret), *expected, "{what}"),
-        Ok(other) => panic!("{what}: {other:?}"),
+async fn refused_or_unchanged(name: &str, document: &str, expected: &Value, what: &str) {
+    match Store::named(name, document).fetch(name).await {
+        Ok(Fetched::Found(secret)) => assert_eq!(shape(&secret), *expected, "{name}, {what}"),
+        Ok(other) => panic!("{name}, {what}: {other:?}"),
         Err(error) => {
             let mut seen = String::new();
             write!(seen, "{error:?}").unwrap();
-            assert!(!seen.contains(CANARY), "{what}: {seen}");
+            assert!(!seen.contains(CANARY), "{name}, {what}: {seen}");
         }
     }
 }
 
-async fn no_byte_can_be_changed(document: &str) {
-    let expected = Store::inline(document).read("inline").await.unwrap();
-    for (position, original) in document.bytes().enumerate() {
-        // They take turns, which is as good as each at every position.
-        let other = [original ^ 1, b'#', b' ', b'\n', b'"', b'A', original ^ 32][position % 7];
-        let mut bytes = document.as_bytes().to_vec();
-        bytes[position] = other;
-        let Ok(changed) = String::from_utf8(bytes) else { continue };
-        let what = format!("byte {position} as {:?}", char::from(other));
-        refused_or_unchanged(&Store::inline(&changed), &expected, &what).await;
+/// One byte for each thing that bytes do in some format: to quote, to comment, to separate, to nest, to escape, to end; and the nearest others.
+const CLASSES: &[u8] = b"#;\"'` \n\r\t=:,[]{}-&*!|>%@\\A0/+";
+
+#[tokio::test]
+async fn no_byte_can_be_changed_to_give_another_value() {
+    for (name, document) in &*IN_EVERY_FORMAT {
+        let expected = Store::named(name, document).read(name).await.unwrap();
+        for (position, original) in document.bytes().enumerate() {
+            // They take turns, which is as good as each at every position.
+            let turn = position % (CLASSES.len() + 2);
+            let other = CLASSES.get(turn).copied().unwrap_or(original ^ if turn == CLASSES.len() { 1 } else { 32 });
+            let mut bytes = document.as_bytes().to_vec();
+            bytes[position] = other;
+            let Ok(changed) = String::from_utf8(bytes) else { continue };
+            let what = format!("byte {position} as {:?}", char::from(other));
+            refused_or_unchanged(name, &changed, &expected, &what).await;
+        }
     }
 }
 
 #[tokio::test]
-async fn no_byte_of_a_yaml_document_can_be_changed_to_another_value() {
-    no_byte_can_be_changed(&DOCUMENT).await;
-}
-
-#[tokio::test]
-async fn no_byte_of_a_json_document_can_be_changed_to_another_value() {
-    no_byte_can_be_changed(&AS_JSON).await;
+async fn no_line_can_be_removed_doubled_or_moved_to_give_another_value() {
+    for (name, document) in &*IN_EVERY_FORMAT {
+        let expected = Store::named(name, document).read(name).await.unwrap();
+        let lines: Vec<&str> = document.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let without = [&lines[..index], &lines[index + 1..]].concat();
+            let doubled = [&lines[..index], &[*line], &lines[index..]].concat();
+            let moved = [&[*line], without.as_slice()].concat();
+            for (how, changed) in [("removed", without), ("doubled", doubled), ("moved", moved)] {
+                let what = format!("line {} {how}", index + 1);
+                refused_or_unchanged(name, &(changed.join("\n") + "\n"), &expected, &what).await;
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn truncated_documents_give_no_part_of_themselves() {
-    for document in [&*DOCUMENT, &*AS_JSON] {
-        let expected = Store::inline(document).read("inline").await.unwrap();
+    for (name, document) in &*IN_EVERY_FORMAT {
+        let expected = Store::named(name, document).read(name).await.unwrap();
         for end in (0..document.len()).step_by(16) {
-            refused_or_unchanged(&Store::inline(&document[..end]), &expected, &format!("{end} bytes")).await;
+            refused_or_unchanged(name, &document[..end], &expected, &format!("{end} bytes")).await;
         }
     }
 }

@@ -31,6 +31,11 @@ pub(super) fn term(auth: &Json) -> Term {
     counted(term, auth).renewable(truth(auth, "renewable"))
 }
 
+/// Whether the token cannot be ended: it lives nowhere but in itself.
+pub(super) fn is_batch(auth: &Json) -> bool {
+    matches!(auth.get("token_type"), Some(Json::String(kind)) if kind.expose() == "batch")
+}
+
 fn counted(term: Term, json: &Json) -> Term {
     match number(json, "num_uses") {
         Some(uses) if uses > 0 => term.with_uses(uses),

@@ -16,7 +16,7 @@ pub(crate) struct Token(SecretValue);
 
 impl Token {
     /// Takes the text without the white space around it. `None` where no token can look like that.
-    fn parse(text: &SecretValue) -> Option<Self> {
+    pub(super) fn parse(text: &SecretValue) -> Option<Self> {
         let token = text.expose().trim_ascii();
         let printable = !token.is_empty() && token.iter().all(|byte| matches!(byte, 0x20..=0x7e));
         printable.then(|| Self(SecretValue::from(token)))
@@ -62,7 +62,7 @@ pub(crate) fn ambient(ambient: &Ambient) -> Result<Token> {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<SecretValue> {
+pub(super) fn read(path: &Path) -> std::io::Result<SecretValue> {
     // One buffer of fixed size: a growing one would leave pieces of the token behind.
     let mut text = Zeroizing::new([0; TOKEN_FILE_LIMIT]);
     let mut file = File::open(path)?;

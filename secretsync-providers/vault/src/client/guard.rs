@@ -8,9 +8,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Resolves names, and refuses those that lead to an address we must not talk to. It runs at each connect, so a name that changes is caught.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     /// Whether only this machine may be reached, because nothing protects what is sent.
-    pub(super) loopback_only: bool,
+    pub(crate) loopback_only: bool,
 }
 
 /// A name was refused.

@@ -28,7 +28,7 @@ pub(super) async fn read(response: Response) -> Result<Answer, Failure> {
     if status.is_redirection() {
         return Err(Failure::Redirect(status.as_u16()));
     }
-    let body = body(response).await?;
+    let body = capped(response, BODY_LIMIT).await?;
     if status == StatusCode::NO_CONTENT && body.is_empty() {
         return Ok(Answer::Empty);
     }
@@ -59,15 +59,15 @@ fn errors(json: &Json) -> Option<&[Json]> {
 }
 
 /// The body, never more than the cap, and no copy of it left behind where that is in our hands.
-async fn body(mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(crate) async fn capped(mut response: Response, limit: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let announced = response.content_length().unwrap_or_default();
-    if announced > BODY_LIMIT as u64 {
+    if announced > limit as u64 {
         return Err(Failure::TooBig);
     }
     let mut body = Zeroizing::new(Vec::with_capacity(usize::try_from(announced).unwrap_or_default()));
     while let Some(chunk) = response.chunk().await.map_err(|error| transport::failure(&error))? {
         let length = body.len() + chunk.len();
-        if length > BODY_LIMIT {
+        if length > limit {
             return Err(Failure::TooBig);
         }
         if length > body.capacity() {

@@ -68,7 +68,7 @@ impl fmt::Display for Transport {
 }
 
 /// The failure behind an error of the HTTP stack.
-pub(super) fn failure(error: &reqwest::Error) -> Failure {
+pub(crate) fn failure(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::Transport(Transport::of(Cause::TimedOut));
     }

@@ -8,7 +8,7 @@ use secretsync_core::error::Result;
 use secretsync_core::provider::{BuildContext, CredentialRef, CredentialSource};
 
 use super::place::Place;
-use super::{CaProvider, CaProviderKind, ClientTls, VaultConfig};
+use super::{CaProvider, CaProviderKind, ClientTls, VaultAuth, VaultConfig};
 use crate::auth::Method;
 use crate::client;
 
@@ -21,7 +21,7 @@ pub(crate) struct Account {
     pub(crate) headers: HeaderMap,
     pub(crate) method: Method,
     pub(crate) authorities: Authorities,
-    identity: Option<Identity>,
+    certificate: Option<ClientCertificate>,
     /// Whether the newest state of the server is sent along.
     pub(crate) keep_state: bool,
     /// Whether a node that lags behind is asked to forward.
@@ -43,7 +43,7 @@ pub(crate) enum Authorities {
 
 /// A client certificate and its key.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Identity {
+pub(crate) struct ClientCertificate {
     pub(crate) certificate: CredentialRef,
     pub(crate) key: CredentialRef,
 }
@@ -56,10 +56,17 @@ pub(crate) struct AccountKey {
     headers: Vec<(HeaderName, HeaderValue)>,
     method: Method,
     authorities: Authorities,
-    identity: Option<Identity>,
+    certificate: Option<ClientCertificate>,
     switches: [bool; 3],
     /// What is behind each reference above.
     credentials: Vec<String>,
+}
+
+impl fmt::Debug for AccountKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers may hold credentials.
+        f.debug_struct("AccountKey").finish_non_exhaustive()
+    }
 }
 
 impl Account {
@@ -81,19 +88,22 @@ impl Account {
             headers: headers(config, place)?,
             method: match context.and_then(|context| context.ambient.as_ref()) {
                 Some(ambient) => Method::Ambient(ambient.clone()),
-                None => super::method::method(place, auth)?,
+                None => method(place, auth, context)?,
             },
             authorities: authorities(place, config)?,
-            identity: config.tls.as_ref().map(|tls| identity(place, tls)).transpose()?.flatten(),
+            certificate: config.tls.as_ref().map(|tls| certificate(place, tls)).transpose()?.flatten(),
             keep_state: read_your_writes || forward,
             forward_inconsistent: read_your_writes && forward,
             allow_plain_http,
         })
     }
 
-    /// The client certificate that each connection offers.
-    pub(crate) fn certificate(&self) -> Option<&Identity> {
-        self.identity.as_ref()
+    /// The client certificate that each connection offers: that of the login where it is one.
+    pub(crate) fn certificate(&self) -> Option<&ClientCertificate> {
+        match &self.method {
+            Method::Cert { certificate, .. } => Some(certificate),
+            _ => self.certificate.as_ref(),
+        }
     }
 
     /// Everything that is read from outside.
@@ -102,7 +112,7 @@ impl Account {
         if let Authorities::Reference(authorities) = &self.authorities {
             references.push(authorities.clone());
         }
-        if let Some(Identity { certificate, key }) = &self.identity {
+        if let Some(ClientCertificate { certificate, key }) = &self.certificate {
             references.extend([certificate.clone(), key.clone()]);
         }
         references
@@ -119,7 +129,7 @@ impl Account {
             headers,
             method: self.method.clone(),
             authorities: self.authorities.clone(),
-            identity: self.identity.clone(),
+            certificate: self.certificate.clone(),
             switches: [self.keep_state, self.forward_inconsistent, self.allow_plain_http],
             credentials: identities?,
         })
@@ -159,6 +169,20 @@ fn server(place: &Place<'_>, text: &str, allow_plain_http: bool) -> Result<Url> 
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
+}
+
+/// The method of the login. Without a `context` it is only asked what a configuration reads.
+fn method(place: &Place<'_>, auth: Option<&VaultAuth>, context: Option<&BuildContext>) -> Result<Method> {
+    let own = context.and_then(|context| context.own_identity.as_ref());
+    let method = super::method::method(place, auth, own)?;
+    if context.is_some() && method.lacks_identity() {
+        return Err(place.invalid(
+            &format!("auth.{}", method.name().unwrap_or_default()),
+            "it names no credentials, and the identity of this process is not lent to it",
+            "name a service account or a Secret: only a store that may act as this process can leave them out",
+        ));
+    }
+    Ok(method)
 }
 
 pub(super) fn namespace(place: &Place<'_>, field: &str, text: Option<&str>) -> Result<Option<HeaderValue>> {
@@ -207,10 +231,10 @@ fn authorities(place: &Place<'_>, config: &VaultConfig) -> Result<Authorities> {
     Ok(Authorities::Reference(reference))
 }
 
-fn identity(place: &Place<'_>, tls: &ClientTls) -> Result<Option<Identity>> {
+fn certificate(place: &Place<'_>, tls: &ClientTls) -> Result<Option<ClientCertificate>> {
     match (&tls.cert_secret_ref, &tls.key_secret_ref) {
         (None, None) => Ok(None),
-        (Some(certificate), Some(key)) => Ok(Some(Identity {
+        (Some(certificate), Some(key)) => Ok(Some(ClientCertificate {
             certificate: place.secret("tls.certSecretRef", certificate, Some(CERTIFICATE_KEY))?,
             key: place.secret("tls.keySecretRef", key, Some(KEY_KEY))?,
         })),
@@ -239,5 +263,5 @@ fn ca_reference(provider: &CaProvider) -> Option<CredentialRef> {
 /// Headers that decide how a request is framed or where it goes.
 const OWN_HEADERS: [&str; 7] =
     ["connection", "content-length", "host", "te", "transfer-encoding", "upgrade", "x-vault-request"];
-const CERTIFICATE_KEY: &str = "tls.crt";
-const KEY_KEY: &str = "tls.key";
+pub(super) const CERTIFICATE_KEY: &str = "tls.crt";
+pub(super) const KEY_KEY: &str = "tls.key";

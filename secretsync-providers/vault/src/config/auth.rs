@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{SecretKeySelector, ServiceAccountSelector};
 
-/// `auth`. The first method in the order of [`VaultAuth::method`] is used; without any `auth` requests carry no token.
+/// `auth`. The first method in the order of the fields is used; without any `auth` requests carry no token.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -32,24 +32,6 @@ pub struct VaultAuth {
     pub iam: Option<IamAuth>,
     /// A Google Cloud identity.
     pub gcp: Option<GcpAuth>,
-}
-
-impl VaultAuth {
-    /// The field of the method that is used, or `None` if there is no method.
-    pub fn method(&self) -> Option<&'static str> {
-        let present = [
-            ("tokenSecretRef", self.token_secret_ref.is_some()),
-            ("appRole", self.app_role.is_some()),
-            ("kubernetes", self.kubernetes.is_some()),
-            ("ldap", self.ldap.is_some()),
-            ("userPass", self.user_pass.is_some()),
-            ("jwt", self.jwt.is_some()),
-            ("cert", self.cert.is_some()),
-            ("iam", self.iam.is_some()),
-            ("gcp", self.gcp.is_some()),
-        ];
-        present.into_iter().find(|(_, present)| *present).map(|(name, _)| name)
-    }
 }
 
 /// `auth.appRole`.
@@ -239,7 +221,7 @@ pub struct GcpWorkloadIdentity {
 }
 
 /// Gives `path` a default, where the same type serves two methods.
-fn path(default: &'static str) -> impl FnMut(&mut Schema) {
+pub(super) fn path(default: &'static str) -> impl FnMut(&mut Schema) {
     move |schema| {
         if let Some(path) = schema.pointer_mut("/properties/path") {
             path["default"] = default.into();

@@ -27,6 +27,16 @@ impl Place<'_> {
         reference(selector, default_key).ok_or_else(|| self.unnamed(field))
     }
 
+    /// As [`secret`](Self::secret), for a selector that must be there.
+    pub(super) fn given(
+        &self,
+        field: &str,
+        selector: Option<&SecretKeySelector>,
+        default_key: Option<&str>,
+    ) -> Result<CredentialRef> {
+        self.secret(field, selector.ok_or_else(|| self.unnamed(field))?, default_key)
+    }
+
     /// A namespaced store reads its own namespace only; whoever resolves references checks that too.
     pub(super) fn same_namespace(&self, field: &str, namespace: Option<&str>) -> Result<()> {
         match (self.origin.namespace(), namespace) {

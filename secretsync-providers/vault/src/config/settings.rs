@@ -8,7 +8,7 @@ use secretsync_core::provider::{BuildContext, CredentialRef, StoreOrigin};
 
 use super::account::{self, Account};
 use super::place::Place;
-use super::{KvVersion, VaultConfig};
+use super::{KvVersion, TransitConfig, VaultConfig};
 use crate::address;
 
 /// What a provider needs to know.
@@ -49,6 +49,19 @@ impl Settings {
 /// The Secrets, ConfigMaps and service accounts that a configuration reads.
 pub(crate) fn references(config: &VaultConfig, origin: &StoreOrigin, member: &str) -> Result<Vec<CredentialRef>> {
     Ok(Settings::read(config, &Place { origin, member }, None)?.account.references())
+}
+
+/// The names of the transit keys that may be used.
+pub(crate) fn key_names(config: &TransitConfig, origin: &StoreOrigin, member: &str) -> Result<Vec<String>> {
+    let place = Place { origin, member };
+    let names: Vec<_> = config.key.iter().chain(config.keys.iter().flatten()).cloned().collect();
+    let is_name =
+        |name: &String| !name.contains('/') && address::segments(name).is_ok_and(|segments| segments.len() == 1);
+    if names.iter().all(is_name) {
+        return Ok(names);
+    }
+    let field = if config.key.as_ref().is_some_and(|name| !is_name(name)) { "key" } else { "keys" };
+    Err(place.invalid(field, "it is no name of a key", "write the name alone, as `vault list transit/keys` shows it"))
 }
 
 fn mount(place: &Place<'_>, path: Option<&str>) -> Result<Option<String>> {

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::auth::{Token, answer};
+use crate::auth::{Door, Token, Unwrapped, answer};
 use crate::client::{Answer, Client, Request};
 use crate::config::{Account, Authorities};
 use crate::error::Failure;
@@ -21,6 +21,7 @@ use crate::error::Failure;
 pub(crate) struct Identity {
     account: Arc<Account>,
     credentials: Arc<dyn CredentialSource>,
+    unwrapped: std::sync::Mutex<Option<Unwrapped>>,
 }
 
 /// Connections and token that belong together.
@@ -40,7 +41,7 @@ pub(crate) struct Access {
 
 impl Identity {
     pub(crate) fn new(account: Arc<Account>, credentials: Arc<dyn CredentialSource>) -> Self {
-        Self { account, credentials }
+        Self { account, credentials, unwrapped: std::sync::Mutex::default() }
     }
 
     /// What the server says about the token.
@@ -50,7 +51,7 @@ impl Identity {
 
     /// Resolves everything anew, so that a rotated token, certificate or authority is found.
     async fn open(&self) -> Result<(Access, Term), Failure> {
-        let Self { account, credentials } = self;
+        let Self { account, credentials, unwrapped } = self;
         let resolve = async |reference| credentials.resolve(reference).await.map_err(Failure::Credential);
         let authorities = match &account.authorities {
             Authorities::Pem(pem) => Some(pem.clone()),
@@ -63,13 +64,14 @@ impl Identity {
         };
         let identity = identity.as_ref().map(|(certificate, key)| (certificate, key));
         let client = Client::new(account, authorities.as_deref(), identity)?;
-        let granted = account.method.log_in(account, &client, &**credentials).await?;
+        let door = Door { account, client: &client, credentials: &**credentials, unwrapped };
+        let granted = account.method.log_in(&door).await?;
         tracing::debug!(server = %account.server.host_str().unwrap_or_default(), method = account.method.name().unwrap_or("none"), "logged in");
         let access = Access {
             client,
             token: granted.token,
             ours: granted.ours,
-            counted: granted.counted,
+            counted: granted.term.is_counted(),
             since: Instant::now(),
             turn: Mutex::default(),
             seen: std::sync::Mutex::default(),

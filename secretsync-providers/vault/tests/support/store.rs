@@ -5,14 +5,15 @@
     reason = "each test file uses its part; answers are handed over whole"
 )]
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use secretsync_core::error::{Code, Error, ErrorKind, Result, chain};
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, chain};
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
-    BuildContext, CredentialRef, CredentialSource, FetchOptions, Fetched, Provider, ProviderFactory, RawConfig,
-    RemoteRef, StoreOrigin,
+    AccountToken, BuildContext, CredentialRef, CredentialSource, FetchOptions, Fetched, Provider, ProviderFactory,
+    RawConfig, RemoteRef, StoreOrigin, TokenRequest,
 };
 use secretsync_core::secret::{Payload, Secret, SecretValue};
 use secretsync_provider_vault::VaultFactory;
@@ -51,6 +52,68 @@ impl CredentialSource for Token {
     }
 }
 
+/// The Secrets, ConfigMaps and service accounts of a namespace, by name and key; a test changes them.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets {
+    texts: Mutex<BTreeMap<String, String>>,
+    requests: Mutex<Vec<(String, TokenRequest)>>,
+}
+
+impl Secrets {
+    pub(crate) fn new(texts: &[(&str, &str)]) -> Arc<Self> {
+        let secrets = Self::default();
+        for (name, text) in texts {
+            secrets.set(name, text);
+        }
+        Arc::new(secrets)
+    }
+
+    /// Sets `NAME/KEY`, the token of a service account `NAME`, or an annotation of it, `NAME@ANNOTATION`.
+    pub(crate) fn set(&self, name: &str, text: &str) {
+        self.texts.lock().unwrap().insert(name.to_owned(), text.to_owned());
+    }
+
+    /// The tokens that were asked for.
+    pub(crate) fn requests(&self) -> Vec<(String, TokenRequest)> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    fn text(&self, name: &str) -> Option<SecretValue> {
+        self.texts.lock().unwrap().get(name).map(|text| SecretValue::from(text.as_str()))
+    }
+
+    fn record(&self, account: &CredentialRef, request: &TokenRequest) {
+        self.requests.lock().unwrap().push((account.name().to_owned(), request.clone()));
+    }
+}
+
+fn missing(reference: &CredentialRef) -> Error {
+    Error::new(ErrorKind::NotFound, "resolve").on(reference).with_hint(Hint::new(Code::CredentialMissing, "create it"))
+}
+
+#[async_trait]
+impl CredentialSource for Secrets {
+    async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue> {
+        self.text(&format!("{}/{}", reference.name(), reference.key())).ok_or_else(|| missing(reference))
+    }
+
+    fn identity(&self, reference: &CredentialRef) -> Option<String> {
+        Some(reference.to_string())
+    }
+
+    async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {
+        self.record(account, request);
+        self.text(account.name()).map(|token| AccountToken::new(token, None)).ok_or_else(|| missing(account))
+    }
+
+    async fn annotations(&self, account: &CredentialRef) -> Result<BTreeMap<String, String>> {
+        let texts = self.texts.lock().expect("no test panics in here");
+        let own = texts.iter().filter_map(|(name, text)| Some((name.split_once('@')?, text)));
+        let own = own.filter(|((name, _), _)| *name == account.name());
+        Ok(own.map(|((_, annotation), text)| (annotation.to_owned(), text.clone())).collect())
+    }
+}
+
 /// The provider of a store with token auth; `more` are further fields of its configuration.
 pub(crate) async fn provider(server: &str, token: &Arc<Token>, more: Value) -> Arc<dyn Provider> {
     let mut config = json!({"server": server, "auth": {"tokenSecretRef": {"name": "token", "key": "token"}}});
@@ -59,10 +122,19 @@ pub(crate) async fn provider(server: &str, token: &Arc<Token>, more: Value) -> A
 }
 
 pub(crate) async fn build(config: &Value, credentials: Arc<dyn CredentialSource>) -> Arc<dyn Provider> {
+    built(&VaultFactory::new(), config, credentials).await
+}
+
+/// As [`build`], by a factory whose providers share logins.
+pub(crate) async fn built(
+    factory: &VaultFactory,
+    config: &Value,
+    credentials: Arc<dyn CredentialSource>,
+) -> Arc<dyn Provider> {
     // What the binaries do first.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let context = BuildContext::new(StoreOrigin::namespaced("shop", "vault"), credentials);
-    VaultFactory::new().build(&RawConfig::from_json(config.to_string()), context).await.unwrap()
+    factory.build(&RawConfig::from_json(config.to_string()), context).await.unwrap()
 }
 
 /// Reads what a key means.

@@ -1,12 +1,12 @@
 //! `cargo xtask golden bench`: both engines, one after the other, on the templates of the criterion bench.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::super::{capture, cargo, pass_through, root};
+use super::super::{capture, cargo, pass_through, root, target_folder};
 use super::oracle;
 use crate::rig::note;
 
@@ -42,11 +42,4 @@ fn median(folder: &Path) -> Result<f64> {
         Some(median) if median > 0.0 => Ok(median),
         _ => bail!("{} holds no median", path.display()),
     }
-}
-
-fn target_folder() -> Result<PathBuf> {
-    let metadata = capture(cargo(&["metadata", "--no-deps", "--locked", "--format-version", "1"]))?;
-    let metadata: Value = serde_json::from_str(&metadata).context("failed to parse the output of cargo metadata")?;
-    let folder = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
-    Ok(PathBuf::from(folder))
 }

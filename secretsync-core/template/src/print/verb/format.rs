@@ -17,6 +17,8 @@ pub(super) struct Flags {
     pub(super) space: bool,
     /// `%#v`
     pub(super) go_syntax: bool,
+    /// `%+v`
+    pub(super) names: bool,
     pub(super) width: Option<usize>,
     pub(super) precision: Option<usize>,
 }
@@ -79,11 +81,13 @@ impl Printer<'_> {
             16 => format!("{magnitude:x}"),
             _ => format!("{magnitude}"),
         };
-        let digits = format!("{digits:0>least$}");
+        let mut digits = format!("{digits:0>least$}");
+        if radix == 8 && sharp && !digits.starts_with('0') {
+            digits.insert(0, '0');
+        }
         let prefix = match (radix, verb) {
             (8, 'O') => "0o",
             (2, _) if sharp => "0b",
-            (8, _) if sharp && !digits.starts_with('0') => "0",
             (16, 'X') if sharp => "0X",
             (16, _) if sharp => "0x",
             _ => "",
@@ -112,7 +116,7 @@ impl Printer<'_> {
             }
             return self.pad_with_spaces(text.as_bytes());
         }
-        if sharp {
+        if sharp && form != 'b' {
             text = with_point(&text, form, precision);
         }
         let sign = match text.strip_prefix('-') {
@@ -232,20 +236,19 @@ impl Printer<'_> {
     }
 }
 
-/// The sharp flag: always a decimal point, and for `g` the trailing zeros.
+/// The sharp flag: always a decimal point, and for `g` and `x` the trailing zeros. Go counts digits as here, the `x` of hexadecimal forms among them.
 fn with_point(text: &str, form: char, precision: Option<usize>) -> String {
-    let at = text.find(['e', 'E']).unwrap_or(text.len());
-    let (mantissa, exponent) = text.split_at(at);
-    let mut mantissa = mantissa.to_owned();
-    let significant = mantissa.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
-    let zero = mantissa.trim_start_matches('-') == "0";
-    if !mantissa.contains('.') {
-        mantissa.push('.');
+    let hexadecimal = matches!(form, 'x' | 'X');
+    let tail = if hexadecimal { text.find(['p', 'P']) } else { text.find(['e', 'E']) };
+    let (number, tail) = text.split_at(tail.unwrap_or(text.len()));
+    let wanted = if matches!(form, 'g' | 'G' | 'x') { precision.unwrap_or(6) } else { 0 };
+    let unsigned = number.strip_prefix('-').unwrap_or(number);
+    let mut counted = unsigned.chars().filter(|c| *c != '.').skip_while(|c| *c == '0').count();
+    let mut out = number.to_owned();
+    if !number.contains('.') {
+        counted += usize::from(unsigned == "0");
+        out.push('.');
     }
-    if matches!(form, 'g' | 'G') {
-        let wanted = precision.unwrap_or(6);
-        let missing = wanted.saturating_sub(significant + usize::from(zero));
-        mantissa.push_str(&"0".repeat(missing));
-    }
-    mantissa + exponent
+    out.extend(std::iter::repeat_n('0', wanted.saturating_sub(counted)));
+    out + tail
 }

@@ -10,6 +10,10 @@ impl Printer<'_> {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
             (value, 'T') => self.text(value.type_name().as_bytes(), 's'),
+            // It is for errors only, which no value is.
+            (Value::List(_) | Value::Map(_) | Value::StringMap(_) | Value::Object(_), 'w') => {
+                self.bad_verb(value, verb)
+            }
             (value, verb) => self.value(value, verb, 0),
         }
     }
@@ -25,8 +29,10 @@ impl Printer<'_> {
             Value::Float(number) => self.floating(value, *number, verb),
             Value::Complex(real, imaginary) => self.complex(value, *real, *imaginary, verb),
             Value::Bytes(text) if is_text_verb(verb) => self.text(text, verb),
-            Value::Object(object) if object.fields().is_some() => self.structure(object, verb),
-            Value::Object(object) if is_text_verb(verb) => self.text(object.text().as_bytes(), verb),
+            Value::Object(object) if object.prints_text() && is_text_verb(verb) && !self.is_bare(object) => {
+                self.text(object.text().as_bytes(), verb)
+            }
+            Value::Object(object) if !object.fields().is_empty() => self.structure(object, verb),
             Value::List(list) => self.list(value, list, verb, depth),
             Value::Map(map) => {
                 self.budget.descend(depth)?;
@@ -73,20 +79,30 @@ impl Printer<'_> {
         self.write(if go_syntax { b"}" } else { b"]" })
     }
 
-    /// `{a b}`, with names under `%+v`, with names and type under `%#v`.
+    /// Whether an object with a `String` method shows its fields all the same.
+    fn is_bare(&self, object: &Object) -> bool {
+        self.flags.go_syntax && !object.fields().is_empty()
+    }
+
+    /// `{a b}`, with names under `%+v`, with names and type under `%#v`; a pointer begins with `&`.
     fn structure(&mut self, object: &Object, verb: char) -> Result<(), Failure> {
         let go_syntax = self.flags.go_syntax;
+        let (pointer, name) = match object.type_name().strip_prefix('*') {
+            Some(name) => ("&", name),
+            None => ("", object.type_name()),
+        };
+        self.write(pointer.as_bytes())?;
         if go_syntax {
-            self.write(object.type_name().as_bytes())?;
+            self.write(name.as_bytes())?;
         }
         self.write(b"{")?;
-        for (index, (name, text)) in object.fields().into_iter().flatten().enumerate() {
+        for (index, (name, value)) in object.fields().into_iter().enumerate() {
             self.separator(index)?;
-            if go_syntax || self.flags.plus && verb == 'v' {
+            if go_syntax || self.flags.names {
                 self.write(name.as_bytes())?;
                 self.write(b":")?;
             }
-            self.value(&Value::Bytes(text.clone()), verb, 1)?;
+            self.value(&value, verb, 1)?;
         }
         self.write(b"}")
     }
@@ -142,7 +158,7 @@ impl Printer<'_> {
     }
 
     fn complex(&mut self, value: &Value, real: f64, imaginary: f64, verb: char) -> Result<(), Failure> {
-        if !matches!(verb, 'v' | 'g' | 'G' | 'e' | 'E' | 'f' | 'F') {
+        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'e' | 'E' | 'f' | 'F') {
             return self.bad_verb(value, verb);
         }
         let plus = self.flags.plus;
@@ -163,7 +179,11 @@ impl Printer<'_> {
         self.write(b"(")?;
         self.write(value.type_name().as_bytes())?;
         self.write(b"=")?;
-        self.value(value, 'v', 0)?;
+        match value {
+            // No `String` method is called here.
+            Value::Object(object) if !object.fields().is_empty() => self.structure(object, 'v')?,
+            value => self.value(value, 'v', 0)?,
+        }
         self.write(b")")
     }
 

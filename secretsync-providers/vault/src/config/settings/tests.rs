@@ -1,12 +1,15 @@
 use std::sync::Arc;
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::{Ambient, NoCredentials, RawConfig};
+use secretsync_core::provider::{Ambient, CredentialSource, NoCredentials, RawConfig};
+use secretsync_core::secret::SecretValue;
 
 use super::*;
-use crate::auth::Method;
+use crate::auth::{Jwt, Method};
 use crate::config::Authorities;
-use crate::{KIND, MEMBER};
+use crate::{KIND, VAULT};
+
+const MEMBER: &str = VAULT.member;
 
 fn settings(text: &str) -> Result<Settings> {
     settings_of(&StoreOrigin::namespaced("shop", "vault"), text)
@@ -66,13 +69,133 @@ fn every_field_of_the_original_is_known() {
 }
 
 #[test]
-fn other_methods_are_refused_by_name() {
-    let error = with(r#""auth":{"appRole":{"roleId":"r","secretRef":{"name":"s","key":"k"}}}"#).unwrap_err();
+fn the_first_method_in_the_order_of_external_secrets_operator_is_used() {
+    let selector = r#"{"name":"s","key":"k"}"#;
+    let mut methods = vec![
+        ("gcp", r#"{"role":"r"}"#.to_owned()),
+        (
+            "iam",
+            format!(
+                r#"{{"vaultRole":"r","secretRef":{{"accessKeyIDSecretRef":{selector},"secretAccessKeySecretRef":{selector}}}}}"#
+            ),
+        ),
+        ("cert", format!(r#"{{"clientCert":{selector},"secretRef":{selector}}}"#)),
+        ("jwt", format!(r#"{{"path":"jwt","secretRef":{selector}}}"#)),
+        ("userPass", format!(r#"{{"path":"userpass","username":"u","secretRef":{selector}}}"#)),
+        ("ldap", format!(r#"{{"path":"ldap","username":"u","secretRef":{selector}}}"#)),
+        ("kubernetes", format!(r#"{{"role":"r","secretRef":{selector}}}"#)),
+        ("appRole", format!(r#"{{"path":"approle","roleId":"r","secretRef":{selector}}}"#)),
+        ("tokenSecretRef", selector.to_owned()),
+    ];
+    let all = |methods: &[(&str, String)]| {
+        let members: Vec<_> = methods.iter().map(|(name, text)| format!(r#""{name}":{text}"#)).collect();
+        with(&format!(r#""auth":{{{}}}"#, members.join(",")))
+    };
+    while methods.len() > 1 {
+        let settings = all(&methods).unwrap();
+        assert_eq!(settings.account.method.name(), methods.pop().map(|(name, _)| name));
+        let named = settings.account.method.references();
+        assert!(!named.is_empty() && named.iter().all(|one| one.name() == "s"));
+    }
+    let error = all(&methods).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().ends_with("auth method `appRole` is not supported yet"), "{error}");
-    assert!(error.hint().unwrap().advice().contains("tokenSecretRef"));
-    assert!(message(r#""auth":{}"#).ends_with("no valid auth method specified"));
-    assert!(message(r#""auth":{"tokn":{}}"#).contains("unknown field `tokn`"));
+    assert!(error.to_string().ends_with("auth method `gcp` is not supported"), "{error}");
+}
+
+#[test]
+fn a_method_that_lacks_something_says_what() {
+    for (auth, says) in [
+        ("{}", "no valid auth method specified"),
+        (r#"{"tokn":{}}"#, "unknown field `tokn`"),
+        (r#"{"appRole":{"secretRef":{"name":"s","key":"k"}}}"#, "neither `roleId` nor `roleRef` was supplied"),
+        (r#"{"appRole":{"roleId":"r","secretRef":{"name":"s"}}}"#, "it needs a name and a key"),
+        (r#"{"kubernetes":{"role":" ","secretRef":{"name":"s"}}}"#, "no role name was provided"),
+        (r#"{"jwt":{"role":"r"}}"#, "neither `secretRef` nor `kubernetesServiceAccountToken` was supplied"),
+        (r#"{"userPass":{"username":"../../sys/seal","secretRef":{"name":"s","key":"k"}}}"#, "it cannot be a name"),
+        (r#"{"ldap":{"username":"..","secretRef":{"name":"s","key":"k"}}}"#, "it cannot be a name"),
+        (r#"{"userPass":{"username":"u"}}"#, "it needs a name and a key"),
+        (r#"{"cert":{"clientCert":{"name":"c"}}}"#, "it needs a name and a key"),
+        (r#"{"iam":{"vaultRole":""}}"#, "no role name was provided"),
+        (r#"{"iam":{"vaultRole":"r","region":"a.example.com/"}}"#, "it is no name of a region"),
+        (r#"{"iam":{"vaultRole":"r","vaultAwsIamServerID":"a\nb"}}"#, "characters that a request to AWS"),
+        (r#"{"kubernetes":{"role":"r","mountPath":"a/../b","secretRef":{"name":"s"}}}"#, "are not followed"),
+        (
+            r#"{"kubernetes":{"role":"r","serviceAccountRef":{"name":"a","namespace":"other"}}}"#,
+            "match the namespace of the SecretStore",
+        ),
+    ] {
+        let found = message(&format!(r#""auth":{auth}"#));
+        assert!(found.contains(says), "{auth}: {found}");
+    }
+}
+
+#[test]
+fn only_a_store_that_may_act_as_this_process_can_leave_credentials_out() {
+    for auth in [r#"{"kubernetes":{"role":"r"}}"#, r#"{"iam":{"vaultRole":"r"}}"#] {
+        let text = format!(r#"{{"server":"https://v","auth":{auth}}}"#);
+        let origin = StoreOrigin::cluster("vault");
+        let config: VaultConfig = RawConfig::from_json(text.as_str()).read(&origin, KIND).unwrap();
+        let context = BuildContext::new(origin.clone(), Arc::new(NoCredentials::default()));
+        let error = Settings::new(&config, &context, MEMBER).unwrap_err();
+        assert!(error.to_string().contains("the identity of this process is not lent"), "{error}");
+        let lent = context.with_own_identity(Some(Ambient::new(|_| None)));
+        assert!(Settings::new(&config, &lent, MEMBER).is_ok());
+        assert_eq!(references(&config, &origin, MEMBER).unwrap(), []);
+    }
+}
+
+#[test]
+fn tokens_of_service_accounts_have_the_receivers_of_the_original() {
+    let jwt = |auth: &str| match with(&format!(r#""auth":{auth}"#)).unwrap().account.method.clone() {
+        Method::Jwt { jwt: Jwt::Account { audiences, lifetime, .. }, .. }
+        | Method::Kubernetes { jwt: Jwt::Account { audiences, lifetime, .. }, .. } => (audiences, lifetime.as_secs()),
+        other => panic!("{other:?}"),
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(jwt(r#"{"kubernetes":{"role":"r","serviceAccountRef":{"name":"a"}}}"#), (none, 600));
+    let named = r#"{"kubernetes":{"role":"r","serviceAccountRef":{"name":"a","audiences":["v"]}}}"#;
+    assert_eq!(jwt(named).0, ["v"]);
+    let account = |more: &str| {
+        jwt(&format!(
+            r#"{{"jwt":{{"kubernetesServiceAccountToken":{{"serviceAccountRef":{{"name":"a","audiences":["x"]}}{more}}}}}}}"#
+        ))
+    };
+    assert_eq!(account(""), (vec!["x".to_owned(), "vault".to_owned()], 600));
+    assert_eq!(account(r#","audiences":[],"expirationSeconds":900"#), (vec!["x".to_owned()], 900));
+}
+
+#[test]
+fn equal_identities_share_a_login_and_others_never_do() {
+    #[derive(Debug)]
+    struct In(&'static str);
+
+    #[async_trait::async_trait]
+    impl CredentialSource for In {
+        async fn resolve(&self, _: &CredentialRef) -> Result<SecretValue> {
+            unreachable!("nothing is resolved before the first use")
+        }
+
+        fn identity(&self, reference: &CredentialRef) -> Option<String> {
+            (!self.0.is_empty()).then(|| format!("{reference} in {}", self.0))
+        }
+    }
+
+    const AUTH: &str = r#""auth":{"appRole":{"roleId":"r","secretRef":{"name":"s","key":"k"}}}"#;
+    let key = |members: &str, namespace| with(members).unwrap().account.key(&In(namespace));
+    let own = key(AUTH, "shop");
+    assert!(own.is_some() && own == key(&format!(r#"{AUTH},"path":"other","version":"v1""#), "shop"));
+    assert!(key(AUTH, "").is_none(), "a source that cannot tell shares nothing");
+    for other in [
+        key(AUTH, "bank"),
+        key(&AUTH.replace(r#""r""#, r#""q""#), "shop"),
+        key(&format!(r#"{AUTH},"namespace":"n""#), "shop"),
+        key(&format!(r#"{AUTH},"headers":{{"X-A":"b"}}"#), "shop"),
+        key(&format!(r#"{AUTH},"readYourWrites":true"#), "shop"),
+        key(&format!(r#"{AUTH},"tls":{{"certSecretRef":{{"name":"c"}},"keySecretRef":{{"name":"c"}}}}"#), "shop"),
+        key(r#""path":"kv""#, "shop"),
+    ] {
+        assert!(other.is_some() && other != own);
+    }
 }
 
 #[test]
