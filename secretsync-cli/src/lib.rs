@@ -5,6 +5,7 @@ mod command;
 mod credentials;
 mod diagnose;
 mod manifests;
+mod operator;
 mod output;
 mod process;
 mod providers;
@@ -13,6 +14,8 @@ mod target;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+pub use operator::operate;
+
 /// Runs the command line `arguments` (the program's name first) and returns its exit code: 0 done, 1 at least one sync failed, 2 nothing was tried, 3 a
 /// plan found something to change.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -20,12 +23,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(invocation) => invocation,
         Err(stop) => return output::clap_stop(&stop),
     };
-    if let Err(error) = process::prepare(&invocation) {
+    if let Err(error) = process::prepare(invocation.log, invocation.color) {
         return output::refusal(&error, None);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return output::refusal(&process::no_runtime(error), None),
-    };
-    runtime.block_on(command::dispatch(invocation))
+    match process::runtime() {
+        Ok(runtime) => runtime.block_on(command::dispatch(invocation)),
+        Err(error) => output::refusal(&error, None),
+    }
 }

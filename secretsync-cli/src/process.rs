@@ -1,28 +1,45 @@
 //! Choices for the whole process, made once by the binary: cryptography, core dumps, panics, logs.
 
+use std::future::Future;
 use std::io::IsTerminal;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::args::{Invocation, LogLevel, When};
+use crate::args::{LogLevel, When};
 
 /// Sets the process up. Called once, before anything else happens.
-pub(crate) fn prepare(invocation: &Invocation) -> Result<()> {
+pub(crate) fn prepare(log: LogLevel, color: When) -> Result<()> {
     quiet_panics();
-    logs(invocation);
+    logs(log, color);
     forbid_dumps();
     rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| {
         Error::new(ErrorKind::Internal, "choose the cryptography provider").because("another one was chosen before")
     })
 }
 
-/// The error of a system that gives no threads.
-pub(crate) fn no_runtime(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Internal, "start")
-        .with_source(error)
-        .with_hint(Hint::new(Code::InternalDefect, "check the limits of the system on threads and open files"))
+/// The runtime that everything runs on.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Error::new(ErrorKind::Internal, "start")
+            .with_source(error)
+            .with_hint(Hint::new(Code::InternalDefect, "check the limits of the system on threads and open files"))
+    })
+}
+
+/// Ready at the first SIGINT or SIGTERM from now on.
+pub(crate) fn stop() -> Result<impl Future<Output = ()> + Send> {
+    let listen =
+        |kind| signal(kind).map_err(|error| Error::new(ErrorKind::Internal, "listen for signals").with_source(error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// A memory image of this process would hold secrets: the kernel shall not write one, and no other process of the user shall read along.
@@ -45,8 +62,8 @@ fn quiet_panics() {
     }));
 }
 
-fn logs(invocation: &Invocation) {
-    let level = match invocation.log {
+fn logs(log: LogLevel, color: When) {
+    let level = match log {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -65,7 +82,7 @@ fn logs(invocation: &Invocation) {
             filter = filter.add_directive(forced.parse().expect("the directive is well-formed"));
         }
     }
-    let colours = match invocation.color {
+    let colours = match color {
         When::Auto => std::io::stderr().is_terminal(),
         When::Always => true,
         When::Never => false,

@@ -95,7 +95,8 @@ impl Target {
     }
 }
 
-async fn connect(context: Option<String>) -> Result<kube::Client> {
+/// Connects to a context of the kubeconfig, or where the program runs.
+pub(crate) async fn connect(context: Option<String>) -> Result<kube::Client> {
     let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
         Error::new(ErrorKind::InvalidConfig, "use the kubeconfig").with_source(error).with_hint(Hint::new(
             Code::UsageInvalid,

@@ -8,12 +8,13 @@ mod builder;
 mod decide;
 mod fetch;
 mod observer;
+mod providers;
 mod reads;
 mod render;
 mod run;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,13 +30,14 @@ pub use builder::EngineBuilder;
 pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
-use crate::layer::{Coalesce, Expectation};
+use crate::layer::{Coalesce, Expectation, LayerSettings, stack};
 use crate::object::ObjectRef;
 use crate::provider::{CredentialSource, Provider, RemoteRef};
 use crate::secret::{Secret, SecretValue};
 use crate::store::{Pass, Store, TargetRef};
 use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
+use providers::Providers;
 use reads::Reads;
 use render::TemplateParser;
 use run::{Mode, Run};
@@ -79,7 +81,7 @@ pub fn members(secret: &Secret) -> Result<BTreeMap<String, SecretValue>> {
 /// What every running sync uses.
 pub(crate) struct Shared {
     store: Arc<dyn Store>,
-    providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
+    providers: Providers,
     observer: Arc<dyn EngineObserver>,
     templates: Option<Arc<dyn CredentialSource>>,
     parser: Arc<TemplateParser>,
@@ -104,12 +106,39 @@ impl Engine {
         self.run_all(specs, Mode::Plan).await.into_iter().map(Plan::from).collect()
     }
 
+    /// Adds a provider under the name that specs use, or puts it in the place of another one, with every layer around it; an error makes each sync that
+    /// needs it fail with it. The replaced one is closed when nothing uses it any more.
+    pub fn provide(&self, key: ProviderKey, provider: Result<Arc<dyn Provider>>, layers: &LayerSettings) {
+        let provider = provider.map(|provider| Arc::new(stack(provider, layers)));
+        self.retire(self.shared.providers.set(key, provider));
+    }
+
+    /// Takes a provider away; it is closed when nothing uses it any more. Syncs that need it fail from now on.
+    pub fn withdraw(&self, key: &ProviderKey) {
+        self.retire(self.shared.providers.take(key));
+    }
+
+    fn retire(&self, provider: Option<Arc<Coalesce>>) {
+        let Some(provider) = provider else { return };
+        self.tasks.spawn(async move {
+            // Reads under way hold it; none of them takes longer than its retries.
+            for _ in 0..LONGEST_FAREWELL.as_secs() {
+                if Arc::strong_count(&provider) == 1 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            provider.close().await;
+        });
+    }
+
     /// Waits for what is under way for half of `deadline`, then closes every provider in what is left. Says whether everything ended in time.
     pub async fn shutdown(&self, deadline: Duration) -> bool {
         let started = tokio::time::Instant::now();
         self.tasks.close();
         let waited = tokio::time::timeout(deadline / 2, self.tasks.wait()).await.is_ok();
-        let goodbye = join_all(self.shared.providers.values().flatten().map(Provider::close));
+        let goodbye =
+            join_all(self.shared.providers.all().into_iter().map(|provider| async move { provider.close().await }));
         let closed = tokio::time::timeout(deadline.saturating_sub(started.elapsed()), goodbye).await.is_ok();
         waited && closed
     }
@@ -215,12 +244,7 @@ impl Shared {
 
     /// The provider with its layers, or why there is none.
     fn provider(&self, key: &ProviderKey) -> Result<Arc<Coalesce>> {
-        self.providers.get(key).cloned().unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::InvalidConfig, "find the store")
-                .on(format!("`{key}`"))
-                .because("no such store was configured")
-                .with_hint(Hint::new(Code::StoreMissing, "add the store, or correct `secretStoreRef`")))
-        })
+        self.providers.get(key)
     }
 }
 
@@ -240,10 +264,13 @@ impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
             .field("store", &self.shared.store)
-            .field("providers", &self.shared.providers.keys())
+            .field("providers", &self.shared.providers)
             .finish_non_exhaustive()
     }
 }
+
+/// How long a provider that was replaced is kept open for reads under way.
+const LONGEST_FAREWELL: Duration = Duration::from_mins(2);
 
 fn panicked(target: &TargetRef) -> Error {
     Error::new(ErrorKind::Internal, "sync")

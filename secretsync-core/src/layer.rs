@@ -1,8 +1,9 @@
 //! Policies around a provider, each a [`Provider`] itself, stacked by one function in the one legal order.
 //!
-//! Outermost first: *coalesce*, *retry*, *limit*, *timeout*. A retry inside a shared read happens once for all who wait; a pause between two attempts
+//! Outermost first: *coalesce*, *breaker*, *retry*, *limit*, *timeout*. The breaker counts what retries could not mend. A retry inside a shared read happens once for all who wait; a pause between two attempts
 //! holds no slot of the limit; the timeout bounds one attempt, so waiting for a slot is no failure.
 
+mod breaker;
 mod coalesce;
 mod limit;
 mod retry;
@@ -12,6 +13,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use breaker::{Breaker, BreakerSettings};
 pub use coalesce::{Coalesce, Expectation};
 pub use limit::Limit;
 pub use retry::{RetrySettings, Retrying};
@@ -29,15 +31,18 @@ pub struct LayerSettings {
     pub timeout: Duration,
     /// How often and when a read is tried again.
     pub retry: RetrySettings,
+    /// When a store that fails is left alone.
+    pub breaker: BreakerSettings,
 }
 
 impl Default for LayerSettings {
-    /// 32 calls at once, 30 s for an attempt, three retries within seconds.
+    /// 32 calls at once, 30 s for an attempt, three retries within seconds, and a pause after five failures in a row.
     fn default() -> Self {
         Self {
             concurrency: NonZeroUsize::MIN.saturating_add(31),
             timeout: Duration::from_secs(30),
             retry: RetrySettings::default(),
+            breaker: BreakerSettings::default(),
         }
     }
 }
@@ -47,5 +52,6 @@ pub fn stack(provider: Arc<dyn Provider>, settings: &LayerSettings) -> Coalesce 
     let timed = Timeout::new(provider, settings.timeout);
     let limited = Limit::new(Arc::new(timed), settings.concurrency);
     let retrying = Retrying::new(Arc::new(limited), settings.retry.clone());
-    Coalesce::new(Arc::new(retrying))
+    let breaker = Breaker::new(Arc::new(retrying), settings.breaker.clone());
+    Coalesce::new(Arc::new(breaker))
 }

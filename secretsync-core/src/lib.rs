@@ -10,6 +10,7 @@ mod jitter;
 pub mod json;
 pub mod layer;
 pub mod memory;
+pub mod net;
 pub mod object;
 pub mod provider;
 pub mod regex;

@@ -7,6 +7,7 @@ mod find;
 mod key_service;
 mod lease;
 mod registry;
+mod selector;
 
 use std::fmt;
 use std::future::Future;
@@ -22,6 +23,7 @@ pub use find::{Found, Query};
 pub use key_service::{KeyKind, KeyService, KeyServiceFactory, WrappedKey};
 pub use lease::{Leases, Renewed};
 pub use registry::{BuildContext, ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
+pub use selector::{SecretKeySelector, SelectorProblem, ServiceAccountSelector};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::ObjectRef;
@@ -103,8 +105,11 @@ pub struct ProviderInfo {
     pub kind: &'static str,
     /// The store that configured it, for messages: `SecretStore shop/vault`.
     pub name: String,
-    /// How many objects one [`Provider::fetch`] takes best.
-    pub batch: NonZeroUsize,
+    /// How many objects one [`Provider::fetch`] takes best. Bigger needs are asked for in pieces.
+    pub per_fetch: NonZeroUsize,
+    /// How many objects one request to the other side reads: newest values, without a pinned version. One where each object is a request of its own; else
+    /// [`crate::layer::Coalesce`] fills requests up with what other syncs will need, and `per_fetch` should be the same.
+    pub per_request: NonZeroUsize,
     /// Whether objects have versions that a reference can pin.
     pub versions: bool,
     /// Whether [`Provider::find`] works.
@@ -114,13 +119,27 @@ pub struct ProviderInfo {
 impl ProviderInfo {
     /// A provider that reads one object at a time and can neither pin versions nor find.
     pub fn new(kind: &'static str, name: impl Into<String>) -> Self {
-        Self { kind, name: name.into(), batch: NonZeroUsize::MIN, versions: false, find: false }
+        Self {
+            kind,
+            name: name.into(),
+            per_fetch: NonZeroUsize::MIN,
+            per_request: NonZeroUsize::MIN,
+            versions: false,
+            find: false,
+        }
     }
 
-    /// Declares the best number of objects in one call.
+    /// Declares the best number of objects in one call, each of them a request of its own.
     #[must_use]
-    pub fn with_batch(mut self, batch: NonZeroUsize) -> Self {
-        self.batch = batch;
+    pub fn with_per_fetch(mut self, objects: NonZeroUsize) -> Self {
+        self.per_fetch = objects;
+        self
+    }
+
+    /// Declares that one request reads this many objects. A call of as many is then the best.
+    #[must_use]
+    pub fn with_per_request(mut self, objects: NonZeroUsize) -> Self {
+        (self.per_fetch, self.per_request) = (objects, objects);
         self
     }
 

@@ -18,7 +18,7 @@ async fn the_memory_provider_keeps_the_contract() {
     let wrong = ProviderFixture::new("app/none", "user", "ann-1f0e");
     let violation = check_provider(&provider, &wrong).await.unwrap_err();
     assert_eq!(violation.to_string(), "`app/none` exists, but is said to be absent");
-    assert_eq!(ProviderInfo::new("x", "y").batch.get(), 1);
+    assert_eq!(ProviderInfo::new("x", "y").per_fetch.get(), 1);
 }
 
 #[tokio::test]

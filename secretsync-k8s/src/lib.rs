@@ -5,6 +5,7 @@ pub mod api;
 pub mod convert;
 pub mod crd;
 mod credentials;
+pub mod operator;
 mod problems;
 mod request;
 mod store;

@@ -46,6 +46,21 @@ impl<'a> Target<'a> {
         Self { kind: "ExternalSecret", api, resource, namespace, name }
     }
 
+    /// The status of an ExternalSecret.
+    pub(crate) fn external_secret_status(namespace: &'a str, name: &'a str) -> Self {
+        Self { resource: "externalsecrets/status", ..Self::external_secret(namespace, name) }
+    }
+
+    /// The status of a SecretStore.
+    pub(crate) fn store_status(namespace: &'a str, name: &'a str) -> Self {
+        Self { kind: "SecretStore", resource: "secretstores/status", ..Self::external_secret(namespace, name) }
+    }
+
+    /// The status of a ClusterSecretStore. It lies in no namespace.
+    pub(crate) fn cluster_store_status(name: &'a str) -> Self {
+        Self { kind: "ClusterSecretStore", resource: "clustersecretstores/status", ..Self::external_secret("", name) }
+    }
+
     /// A service account.
     pub(crate) fn service_account(namespace: &'a str, name: &'a str) -> Self {
         Self { kind: "ServiceAccount", api: "/api/v1", resource: "serviceaccounts", namespace, name }
@@ -58,16 +73,18 @@ impl<'a> Target<'a> {
 
     /// Its path. Names that could lead elsewhere are refused.
     pub(crate) fn path(&self) -> Result<String> {
-        if !is_dns_subdomain(self.namespace) || !is_dns_subdomain(self.name) {
+        let cluster_wide = self.kind == "ClusterSecretStore";
+        if !(cluster_wide || is_dns_subdomain(self.namespace)) || !is_dns_subdomain(self.name) {
             return Err(Error::new(ErrorKind::InvalidConfig, "find")
                 .on(self)
                 .because("this cannot be the name of an object")
                 .with_hint(Hint::new(Code::ManifestInvalid, "use lower-case letters, digits, `-` and `.`")));
         }
         let Self { api, resource, namespace, name, .. } = self;
+        let place = if cluster_wide { String::new() } else { format!("namespaces/{namespace}/") };
         Ok(match resource.split_once('/') {
-            Some((resource, part)) => format!("{api}/namespaces/{namespace}/{resource}/{name}/{part}"),
-            None => format!("{api}/namespaces/{namespace}/{resource}/{name}"),
+            Some((resource, part)) => format!("{api}/{place}{resource}/{name}/{part}"),
+            None => format!("{api}/{place}{resource}/{name}"),
         })
     }
 }
@@ -75,7 +92,7 @@ impl<'a> Target<'a> {
 impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, namespace, name, .. } = self;
-        f.write_str(&crate::problems::subject(kind, Some(namespace), name))
+        f.write_str(&crate::problems::subject(kind, Some(*namespace).filter(|namespace| !namespace.is_empty()), name))
     }
 }
 

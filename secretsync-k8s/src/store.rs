@@ -3,10 +3,11 @@
 mod claims;
 mod managed_fields;
 mod owners;
-mod ownership;
+pub(crate) mod ownership;
 mod patch;
-mod snapshot;
+pub(crate) mod snapshot;
 mod values;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -29,6 +30,7 @@ use self::owners::Owners;
 use self::ownership::{Claim, Marks, check_fixed, contest, refusal};
 use self::patch::Apply;
 use self::snapshot::Snapshot;
+use self::written::Written;
 use crate::api::names::{CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL};
 use crate::request::{Answer, Call, Conflict, Failure, Target, Verb, View};
 
@@ -55,6 +57,8 @@ pub struct KubeStore {
     owners: Owners,
     passes: Passes,
     claims: Claims,
+    /// Used where values are never read.
+    written: Written,
 }
 
 impl KubeStore {
@@ -64,15 +68,23 @@ impl KubeStore {
         Self::with_view(client, View::Whole)
     }
 
-    /// A store that never reads a value but those that random templates keep: keys are those of the managers' records, without fingerprints. Owners are trusted to have the uid that they
-    /// have in this cluster.
+    /// A store for a program that runs for long: it never reads a value but those that random templates keep. Keys are those of the managers' records, and what
+    /// is unchanged it knows by fingerprints of its own writes. Owners are trusted to have the uid that they have in this cluster.
     pub fn metadata_only(client: Client) -> Self {
         Self::with_view(client, View::Metadata)
     }
 
     fn with_view(client: Client, view: View) -> Self {
         let owners = Owners::new(client.clone(), view == View::Metadata);
-        Self { client, view, seen: Mutex::default(), owners, passes: Passes::default(), claims: Claims::default() }
+        Self {
+            client,
+            view,
+            seen: Mutex::default(),
+            owners,
+            passes: Passes::default(),
+            claims: Claims::default(),
+            written: Written::default(),
+        }
     }
 }
 
@@ -106,7 +118,10 @@ impl Store for KubeStore {
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         let seen = self.fetch(target, self.view).await?;
         self.seen().insert(target.clone(), seen.clone());
-        let Some(secret) = seen else { return Ok(Observed::Absent) };
+        let Some(secret) = seen else {
+            self.written.forget(target);
+            return Ok(Observed::Absent);
+        };
         let marks = Marks::new(owner);
         let holder = match self.claim(&marks, &secret, self.owners.trusted(owner)).await? {
             Claim::Nobody => Holder::Nobody,
@@ -116,6 +131,9 @@ impl Store for KubeStore {
         };
         let living = self.owners.living(&marks, &secret).await?;
         let mut present = present(holder, &secret, &marks, &living);
+        if self.view == View::Metadata {
+            self.written.complete(&mut present, target, owner, &secret);
+        }
         if present.intact && marks.lack_owner(&secret) {
             // It was written before the ExternalSecret came to this cluster, by a bootstrap for example.
             present.intact = self.owners.uid(owner).await?.is_none();
@@ -219,7 +237,10 @@ impl KubeStore {
         let uid = self.uid_for(write).await?;
         let apply = Apply::new(write, &marks, uid.as_deref(), None);
         match self.send(write, &marks, &apply, false).await {
-            Ok(answer) => Ok(Some(if answer.created { Applied::Created } else { Applied::Updated })),
+            Ok(answer) => {
+                self.remember(write, &answer)?;
+                Ok(Some(if answer.created { Applied::Created } else { Applied::Updated }))
+            }
             Err(Failure::Refused(refusal)) if refusal.is_stale() || !refusal.conflicts().is_empty() => Ok(None),
             Err(failure) => Err(failure.into_error(Verb::Patch, &secret_of(write.target))),
         }
@@ -244,7 +265,7 @@ impl KubeStore {
         };
         match answer {
             Ok(answer) => {
-                let after = read(&answer, write.target)?.metadata.resource_version;
+                let after = self.remember(write, &answer)?.metadata.resource_version;
                 Ok(Some(if after == secret.metadata.resource_version { Applied::Unchanged } else { Applied::Updated }))
             }
             Err(Failure::Refused(refusal)) if refusal.is_stale() => Ok(None),
@@ -270,6 +291,15 @@ impl KubeStore {
             Err(Failure::Refused(refusal)) if refusal.is_stale() || refusal.is_absent() => Ok(None),
             Err(failure) => Err(failure.into_error(Verb::Patch, &secret_of(write.target))),
         }
+    }
+
+    /// Reads the answer to a write, and keeps what was written in mind where values are never read.
+    fn remember(&self, write: &Write<'_>, answer: &Answer) -> Result<Snapshot> {
+        let secret = read(answer, write.target)?;
+        if self.view == View::Metadata {
+            self.written.remember(write, &secret.metadata.uid);
+        }
+        Ok(secret)
     }
 
     /// What to do about fields that others hold: whether to take them. Fails when a living sync holds a key.

@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod cluster;
+pub mod moto;
 pub mod openbao;
 pub mod process;
 pub mod sops;

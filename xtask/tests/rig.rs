@@ -7,6 +7,7 @@ use age::secrecy::ExposeSecret as _;
 use anyhow::Result;
 use serde_json::json;
 use xtask::rig::cluster::{Cluster, GUESTS};
+use xtask::rig::moto::Moto;
 use xtask::rig::openbao::OpenBao;
 use xtask::rig::sops::{Format, Sops};
 
@@ -26,6 +27,25 @@ fn openbao_stores_and_is_gone_after_drop() -> Result<()> {
     let address = bao.address().to_owned();
     assert!(answers(&address));
     drop(bao);
+    assert!(!answers(&address));
+    Ok(())
+}
+
+#[test]
+fn moto_stores_counts_and_is_gone_after_drop() -> Result<()> {
+    let moto = Moto::start()?;
+    let arn = moto.secret("eu-west-1", "app/db", "s3cr3t")?;
+    assert!(arn.starts_with("arn:aws:secretsmanager:eu-west-1:"), "{arn}");
+    moto.parameter("eu-west-1", "/app/db", "SecureString", "s3cr3t")?;
+    let body = json!({ "SecretId": "app/db" });
+    let found = moto.call("eu-west-1", "secretsmanager.GetSecretValue", &body)?;
+    assert_eq!(found["SecretString"], "s3cr3t");
+    moto.call("eu-west-2", "secretsmanager.GetSecretValue", &body).unwrap_err();
+    let requests = moto.requests()?;
+    assert_eq!(requests.iter().filter(|request| *request == "secretsmanager.GetSecretValue").count(), 2);
+
+    let address = moto.address().to_owned();
+    drop(moto);
     assert!(!answers(&address));
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdout};
 use std::sync::Arc;
 
-use secretsync_core::error::Result;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::store::ManifestStore;
 use secretsync_core::sync::{CreationPolicy, SyncSpec};
 
@@ -16,6 +16,12 @@ use crate::target::Target;
 /// Prints the finished Secrets: a sync to standard output, where every target is new.
 pub(super) async fn run(job: Render) -> Result<Outcome> {
     let Render { source, with, show_values } = job;
+    let twice = with.iter().chain(&source.files).filter(|path| path.as_os_str() == "-").count() > 1;
+    if twice {
+        return Err(Error::new(ErrorKind::InvalidConfig, "read standard input")
+            .because("it cannot be the data and the manifests at once")
+            .with_hint(Hint::new(Code::UsageInvalid, "give one of the two as a file")));
+    }
     let data = with.as_deref().map(Data::read).transpose()?;
     let output = Box::new(stdout());
     let shown = show_values || !stdout().is_terminal();

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use secretsync_core::access::KeyAccess;
 use secretsync_core::engine::EngineBuilder;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::layer::LayerSettings;
-use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderFactory, ProviderRegistry, StoreOrigin};
+use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::ProviderKey;
-use secretsync_k8s::api::{self, ClusterSecretStore, GoDuration, ObjectKind, SecretStore};
+use secretsync_k8s::api::{self, ClusterSecretStore, ObjectKind, SecretStore};
 use secretsync_k8s::convert::{self, StoreSpec, StoreUse};
 
 use crate::credentials::{CredentialPool, StoreCredentials};
@@ -49,9 +47,7 @@ impl Stores {
         let Some(known) = self.known.get(origin) else { return Err(self.missing(origin)) };
         let spec = known.spec.clone()?;
         let access = self.access(&spec, namespace)?;
-        let referent = spec.factory(&self.registry).and_then(|factory| referent(&**factory, &spec));
-        let referent = referent.map_err(|error| error.within("read", &known.place))?;
-        let key = if referent { convert::provider_key_in(origin, namespace) } else { convert::provider_key(origin) };
+        let key = spec.provider_key(&self.registry, namespace).map_err(|error| error.within("read", &known.place))?;
         let wanted = Wanted { spec, folder: known.place.folder(), consumer: namespace.to_owned() };
         self.wanted.entry(key.clone()).or_insert(wanted);
         Ok(StoreUse::new(key, access))
@@ -65,7 +61,7 @@ impl Stores {
         ambient: Option<Ambient>,
     ) -> EngineBuilder {
         for (key, wanted) in self.wanted {
-            builder = builder.layers(layers(&wanted.spec));
+            builder = builder.layers(wanted.spec.layers());
             builder = match build(&self.registry, wanted, pool, ambient.clone()).await {
                 Ok(provider) => builder.provider(key, provider),
                 Err(error) => builder.broken_provider(key, error),
@@ -104,13 +100,6 @@ impl Stores {
     }
 }
 
-/// Whether a store is another provider in each namespace that uses it: a reference of a cluster store without a namespace means the ExternalSecret's.
-fn referent(factory: &dyn ProviderFactory, spec: &StoreSpec) -> Result<bool> {
-    let references = factory.references(&spec.config, &spec.origin)?;
-    let own = references.iter().any(|reference| reference.namespace().is_none());
-    Ok(spec.origin.namespace().is_none() && (own || factory.depends_on_consumer(&spec.config, &spec.origin)?))
-}
-
 fn known(object: Object) -> (StoreOrigin, Known) {
     let place = object.place.clone();
     let origin = match &object.namespace {
@@ -140,21 +129,3 @@ async fn build(
         .with_base(Some(folder));
     spec.factory(registry)?.build(&spec.config, context).await
 }
-
-/// The layers around a provider, with the retries that its store asks for.
-fn layers(spec: &StoreSpec) -> LayerSettings {
-    let mut layers = LayerSettings::default();
-    if let Some(retry) = &spec.retry {
-        // A negative number of retries means none; more than these would keep a one-shot run waiting for ever, and shorter pauses hammer the server.
-        let times = retry.max_retries.map_or(layers.retry.retries, |times| usize::try_from(times).unwrap_or(0));
-        let pause = retry.retry_interval.and_then(GoDuration::positive).unwrap_or(layers.retry.pause);
-        layers.retry.retries = times.min(MOST_RETRIES);
-        layers.retry.pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        layers.retry.longest = layers.retry.longest.max(layers.retry.pause);
-    }
-    layers
-}
-
-const MOST_RETRIES: usize = 10;
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::prepare;
 use crate::args::Job;
 use crate::output::{self, Style, WatchLog};
+use crate::process;
 use crate::target::Target;
 
 /// Keeps every target in line with its sources until a signal comes. An error means that nothing was tried.
@@ -22,7 +22,7 @@ pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
                 "name a file with `--to manifest=FILE`, or leave `--watch` out",
             )));
     }
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let stop = process::stop()?;
     let (mut prepared, progress) = prepare::prepare(source, Target::open(to).await?, None).await?;
     progress.end();
     let specs = std::mem::take(&mut prepared.specs);
@@ -31,19 +31,9 @@ pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
     if specs.is_empty() {
         return Ok(output::failed());
     }
-    let stop = async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    };
     prepared.engine.watch(specs, |report| log.tell(report), stop).await;
     super::end(&prepared.engine, GRACE).await;
     Ok(output::stopped())
-}
-
-fn listen(kind: SignalKind) -> Result<tokio::signal::unix::Signal> {
-    signal(kind).map_err(|error| Error::new(ErrorKind::Internal, "listen for signals").with_source(error))
 }
 
 /// How long what is under way may take after a signal: Kubernetes kills after 30 s.

@@ -1,7 +1,7 @@
 //! What External Secrets Operator 2.9.0 made of 81 sets of manifests (`tests/parity`), and what we make of them: all cases at once on one rig, each in a
 //! namespace of its own.
 //!
-//! Who is put to the test is a [`Subject`]: today the program, run once for each step.
+//! Who is put to the test is a [`Subject`]: the program, run once for each step, and the operator, which runs beside them.
 
 #[path = "parity/case.rs"]
 mod case;
@@ -9,6 +9,8 @@ mod case;
 mod command_line;
 #[path = "parity/compare.rs"]
 mod compare;
+#[path = "parity/operator.rs"]
+mod operator;
 #[path = "parity/remote.rs"]
 mod remote;
 #[path = "parity/scene.rs"]
@@ -26,6 +28,7 @@ use serde_json::{Map, Value, json};
 use case::Case;
 use command_line::CommandLine;
 use compare::{Difference, Exception, differences};
+use operator::Operator;
 use scene::Scene;
 use servers::Servers;
 
@@ -36,6 +39,11 @@ pub(crate) trait Subject: Sync {
 
     /// Lets it work on what changed, where it does not do so by itself, and gives what it says of each ExternalSecret: `{name: {conditions, binding}}`.
     fn work(&self, scene: &Scene<'_>) -> Map<String, Value>;
+
+    /// What it says of the stores that a case made itself: `{kind/name: {conditions}}`.
+    fn stores(&self, _scene: &Scene<'_>) -> Map<String, Value> {
+        Map::new()
+    }
 
     /// What it is expected to show, given all that External Secrets Operator showed.
     fn expected(&self, golden: Value) -> Value;
@@ -48,13 +56,22 @@ pub(crate) trait Subject: Sync {
 }
 
 #[test]
-fn every_case_ends_as_with_external_secrets_operator() {
+fn the_program_ends_every_case_as_external_secrets_operator_does() {
+    let servers = Servers::start();
+    try_all(&servers, &CommandLine::new(&servers));
+}
+
+#[test]
+fn the_operator_ends_every_case_as_external_secrets_operator_does() {
+    let servers = Servers::start();
+    try_all(&servers, &Operator::start(&servers));
+}
+
+fn try_all(servers: &Servers, subject: &dyn Subject) {
     #[expect(clippy::disallowed_methods, reason = "a test is told which cases to play")]
     let only = std::env::var("PARITY").unwrap_or_default();
-    let servers = Servers::start();
-    let subject = CommandLine::new(&servers);
     let cases: Vec<_> = case::all().into_iter().filter(|case| case.id.contains(&only) && subject.plays(case)).collect();
-    let (failures, excused) = play_all(&cases, &servers, &subject);
+    let (failures, excused) = play_all(&cases, servers, subject);
     assert!(failures.is_empty(), "{} of {} cases differ:\n{}", failures.len(), cases.len(), failures.join("\n"));
     let idle = |index: &usize| !excused.contains(index) && subject.exceptions()[*index].0 != "*";
     let idle: Vec<_> =
@@ -124,7 +141,7 @@ fn reach(
     let began = std::time::Instant::now();
     loop {
         let said = subject.work(scene);
-        let mut state = json!({"secrets": scene.secrets(), "externalsecrets": said, "stores": {}});
+        let mut state = json!({"secrets": scene.secrets(), "externalsecrets": said, "stores": subject.stores(scene)});
         if let Some(before) = watched {
             state["writes"] = scene.writes_since(before);
         }

@@ -136,6 +136,11 @@ fn other_failures_are_told_and_the_other_secrets_are_printed() {
     let expected = "error: shop/lost: failed to find the data of `shop/lost` in `data.yaml`: it has data of `shop/app`, `shop/none`\n\
                     hint[usage-invalid]: add `shop/lost` with its keys\nnote: shop/none: ";
     assert!(run.stderr.starts_with(expected), "{}", run.stderr);
+    let refused = sandbox.run_with_input("render -f - --with -", &sandbox.text("app.yaml"));
+    assert!(
+        refused.code == 2 && refused.stderr.contains("it cannot be the data and the manifests at once"),
+        "{refused:?}"
+    );
     let refused = sandbox.run("render -f app.yaml --with nope.yaml");
     assert!(refused.code == 2 && refused.stderr.contains("failed to read `nope.yaml`"), "{refused:?}");
 }

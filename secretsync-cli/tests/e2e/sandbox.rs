@@ -122,7 +122,11 @@ impl Sandbox {
 
     /// Starts the program in the folder and lets it run.
     pub(crate) fn start(&self, arguments: &str) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_secretsync"))
+        self.start_program(env!("CARGO_BIN_EXE_secretsync"), arguments)
+    }
+
+    pub(crate) fn start_program(&self, program: &str, arguments: &str) -> Running {
+        let mut child = Command::new(program)
             .args(arguments.split_whitespace())
             .current_dir(self.folder.path())
             .env_clear()

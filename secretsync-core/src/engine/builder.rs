@@ -1,16 +1,16 @@
 //! How an engine is put together.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use secretsync_template::Delimiters;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use super::providers::Providers;
 use super::render::TemplateParser;
 use super::{Engine, EngineObserver, NoObserver, Shared};
-use crate::error::{Error, Result};
-use crate::layer::{Coalesce, LayerSettings, stack};
+use crate::error::Error;
+use crate::layer::{LayerSettings, stack};
 use crate::provider::{CredentialSource, Provider};
 use crate::store::Store;
 use crate::sync::ProviderKey;
@@ -19,7 +19,7 @@ use crate::sync::ProviderKey;
 #[derive(Debug)]
 pub struct EngineBuilder {
     store: Arc<dyn Store>,
-    providers: HashMap<ProviderKey, Result<Arc<Coalesce>>>,
+    providers: Providers,
     observer: Arc<dyn EngineObserver>,
     layers: LayerSettings,
     templates: Option<Arc<dyn CredentialSource>>,
@@ -31,7 +31,7 @@ impl EngineBuilder {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
-            providers: HashMap::new(),
+            providers: Providers::default(),
             observer: Arc::new(NoObserver),
             layers: LayerSettings::default(),
             templates: None,
@@ -42,15 +42,15 @@ impl EngineBuilder {
 
     /// Adds a provider under the name that specs use, with every layer around it. Set [`layers`](Self::layers) first.
     #[must_use]
-    pub fn provider(mut self, key: ProviderKey, provider: Arc<dyn Provider>) -> Self {
-        self.providers.insert(key, Ok(Arc::new(stack(provider, &self.layers))));
+    pub fn provider(self, key: ProviderKey, provider: Arc<dyn Provider>) -> Self {
+        self.providers.set(key, Ok(Arc::new(stack(provider, &self.layers))));
         self
     }
 
     /// Adds a provider that could not be built: each sync that needs it fails with this error, the others run.
     #[must_use]
-    pub fn broken_provider(mut self, key: ProviderKey, error: Error) -> Self {
-        self.providers.insert(key, Err(error));
+    pub fn broken_provider(self, key: ProviderKey, error: Error) -> Self {
+        self.providers.set(key, Err(error));
         self
     }
 

@@ -79,10 +79,12 @@ pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) ->
     if !changes.any() {
         return Ok(Decision::Leave { reason: Reason::Synced, changes });
     }
-    if spec.meta.immutable {
+    let same_keys = changes.keys.iter().all(|(_, change)| *change == Change::Unchanged);
+    // Made immutable as it is; what is immutable already stays so, whatever the sources say.
+    if spec.meta.immutable && (!same_keys || present.immutable) {
         return Ok(leave(Reason::Immutable));
     }
-    if present.immutable && changes.keys.iter().any(|(_, change)| *change != Change::Unchanged) {
+    if present.immutable && !same_keys {
         return Err(immutable(spec));
     }
     Ok(Decision::Apply { outcome: Outcome::Updated, changes, remove })

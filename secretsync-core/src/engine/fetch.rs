@@ -64,7 +64,7 @@ pub(crate) async fn fetch(reads: &Reads, shared: &Shared, sharing: Sharing) -> A
             }
         };
         let objects: Vec<_> = objects.iter().cloned().collect();
-        for piece in objects.chunks(provider.info().batch.get()) {
+        for piece in objects.chunks(provider.info().per_fetch.get()) {
             calls.push(ask(key.clone(), Arc::clone(&provider), piece.to_vec(), sharing));
         }
     }

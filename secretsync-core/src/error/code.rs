@@ -30,6 +30,11 @@ macro_rules! codes {
 
 codes! {
     AccessDenied "access-denied" "A ClusterSecretStore does not grant the object to this namespace.";
+    AwsAccessDenied "aws-access-denied" "The AWS identity may not do this, or the object does not exist.";
+    AwsClockSkewed "aws-clock-skewed" "This machine's clock differs from that of AWS.";
+    AwsCredentialsInvalid "aws-credentials-invalid" "AWS does not accept the credentials.";
+    AwsKmsDenied "aws-kms-denied" "The KMS key that protects a value cannot be used by the AWS identity.";
+    AwsRoleRefused "aws-role-refused" "An AWS role could not be taken.";
     CredentialMissing "credential-missing" "A store refers to a credential that could not be found.";
     DataInvalid "data-invalid" "A remote value could not be used the way the manifest asks.";
     DeletionUnconfirmed "deletion-unconfirmed" "Something was due for deletion, but a second read did not confirm that its source is gone.";

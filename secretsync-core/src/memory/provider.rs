@@ -43,8 +43,8 @@ struct State {
 impl MemoryProvider {
     /// A provider without objects. `name` is what messages call its store.
     pub fn new(name: impl Into<String>) -> Self {
-        let batch = NonZeroUsize::MIN.saturating_add(15);
-        Self { info: ProviderInfo::new("memory", name).with_batch(batch).with_find(), state: Mutex::default() }
+        let sixteen = NonZeroUsize::MIN.saturating_add(15);
+        Self { info: ProviderInfo::new("memory", name).with_per_fetch(sixteen).with_find(), state: Mutex::default() }
     }
 
     /// Adds a structured object from JSON text; text that is no JSON is kept as bytes.

@@ -12,7 +12,7 @@ use crate::secret::SecretValue;
 ///
 /// It tells whether two values seen by this process are equal and nothing else: it cannot be serialised, printed, or compared with a digest of
 /// another process, so it is of no use to somebody who guesses values.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {

@@ -1,5 +1,7 @@
 //! Names that External Secrets Operator and secretsync leave on a target: labels, annotations, field managers.
 
+use std::collections::BTreeMap;
+
 use secretsync_core::store::OwnerId;
 use sha3::{Digest, Sha3_224};
 
@@ -40,6 +42,28 @@ pub fn field_manager(name: &str) -> String {
 /// The value of [`CREATED_BY_LABEL`] on the targets of an ExternalSecret.
 pub fn created_by(owner: &OwnerId) -> String {
     digest(&format!("{}/{}", owner.namespace(), owner.name()))
+}
+
+/// What External Secrets Operator writes into `status.syncedResourceVersion`: it changes with everything of the object that a sync depends on.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// let nothing = BTreeMap::new();
+/// let revision = secretsync_k8s::api::names::synced_revision(3, &nothing, &nothing);
+/// assert_eq!(revision, "3-f47fe3c0b255b6dd8047cdffa772587bb829efe7a1cb70febeda2eb2");
+/// ```
+pub fn synced_revision(
+    generation: i64,
+    labels: &BTreeMap<String, String>,
+    annotations: &BTreeMap<String, String>,
+) -> String {
+    // As Go prints a map.
+    let map = |texts: &BTreeMap<String, String>| {
+        let pairs: Vec<_> = texts.iter().map(|(key, text)| format!("{key}:{text}")).collect();
+        format!("map[{}]", pairs.join(" "))
+    };
+    format!("{generation}-{}", digest(&format!("{{annotations:{} labels:{}}}", map(annotations), map(labels))))
 }
 
 /// The lower-case hexadecimal SHA3-224 of a text.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::layer::LayerSettings;
 use secretsync_core::provider::{ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
+use secretsync_core::sync::ProviderKey;
 
 use super::check;
 use crate::access::Access;
-use crate::api::{ClusterSecretStore, RetrySettings, SecretStore, SecretStoreSpec, StoreInterval, closest};
+use crate::api::{ClusterSecretStore, GoDuration, RetrySettings, SecretStore, SecretStoreSpec, StoreInterval, closest};
 use crate::problems::{Problems, plain, quote, subject};
 
 /// A store, checked: which provider it configures, and who may use it.
@@ -32,6 +34,45 @@ pub struct StoreSpec {
 }
 
 impl StoreSpec {
+    /// Whether it is another provider in each namespace that uses it: a reference of a cluster store without a namespace means the ExternalSecret's.
+    pub fn is_referent(&self, registry: &ProviderRegistry) -> Result<bool> {
+        if self.origin.namespace().is_some() {
+            return Ok(false);
+        }
+        let factory = self.factory(registry)?;
+        let references = factory.references(&self.config, &self.origin)?;
+        let own = references.iter().any(|reference| reference.namespace().is_none());
+        Ok(own || factory.depends_on_consumer(&self.config, &self.origin)?)
+    }
+
+    /// The engine's name of its provider for ExternalSecrets of a namespace.
+    pub fn provider_key(&self, registry: &ProviderRegistry, namespace: &str) -> Result<ProviderKey> {
+        Ok(if self.is_referent(registry)? {
+            super::provider_key_in(&self.origin, namespace)
+        } else {
+            super::provider_key(&self.origin)
+        })
+    }
+
+    /// The layers around its provider, with the retries that the store asks for.
+    pub fn layers(&self) -> LayerSettings {
+        let mut layers = LayerSettings::default();
+        if let Some(retry) = &self.retry {
+            // A negative number of retries means none; more than these would keep a one-shot run waiting for ever, and shorter pauses hammer the server.
+            let times = retry.max_retries.map_or(layers.retry.retries, |times| usize::try_from(times).unwrap_or(0));
+            let pause = retry.retry_interval.and_then(GoDuration::positive).unwrap_or(layers.retry.pause);
+            layers.retry.retries = times.min(MOST_RETRIES);
+            layers.retry.pause = pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            layers.retry.longest = layers.retry.longest.max(layers.retry.pause);
+        }
+        layers
+    }
+
+    /// Whether External Secrets Operator has this provider, too.
+    pub(crate) fn is_of_external_secrets_operator(&self) -> bool {
+        PROVIDERS.contains(&self.kind.as_str())
+    }
+
     /// The factory of its provider. Kinds that exist elsewhere are told apart from those that do not exist.
     pub fn factory<'r>(&self, registry: &'r ProviderRegistry) -> Result<&'r Arc<dyn ProviderFactory>> {
         registry.factory(&self.kind).ok_or_else(|| {
@@ -102,6 +143,10 @@ fn build(origin: StoreOrigin, subject: &str, spec: &SecretStoreSpec, mut problem
         origin,
     })
 }
+
+const MOST_RETRIES: usize = 10;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The providers of External Secrets Operator 2.9.
 const PROVIDERS: &[&str] = &[

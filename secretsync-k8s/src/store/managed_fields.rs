@@ -50,6 +50,11 @@ impl ManagedFields {
         self.of(manager).flat_map(of).collect()
     }
 
+    /// The keys of the data that a manager wrote.
+    pub(crate) fn keys_of<'a>(&'a self, manager: &'a str) -> BTreeSet<&'a str> {
+        self.of(manager).flat_map(|entry| members(entry, &["data"])).collect()
+    }
+
     /// Every key of the data that anybody wrote.
     pub(crate) fn all_keys(&self) -> BTreeSet<&str> {
         self.0.iter().flat_map(|entry| members(entry, &["data"])).collect()

@@ -34,6 +34,7 @@ pub(crate) use self::tree::{Item, Leaf, Node};
 pub(crate) use self::value::DataKey;
 use self::value::{Cipher, Clear, Refusal};
 use self::walk::{Integers, Walk};
+pub(crate) use self::yaml::parse as parse_yaml;
 use crate::error::Error;
 
 /// A parsed document, still encrypted.

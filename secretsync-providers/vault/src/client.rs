@@ -15,6 +15,7 @@ use reqwest::header::HeaderValue;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::tls::Version;
 use reqwest::{StatusCode, Url};
+use secretsync_core::net::AddressGuard;
 use secretsync_core::secret::SecretValue;
 
 use crate::auth::Token;
@@ -52,7 +53,7 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(Policy::custom(redirect))
-            .dns_resolver(Guard { loopback_only: plain && !account.allow_plain_http })
+            .dns_resolver(Guard(AddressGuard::new().loopback_only(plain && !account.allow_plain_http)))
             .referer(false);
         if plain {
             // A proxy of the environment would carry the token in clear to another machine; and no certificate is ever looked at.

@@ -20,6 +20,7 @@ use account::{CERTIFICATE_KEY, KEY_KEY};
 pub use auth::VaultAuth;
 pub(crate) use openbao::open_bao;
 pub use openbao::{OpenBaoAuth, OpenBaoConfig};
+pub use secretsync_core::provider::{SecretKeySelector, ServiceAccountSelector};
 pub(crate) use settings::{Settings, key_names, references};
 pub use transit::TransitConfig;
 
@@ -88,44 +89,6 @@ impl fmt::Display for KvVersion {
             Self::V2 => "v2",
         })
     }
-}
-
-/// A key of a Secret.
-#[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SecretKeySelector {
-    /// The Secret.
-    #[schemars(with = "Option<ObjectName>")]
-    pub name: Option<String>,
-    /// Its namespace; for cluster stores only.
-    #[schemars(with = "Option<NamespaceName>")]
-    pub namespace: Option<String>,
-    /// The key.
-    #[schemars(with = "Option<SecretKey>")]
-    pub key: Option<String>,
-}
-
-impl SecretKeySelector {
-    /// A key of a Secret in the store's own namespace.
-    pub fn new(name: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), namespace: None, key: Some(key.into()) }
-    }
-}
-
-/// A service account.
-#[non_exhaustive]
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ServiceAccountSelector {
-    /// The service account.
-    #[schemars(with = "ObjectName")]
-    pub name: String,
-    /// Its namespace; for cluster stores only.
-    #[schemars(with = "Option<NamespaceName>")]
-    pub namespace: Option<String>,
-    /// Audiences of the token.
-    pub audiences: Option<Vec<String>>,
 }
 
 /// `caProvider`.

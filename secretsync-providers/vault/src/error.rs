@@ -50,6 +50,8 @@ pub(crate) enum Failure {
     SecondFactor,
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),
+    #[error("the node answered with an older version than one that was already seen")]
+    Stale,
     #[error("{} (status {status})", row.says)]
     Status { status: u16, row: Row, retry_after: Option<Duration> },
     #[error("the token is not accepted: it is wrong, expired or revoked")]

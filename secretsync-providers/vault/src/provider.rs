@@ -1,6 +1,7 @@
 //! Objects of Vault as secrets.
 
 mod payload;
+mod seen;
 
 use std::num::NonZeroUsize;
 
@@ -13,6 +14,7 @@ use secretsync_core::provider::{
 };
 use tokio::time::timeout;
 
+use self::seen::Seen;
 use crate::client::{Answer, Cause, Transport};
 use crate::config::{KvVersion, Settings, VaultConfig};
 use crate::error::Failure;
@@ -31,6 +33,7 @@ pub struct VaultProvider {
     info: ProviderInfo,
     session: Session,
     mounts: Mounts,
+    seen: Seen,
 }
 
 impl VaultProvider {
@@ -47,12 +50,17 @@ impl VaultProvider {
         pool: Option<&Pool>,
     ) -> Result<Self> {
         let settings = Settings::new(config, &context, member.member)?;
-        let info = ProviderInfo::new(member.kind, settings.origin.to_string()).with_batch(CONCURRENT).with_find();
+        let info = ProviderInfo::new(member.kind, settings.origin.to_string()).with_per_fetch(CONCURRENT).with_find();
         let info = match settings.version {
             KvVersion::V1 => info,
             KvVersion::V2 => info.with_versions(),
         };
-        Ok(Self { info, session: Session::new(settings, context.credentials, pool), mounts: Mounts::default() })
+        Ok(Self {
+            info,
+            session: Session::new(settings, context.credentials, pool),
+            mounts: Mounts::default(),
+            seen: Seen::default(),
+        })
     }
 
     async fn fetch_within(&self, object: &ObjectRef, options: &FetchOptions) -> Result<Fetched> {
@@ -86,6 +94,7 @@ impl VaultProvider {
             Answer::Empty => Err(payload::Odd::Malformed("it is empty")),
         };
         match payload {
+            Ok(Fetched::Found(secret)) if !self.seen.is_current(object, secret.version.as_ref()) => Err(Failure::Stale),
             Ok(fetched) => Ok(fetched),
             Err(payload::Odd::Leased(lease)) => {
                 self.session.revoke(&lease).await;

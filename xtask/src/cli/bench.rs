@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: whole programs beside those that people use today, in one run on one machine.
 
 mod sops;
+mod vault;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,11 +16,14 @@ use super::{capture, cargo, pass_through, target_folder};
 pub(super) enum Verb {
     /// One key out of a SOPS document of 100 and of 10,000 values, in each text format, beside `sops decrypt`. Fails below 4 and 10 times its speed.
     Sops,
+    /// 1,000 objects of OpenBao beside a reader that does nothing else, and one of them beside `bao kv get`. Fails below 0.8 and 5 times their speed.
+    Vault,
 }
 
 pub(super) fn run(verb: &Verb) -> Result<()> {
     match verb {
         Verb::Sops => sops::run(),
+        Verb::Vault => vault::run(),
     }
 }
 

@@ -21,7 +21,7 @@ struct Fence {
 const KUBERNETES: [&str; 4] = ["kube", "kube-*", "k8s-openapi", "secretsync-k8s"];
 
 /// The table of design rules; the README draws the same picture.
-const FENCES: [Fence; 5] = [
+const FENCES: [Fence; 6] = [
     Fence {
         package: "secretsync-template",
         forbidden: &["secretsync-*", "kube", "kube-*", "k8s-openapi", "reqwest", "hyper", "hyper-*", "tokio"],
@@ -34,6 +34,7 @@ const FENCES: [Fence; 5] = [
         allowed: &["aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "secretsync-core", "secretsync-template"],
     },
     Fence { package: "secretsync-k8s", forbidden: &["secretsync-provider*"], allowed: &[] },
+    Fence { package: "secretsync-provider-aws", forbidden: &KUBERNETES, allowed: &[] },
     Fence { package: "secretsync-provider-sops", forbidden: &KUBERNETES, allowed: &[] },
     Fence { package: "secretsync-provider-vault", forbidden: &KUBERNETES, allowed: &[] },
 ];

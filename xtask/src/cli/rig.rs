@@ -19,7 +19,7 @@ pub(super) enum Verb {
     Down(State),
     /// Install all tools that the servers and the tests need.
     Install,
-    /// Start OpenBao and a Kubernetes cluster, and print the environment to use them.
+    /// Start OpenBao, moto (AWS) and a Kubernetes cluster, and print the environment to use them.
     ///
     /// Use it as `eval "$(cargo xtask rig up)"`: kubectl, bao and sops are then on the PATH and talk to these servers.
     Up(Up),

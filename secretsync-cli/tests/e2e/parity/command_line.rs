@@ -82,10 +82,7 @@ const EXCEPTIONS: &[(&str, Exception<'static>)] = &[
     ),
     ("sync-window-allow", Exception { at: "/secrets/inactive/data/a", why: WINDOW }),
     ("sync-window-deny", Exception { at: "/secrets/target/data/a", why: WINDOW }),
-    ("auth-kubernetes", Exception { at: "*", why: "logins other than a token are not there yet" }),
-    ("auth-userpass", Exception { at: "*", why: "logins other than a token are not there yet" }),
     ("immutable-existing-secret", Exception { at: "*", why: "its marks are not written yet" }),
-    ("immutable-turned-on", Exception { at: "*", why: "its marks are not written yet" }),
 ];
 
 /// What External Secrets Operator says of a failure, and we too.

@@ -150,6 +150,22 @@ fn an_immutable_target_keeps_its_data() {
 }
 
 #[test]
+fn a_target_is_made_immutable_as_it_is() {
+    let mut spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain);
+    spec.meta.immutable = true;
+    let Observed::Present(mut present) = present(Holder::Ours, &[("a", "old")], &[]) else { return };
+    let desired = |value: &str| {
+        let mut desired = desired(&[("a", value)]);
+        desired.meta.immutable = true;
+        desired
+    };
+    present.meta = Some(TargetMeta::default());
+    let observed = Observed::Present(present);
+    assert_eq!(shown(&decide(&spec, &observed, &desired("old")).unwrap()), "updated a= +meta");
+    assert_eq!(shown(&decide(&spec, &observed, &desired("new")).unwrap()), "immutable");
+}
+
+#[test]
 fn keys_that_a_store_does_not_look_into_count_as_updated() {
     let Observed::Present(mut present) = present(Holder::Ours, &[], &[]) else { return };
     present.keys.insert(key("a"), KeyState::owned(None));

@@ -27,9 +27,11 @@ pub(crate) enum Declined {
 }
 
 impl Service {
-    /// Asks for a key, if the service is configured for it.
-    pub(crate) async fn unwrap(&self, key: &WrappedKey) -> Result<Zeroizing<Vec<u8>>, Declined> {
+    /// Asks for a key, if the service is configured for it and may be asked once more.
+    pub(crate) async fn unwrap(&self, key: &WrappedKey, questions: &mut usize) -> Result<Zeroizing<Vec<u8>>, Declined> {
         self.inner.serves(key).map_err(Declined::NotServed)?;
+        let spent = || Declined::NotServed("the document has had too many others tried".to_owned());
+        *questions = questions.checked_sub(1).ok_or_else(spent)?;
         let part = self.inner.unwrap(key).await.map_err(Declined::Failed)?;
         Ok(Zeroizing::new(part.expose().to_vec()))
     }

@@ -21,8 +21,10 @@ pub(crate) struct Unwrapping {
     parts: Vec<Option<Zeroizing<Vec<u8>>>>,
     /// Why a key did not serve, for each key in the order of the document.
     reasons: Vec<Vec<String>>,
-    /// The first failure of a service.
+    /// The failure of a service that decides about trying again: the first that may pass, else the first.
     failure: Option<core::Error>,
+    /// How often services may still be asked.
+    questions: usize,
 }
 
 impl Unwrapping {
@@ -33,6 +35,7 @@ impl Unwrapping {
             parts: Vec::with_capacity(groups.groups.len()),
             reasons: groups.groups.iter().map(|keys| vec![String::new(); keys.len()]).collect(),
             failure: None,
+            questions: MOST_QUESTIONS,
         };
         for (keys, reasons) in groups.groups.iter().zip(&mut search.reasons) {
             let mut part = None;
@@ -70,13 +73,13 @@ impl Unwrapping {
         for service in ring.services.iter() {
             for (index, key) in keys.iter().enumerate() {
                 let Some(wrapped) = key.for_service().filter(|wrapped| wrapped.kind == service.kind) else { continue };
-                let declined = match service.unwrap(&wrapped).await {
+                let declined = match service.unwrap(&wrapped, &mut self.questions).await {
                     Ok(part) if part.len() == length(&self.groups) => return Some(part),
                     Ok(_) => "its entry in the document is damaged".to_owned(),
                     Err(declined) => {
                         let told = declined.told(&service.place);
                         if let Declined::Failed(error) = declined {
-                            self.failure.get_or_insert(error);
+                            self.failed(error);
                         }
                         told
                     }
@@ -89,6 +92,13 @@ impl Unwrapping {
             }
         }
         None
+    }
+
+    fn failed(&mut self, error: core::Error) {
+        let passes = |error: &core::Error| error.retry() != Retry::Never;
+        if self.failure.as_ref().is_none_or(|known| passes(&error) && !passes(known)) {
+            self.failure = Some(error);
+        }
     }
 
     /// Whether nothing more need be unwrapped. A document that does not say how many parts it needs needs them all.
@@ -169,6 +179,9 @@ fn never(key: &MasterKey) -> String {
         _ => "keys of this kind are not supported".to_owned(),
     }
 }
+
+/// How often services are asked for one document: whoever writes it must not make us send hundreds of requests, which cost money.
+const MOST_QUESTIONS: usize = 16;
 
 /// How many keys of a document a message lists.
 const SHOWN: usize = 100;

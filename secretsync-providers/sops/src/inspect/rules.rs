@@ -2,10 +2,9 @@
 
 use secretsync_core::error::Result;
 use secretsync_core::regex::GoRegex;
-use secretsync_core::yaml::{self, Limits};
 use serde_json::Value;
 
-use crate::document::{Identity, KeyKind, Selector};
+use crate::document::{Identity, Item, KeyKind, Leaf, Node, Selector, parse_yaml};
 use crate::error::Error;
 
 /// The creation rules of a `.sops.yaml`.
@@ -33,9 +32,10 @@ impl SopsRules {
     }
 
     fn read(text: &[u8]) -> Result<Self, Error> {
-        let documents = yaml::parse_documents(text, &Limits::default());
-        let documents = documents.map_err(|error| refused(format!("it is no YAML that can be read: {error}")))?;
-        let config = documents.first().map(yaml::Document::to_json).unwrap_or_default();
+        // With the scalars of sops: `y` and `no` are texts.
+        let text = std::str::from_utf8(text).map_err(|_| refused("it is no UTF-8 text"))?;
+        let parsed = parse_yaml(text).map_err(|error| refused(error.to_string()))?;
+        let config = json(&Node::Map(parsed.items));
         let rules = match config.get("creation_rules") {
             None | Some(Value::Null) => &Vec::new(),
             Some(Value::Array(rules)) => rules,
@@ -104,6 +104,26 @@ impl SopsRule {
 
     pub(super) fn mac_only_encrypted(&self) -> bool {
         self.mac_only_encrypted
+    }
+}
+
+/// A tree of the configuration as plain data.
+fn json(node: &Node<'_>) -> Value {
+    match node {
+        Node::Comment(_) | Node::Leaf(Leaf::Null) => Value::Null,
+        Node::Leaf(Leaf::Bool(value)) => (*value).into(),
+        Node::Leaf(Leaf::Float(number)) => (*number).into(),
+        Node::Leaf(Leaf::Int(number)) => (*number).into(),
+        Node::Leaf(Leaf::Text(text)) => text.as_ref().into(),
+        Node::Leaf(Leaf::Time(text)) => text.as_str().into(),
+        Node::List(items) => items.iter().filter(|item| !matches!(item, Node::Comment(_))).map(json).collect(),
+        Node::Map(items) => {
+            let member = |item: &Item<'_>| match item {
+                Item::Entry { key, value } => Some((key.to_string(), json(value))),
+                Item::Comment(_) => None,
+            };
+            Value::Object(items.iter().filter_map(member).collect())
+        }
     }
 }
 
@@ -205,7 +225,7 @@ mod tests {
             "creation_rules:\n- shamir_threshold: 1\n  key_groups:\n  - kms: [{arn: arn:1, role: r, context: {b: x, a: y}}]\n    merge: [{age: [m]}]\n  - hc_vault: [https://v/v1/t/keys/k]\n    azure_keyvault: [{vaultUrl: https://a, key: n, version: v}]\n",
         );
         let rule = rules.rule("x").unwrap();
-        assert_eq!(names(rule), [vec!["m", "arn:1+r|a:y,b:x"], vec!["https://a/keys/n", "https://v/v1/t/keys/k"]]);
+        assert_eq!(names(rule), [vec!["arn:1+r|a:y,b:x", "m"], vec!["https://a/keys/n", "https://v/v1/t/keys/k"]]);
         assert_eq!(rule.needed(), Some(1));
     }
 
@@ -215,7 +235,7 @@ mod tests {
             ("creation_rules: x", "no list"),
             ("creation_rules: [{path_regex: '('}]", "`creation_rules[0].path_regex`"),
             ("creation_rules: [{}, {encrypted_regex: a, encrypted_suffix: b}]", "`creation_rules[1]`"),
-            ("a: [", "no YAML"),
+            ("a: [", "not valid YAML"),
         ] {
             let error = SopsRules::read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -196,6 +196,25 @@ async fn a_failing_service_leaves_the_word_to_the_next_and_is_told_when_none_hel
 }
 
 #[tokio::test]
+async fn a_failure_that_may_pass_decides_about_trying_again() {
+    let denied = Fake::new("vaultTransit", KeyKind::VaultTransit).failing(ErrorKind::PermissionDenied);
+    let away = Fake::kms().failing(ErrorKind::Unavailable);
+    let document = by_kms("mine").replace("    kms:", "    hc_vault: [{key_name: k, enc: x}]\n    kms:");
+    let keys = json!([{ "vaultTransit": { "arn": "k" } }, kms_key("mine")]);
+    let error = store(&document, keys, &away).with_service(denied).fetch("inline").await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Backoff), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_hostile_document_cannot_make_us_ask_without_end() {
+    let fake = Fake::kms().failing(ErrorKind::InvalidData);
+    let many = by_kms("mine").replace("    kms: [", &format!("    kms: [{}", "{arn: mine, enc: x}, ".repeat(200)));
+    let text = store(&many, json!([kms_key("mine")]), &fake).complaint("inline").await;
+    assert!(text.contains("the document has had too many others tried"), "{text}");
+    assert_eq!(fake.asked().len(), 16);
+}
+
+#[tokio::test]
 async fn services_give_parts_only_until_there_are_enough() {
     let groups =
         format!("    shamir_threshold: 2\n    key_groups:\n{}", format!("      - age: [{RECIPIENT}]\n").repeat(3));

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 
 use rustls::CertificateError;
+use secretsync_core::net::RefusedAddress;
 
-use super::guard::Refused;
 use crate::error::Failure;
 
 /// A failure of the connection.
@@ -95,7 +95,7 @@ pub(crate) fn failure(error: &reqwest::Error) -> Failure {
 /// Whether the words of an error are those of this machine. HTTP/2 lets the other side put text of its own into an error.
 fn speaks_for_us(error: &(dyn StdError + 'static)) -> bool {
     let system = error.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some());
-    system || error.is::<rustls::Error>() || error.is::<Refused>()
+    system || error.is::<rustls::Error>() || error.is::<RefusedAddress>()
 }
 
 /// The next cause. An I/O error names what it wraps only to those who ask for it.
@@ -105,7 +105,7 @@ fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 
 }
 
 fn recognise(error: &(dyn StdError + 'static)) -> Option<Cause> {
-    if error.is::<Refused>() {
+    if error.is::<RefusedAddress>() {
         return Some(Cause::RefusedAddress);
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {

@@ -73,7 +73,7 @@ impl Place<'_> {
 }
 
 fn reference(selector: &SecretKeySelector, default_key: Option<&str>) -> Option<CredentialRef> {
-    let SecretKeySelector { name, namespace, key } = selector;
+    let SecretKeySelector { name, namespace, key, .. } = selector;
     let name = name.as_deref().filter(|name| !name.is_empty())?;
     let key = key.as_deref().filter(|key| !key.is_empty()).or(default_key)?;
     Some(CredentialRef::secret(name, key).in_namespace(namespace.as_deref()))

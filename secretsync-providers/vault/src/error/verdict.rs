@@ -16,6 +16,11 @@ impl Failure {
         let (kind, code, advice) = match self {
             Self::Denied(grant) => return (PermissionDenied, Code::VaultPermissionDenied, grant.advice().into()),
             Self::Mount { problem, .. } => return (problem.kind(), Code::VaultMountMissing, problem.advice().into()),
+            Self::Stale => (
+                Unavailable,
+                Code::ProviderUnavailable,
+                "wait: a standby catches up; `forwardInconsistent` with `readYourWrites` lets it forward",
+            ),
             Self::Status { row, .. } => (row.kind, row.code, row.advice),
             Self::Transport(transport) => transport_verdict(transport.cause),
             Self::TokenRefused { sent: true } => {

@@ -1,6 +1,7 @@
 //! Logging in: each method, the life of a login, and the transit keys that use one.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod documented;
 mod methods;
 mod scripted;
 mod sessions;

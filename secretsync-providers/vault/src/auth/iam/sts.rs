@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use reqwest::Url;
 use reqwest::redirect::Policy;
 use reqwest::tls::Version;
+use secretsync_core::net::AddressGuard;
 use secretsync_core::provider::Ambient;
 use zeroize::Zeroizing;
 
@@ -80,7 +81,7 @@ impl Sts {
             .timeout(TIMEOUT)
             .tls_version_min(Version::TLS_1_2)
             .redirect(Policy::none())
-            .dns_resolver(Guard { loopback_only: self.url.scheme() != "https" });
+            .dns_resolver(Guard(AddressGuard::new().loopback_only(self.url.scheme() != "https")));
         let http = builder.build().map_err(|error| Failure::Setup(error.without_url()))?;
         Ok(http.post(self.url.clone()))
     }

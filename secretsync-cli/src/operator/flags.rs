@@ -1,0 +1,218 @@
+//! What can be typed: External Secrets Operator's controller flags (`eso-compat.md` 6.1), and one of ours.
+
+use std::ffi::OsString;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use clap::{ArgAction, Parser};
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::provider::Ambient;
+use secretsync_k8s::api::GoDuration;
+use secretsync_k8s::operator::OperatorSettings;
+
+use crate::args::LogLevel;
+
+/// Apply External Secrets Operator's manifests: sync secrets from Vault, OpenBao, AWS and SOPS into the Secrets of a cluster.
+///
+/// The flags are those of External Secrets Operator's controller, so its Deployment needs another image only. Flags without a meaning here are accepted.
+#[derive(Parser)]
+#[command(name = "secretsync-operator", version, max_term_width = 100)]
+pub(super) struct Flags {
+    /// Where `/metrics` is served; `0` for nowhere.
+    #[arg(long, value_name = "ADDRESS", default_value = ":8080")]
+    metrics_addr: String,
+
+    /// Where `/healthz` and `/readyz` are served; `0` for nowhere.
+    #[arg(long, value_name = "ADDRESS", default_value = ":8082")]
+    live_addr: String,
+
+    /// The class of this controller: stores of another class are left alone.
+    #[arg(long, value_name = "CLASS", default_value = "default")]
+    controller_class: String,
+
+    /// The only namespace to work in.
+    #[arg(long, value_name = "NAMESPACE", default_value = "")]
+    namespace: String,
+
+    /// How many syncs run at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    concurrent: usize,
+
+    /// How often a store is validated again that says nothing else.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    store_requeue_interval: Duration,
+
+    /// Whether ExternalSecrets wait for their store to be ready.
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    enable_flood_gate: bool,
+
+    /// Whether ClusterSecretStores are served.
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    enable_cluster_store_reconciler: bool,
+
+    /// Whether SecretStores are validated.
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    enable_secret_store_reconciler: bool,
+
+    /// What begins an action in templates.
+    #[arg(long, value_name = "TEXT", default_value = "{{")]
+    template_left_delimiter: String,
+
+    /// What ends an action in templates.
+    #[arg(long, value_name = "TEXT", default_value = "}}")]
+    template_right_delimiter: String,
+
+    /// How much to tell on standard error: `debug`, `info`, `warn` or `error`. Values are never shown.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    loglevel: String,
+
+    /// How old `status.refreshTime` may become before it is written where nothing else changed; `0` writes it at each refresh, as External Secrets Operator
+    /// does.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    status_heartbeat: Duration,
+
+    #[command(flatten)]
+    ignored: Ignored,
+}
+
+macro_rules! ignored {
+    ($($name:ident)*) => {
+        /// Flags that are accepted so that a Deployment can stay as it is, and that mean nothing here.
+        #[derive(clap::Args)]
+        struct Ignored {
+            $(
+                #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+                $name: Option<String>,
+            )*
+        }
+
+        impl Ignored {
+            /// The names of those that were given.
+            fn given(&self) -> Vec<String> {
+                let mut given = Vec::new();
+                $(
+                    if self.$name.is_some() {
+                        given.push(format!("--{}", stringify!($name).replace('_', "-")));
+                    }
+                )*
+                given
+            }
+        }
+    };
+}
+
+ignored! {
+    metrics_auth metrics_secure metrics_cert_dir metrics_cert_name metrics_key_name
+    enable_leader_election leader_election_id leader_election_lease_duration leader_election_renew_deadline leader_election_retry_period
+    client_qps client_burst zap_time_encoding
+    enable_cluster_external_secret_reconciler enable_cluster_push_secret_reconciler enable_push_secret_reconciler
+    enable_secrets_caching enable_configmaps_caching enable_managed_secrets_caching enable_secret_api_read_on_cache_mismatch
+    enable_generator_state generator_gc_grace_period enable_extended_metric_labels enable_http2 unsafe_allow_generic_targets
+    enable_vault_token_cache vault_token_cache_size experimental_enable_vault_token_cache experimental_vault_token_cache_size
+}
+
+impl Flags {
+    pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments)
+    }
+
+    pub(super) fn log_level(&self) -> LogLevel {
+        match self.loglevel.to_ascii_lowercase().as_str() {
+            "debug" => LogLevel::Debug,
+            "warn" | "warning" => LogLevel::Warn,
+            "error" | "dpanic" | "panic" | "fatal" => LogLevel::Error,
+            _ => LogLevel::Info,
+        }
+    }
+
+    /// Says once which flags mean nothing here.
+    pub(super) fn warn_about_ignored(&self) {
+        let given = self.ignored.given();
+        if !given.is_empty() {
+            tracing::warn!(flags = given.join(" "), "these flags mean nothing here and are ignored");
+        }
+    }
+
+    pub(super) fn settings(self) -> Result<OperatorSettings> {
+        let mut settings = OperatorSettings::default();
+        settings.class = self.controller_class;
+        settings.namespace = Some(self.namespace).filter(|namespace| !namespace.is_empty());
+        settings.concurrency = self.concurrent.max(1);
+        settings.store_interval = self.store_requeue_interval;
+        settings.gate = self.enable_flood_gate;
+        settings.heartbeat = self.status_heartbeat;
+        settings.cluster_stores = self.enable_cluster_store_reconciler;
+        settings.stores = self.enable_secret_store_reconciler;
+        settings.delimiters = (self.template_left_delimiter, self.template_right_delimiter);
+        settings.own_identity = Some(Ambient::from_env());
+        settings.live_address = address("--live-addr", &self.live_addr)?;
+        settings.metrics_address = address("--metrics-addr", &self.metrics_addr)?;
+        Ok(settings)
+    }
+}
+
+/// An address as Go writes it: `:8080` is every address of the machine.
+fn address(flag: &str, text: &str) -> Result<Option<SocketAddr>> {
+    if text == "0" || text.is_empty() {
+        return Ok(None);
+    }
+    let parsed = match text.strip_prefix(':') {
+        Some(port) => port.parse().ok().map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),
+        None => text.parse().ok(),
+    };
+    parsed.map(Some).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidConfig, "read")
+            .on(format!("the flag `{flag}`"))
+            .because("it is no address")
+            .with_hint(Hint::new(
+                Code::UsageInvalid,
+                "write `:8080`, `127.0.0.1:8080`, `[::1]:8080`, or `0` for nowhere",
+            ))
+    })
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = GoDuration::parse(text).filter(|duration| !duration.is_negative());
+    parsed
+        .map(|duration| duration.positive().unwrap_or(Duration::ZERO))
+        .ok_or_else(|| "write a duration such as 30s, 5m or 1h30m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn settings(flags: &str) -> OperatorSettings {
+        let arguments = std::iter::once("secretsync-operator").chain(flags.split_whitespace());
+        Flags::parse(arguments.map(OsString::from)).unwrap().settings().unwrap()
+    }
+
+    #[test]
+    fn the_declarations_are_consistent() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn the_flags_of_a_usual_deployment_are_taken() {
+        let settings = settings(
+            "--enable-leader-election=true --concurrent=5 --metrics-addr=:9090 --loglevel=debug --zap-time-encoding=epoch \
+             --enable-cluster-store-reconciler=false --enable-push-secret-reconciler=false --namespace=shop --live-addr=127.0.0.1:7 \
+             --store-requeue-interval=1m30s --enable-flood-gate --client-qps=50 --controller-class=blue --status-heartbeat=0",
+        );
+        assert_eq!((settings.concurrency, settings.class.as_str()), (5, "blue"));
+        assert_eq!(settings.namespace.as_deref(), Some("shop"));
+        assert!(settings.gate && !settings.cluster_stores && settings.stores);
+        assert_eq!((settings.store_interval, settings.heartbeat), (Duration::from_secs(90), Duration::ZERO));
+        assert_eq!(settings.metrics_address, Some("[::]:9090".parse().unwrap()));
+        assert_eq!(settings.live_address, Some("127.0.0.1:7".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_address_or_duration_is_refused() {
+        assert!(address("--live-addr", "here").is_err());
+        assert_eq!(address("--live-addr", "0").unwrap(), None);
+        assert!(duration("often").is_err() && duration("-1s").is_err());
+    }
+}

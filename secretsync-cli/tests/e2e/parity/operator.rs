@@ -1,0 +1,91 @@
+//! The operator as subject: one process for all cases, which works by itself.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::Subject;
+use super::case::Case;
+use super::compare::Exception;
+use super::scene::{Scene, name};
+use super::servers::Servers;
+use crate::sandbox::{Running, Sandbox};
+
+/// The operator at work.
+pub(crate) struct Operator {
+    _sandbox: Sandbox,
+    _running: Mutex<Running>,
+}
+
+impl Operator {
+    pub(crate) fn start(servers: &Servers) -> Self {
+        let mut sandbox = Sandbox::new();
+        sandbox.set("KUBECONFIG", &servers.cluster.kubeconfig().display().to_string());
+        let flags = "--live-addr=0 --metrics-addr=0 --loglevel=error";
+        let running = sandbox.start_program(env!("CARGO_BIN_EXE_secretsync-operator"), flags);
+        Self { _sandbox: sandbox, _running: Mutex::new(running) }
+    }
+}
+
+impl Subject for Operator {
+    fn plays(&self, case: &Case) -> bool {
+        // Stores of AWS come with their server.
+        !case.stores().iter().any(|store| matches!(*store, "sm" | "ssm"))
+    }
+
+    fn work(&self, scene: &Scene<'_>) -> Map<String, Value> {
+        scene.list("ExternalSecret").iter().map(said).collect()
+    }
+
+    fn stores(&self, scene: &Scene<'_>) -> Map<String, Value> {
+        let usual = scene.case.stores();
+        let stores = scene.list("SecretStore").into_iter().filter(|store| !usual.contains(&name(store).as_str()));
+        stores
+            .map(|store| (format!("SecretStore/{}", name(&store)), json!({"conditions": conditions(&store["status"])})))
+            .collect()
+    }
+
+    fn expected(&self, golden: Value) -> Value {
+        golden
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn exceptions(&self) -> &'static [(&'static str, Exception<'static>)] {
+        EXCEPTIONS
+    }
+}
+
+const SCHEMA: &str = "the schema of these tests has every field open: it neither refuses nor fills in";
+
+/// What differs on purpose; everything else must be as the goldens have it.
+const EXCEPTIONS: &[(&str, Exception<'static>)] = &[
+    ("interval-default", Exception { at: "/externalsecrets/es/spec*", why: SCHEMA }),
+    ("tpl-engine-version", Exception { at: "/externalsecrets/v1", why: SCHEMA }),
+    ("tpl-engine-version", Exception { at: "/rejected", why: SCHEMA }),
+    (
+        "immutable-existing-secret",
+        Exception { at: "*", why: "a Secret that cannot be written is not marked as ours either" },
+    ),
+];
+
+/// What the status of an ExternalSecret says, as the goldens show it.
+fn said(object: &Value) -> (String, Value) {
+    let status = &object["status"];
+    let is_set = |field: &str| status[field].as_str().is_some_and(|text| !text.is_empty());
+    let said = json!({
+        "conditions": conditions(status),
+        "binding": status["binding"]["name"].as_str().unwrap_or_default(),
+        "refreshTime": is_set("refreshTime"),
+        "syncedResourceVersion": is_set("syncedResourceVersion"),
+    });
+    (name(object), said)
+}
+
+fn conditions(status: &Value) -> Vec<Value> {
+    let shown = |condition: &Value| json!({"type": condition["type"], "status": condition["status"], "reason": condition["reason"]});
+    status["conditions"].as_array().into_iter().flatten().map(shown).collect()
+}

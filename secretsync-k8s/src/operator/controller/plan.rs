@@ -1,0 +1,171 @@
+//! From what is known to the next run of one ExternalSecret.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use secretsync_core::access::KeyAccess;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::provider::StoreOrigin;
+use secretsync_core::store::TargetRef;
+use secretsync_core::sync::{CreationPolicy, ProviderKey, Reason, SyncReport, SyncSpec};
+
+use super::world::{SyncState, World};
+use crate::api::names::created_by;
+use crate::convert::{self, StoreUse};
+use crate::operator::Context;
+use crate::operator::due::{Due, due};
+use crate::operator::job::{Job, Work};
+use crate::operator::store::Needed;
+use crate::operator::watch::Id;
+
+/// What to do with an ExternalSecret whose turn it is.
+pub(super) enum Plan {
+    /// Nothing, until something changes: it is none of ours, is suspended, or waits for its store.
+    Leave,
+    /// Nothing yet: it is not due.
+    NotYet,
+    /// This.
+    Run(Box<Job>),
+}
+
+/// Why a store does not serve an ExternalSecret.
+enum Refusal {
+    /// Another controller's: no trace is left.
+    Foreign,
+    /// It was not tried yet; those who use it are woken then.
+    Pending,
+    Failed(Error),
+}
+
+impl World {
+    pub(super) fn plan(&self, context: &Context, id: &Id) -> Plan {
+        let Some(state) = self.syncs.get(id) else { return Plan::Leave };
+        let spec = match &state.spec {
+            Ok(spec) if spec.suspended => return Plan::Leave,
+            Ok(spec) => spec,
+            Err(error) => return refuse(self, state, id, Reason::SpecInvalid, error.clone()),
+        };
+        let now = SystemTime::now();
+        let ended = state.expires_at.is_some_and(|at| at <= now);
+        if !state.forced && !ended {
+            match due(spec, &state.status, &state.object.revision, now) {
+                Due::At(at, _) if at <= now => {}
+                Due::Never => return Plan::Leave,
+                Due::At(..) | Due::Window => return Plan::NotYet,
+            }
+        }
+        match self.resolve(context, state, id) {
+            Ok((spec, needed)) => {
+                let orphans = self.orphans(&spec);
+                let work = Work::Sync { spec: Box::new(spec), needed, orphans };
+                Plan::Run(Box::new(self.job(state, id, work)))
+            }
+            Err(Refusal::Foreign | Refusal::Pending) => Plan::Leave,
+            Err(Refusal::Failed(error)) => refuse(self, state, id, Reason::SourceFailed, error),
+        }
+    }
+
+    /// The sync with the providers that it needs.
+    fn resolve(&self, context: &Context, state: &SyncState, id: &Id) -> Result<(SyncSpec, Vec<Needed>), Refusal> {
+        let mut needed: Vec<Needed> = Vec::new();
+        let mut refusal = None;
+        let manifest = state.object.manifest.as_ref().map_err(|error| Refusal::Failed(error.clone()))?;
+        let converted = convert::sync_spec(manifest, |origin| {
+            let (provider, access) = self.provider(context, origin, &id.namespace).map_err(|refused| {
+                let error = Error::new(ErrorKind::Unavailable, "use").on(origin);
+                match refused {
+                    Refusal::Failed(error) => error,
+                    other => {
+                        refusal = Some(other);
+                        error
+                    }
+                }
+            })?;
+            let key = provider.key.clone();
+            if needed.iter().all(|known| known.key != key) {
+                needed.push(provider);
+            }
+            Ok(StoreUse::new(key, access))
+        });
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let spec = converted.map_err(Refusal::Failed)?;
+        Ok((spec, needed))
+    }
+
+    fn provider(
+        &self,
+        context: &Context,
+        origin: &StoreOrigin,
+        namespace: &str,
+    ) -> Result<(Needed, KeyAccess), Refusal> {
+        if origin.namespace().is_none() && !context.settings.cluster_stores {
+            return Err(Refusal::Foreign);
+        }
+        let store = self.stores.get(origin).ok_or_else(|| Refusal::Failed(missing(origin)))?;
+        if !store.object.is_of_class(&context.settings.class) {
+            return Err(Refusal::Foreign);
+        }
+        let spec = store.object.spec.clone().map_err(Refusal::Failed)?;
+        if context.settings.gate && !store.was_ready() {
+            if !store.validated {
+                return Err(Refusal::Pending);
+            }
+            return Err(Refusal::Failed(not_ready(store.object.kind_name(), origin)));
+        }
+        let nothing = BTreeMap::new();
+        let labels = self.namespaces.get(namespace).unwrap_or(&nothing);
+        let access = spec.access.check(origin, namespace, labels).map_err(Refusal::Failed)?;
+        let key: ProviderKey = context.providers.key(&spec, namespace).map_err(Refusal::Failed)?;
+        let version = store.object.version.clone();
+        Ok((Needed { key, spec, version, consumer: namespace.to_owned() }, access))
+    }
+
+    /// Targets that this ExternalSecret owns under an earlier name.
+    fn orphans(&self, spec: &SyncSpec) -> Vec<TargetRef> {
+        if spec.creation != CreationPolicy::Owner {
+            return Vec::new();
+        }
+        let left =
+            |target: &&TargetRef| target.namespace() == spec.target.namespace() && target.name() != spec.target.name();
+        self.marked(&created_by(&spec.owner)).filter(left).cloned().collect()
+    }
+
+    fn job(&self, state: &SyncState, id: &Id, work: Work) -> Job {
+        let existed = state.spec.as_ref().is_ok_and(|spec| self.targets.contains_key(&spec.target));
+        Job {
+            id: id.clone(),
+            uid: state.object.uid.clone(),
+            revision: state.object.revision.clone(),
+            status: state.object.status.clone(),
+            existed,
+            told: state.told.clone(),
+            work,
+        }
+    }
+}
+
+fn refuse(world: &World, state: &SyncState, id: &Id, reason: Reason, error: Error) -> Plan {
+    let owner = secretsync_core::store::OwnerId::new(&*id.namespace, &*id.name);
+    let target = match &state.spec {
+        Ok(spec) => spec.target.clone(),
+        Err(_) => TargetRef::new(&*id.namespace, &*id.name),
+    };
+    let report = SyncReport::failed(owner, target, reason, error);
+    Plan::Run(Box::new(world.job(state, id, Work::Refuse(Box::new(report)))))
+}
+
+fn missing(origin: &StoreOrigin) -> Error {
+    Error::new(ErrorKind::InvalidConfig, "find")
+        .on(origin)
+        .because("there is no such store")
+        .with_hint(Hint::new(Code::StoreMissing, "create the store, or correct `secretStoreRef`"))
+}
+
+fn not_ready(kind: &str, origin: &StoreOrigin) -> Error {
+    Error::new(ErrorKind::Unavailable, "use")
+        .on(origin)
+        .because(format!("{kind} \"{}\" is not ready", origin.name()))
+        .with_hint(Hint::new(Code::StoreInvalid, "look at the store's own condition `Ready`: it says why"))
+}

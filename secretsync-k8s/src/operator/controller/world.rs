@@ -1,0 +1,206 @@
+//! What is known of the cluster.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+use std::time::{Duration, SystemTime};
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use secretsync_core::access::KeyAccess;
+use secretsync_core::error::Result;
+use secretsync_core::provider::StoreOrigin;
+use secretsync_core::store::TargetRef;
+use secretsync_core::sync::{Reason, SyncSpec};
+
+use crate::convert::{self, StoreUse};
+use crate::operator::object::{StoreObject, SyncObject};
+use crate::operator::status::Status;
+use crate::operator::target::TargetObject;
+use crate::operator::watch::Id;
+
+/// Everything that the watches told.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) syncs: HashMap<Id, SyncState>,
+    pub(super) stores: HashMap<StoreOrigin, StoreState>,
+    /// Labels of namespaces.
+    pub(super) namespaces: HashMap<String, BTreeMap<String, String>>,
+    pub(super) targets: HashMap<TargetRef, TargetObject>,
+    /// Targets by the mark of the ExternalSecret that owns them.
+    by_mark: HashMap<String, BTreeSet<TargetRef>>,
+    by_target: HashMap<TargetRef, BTreeSet<Id>>,
+    by_store: HashMap<StoreOrigin, BTreeSet<Id>>,
+}
+
+/// An ExternalSecret, and what this process remembers of it.
+pub(super) struct SyncState {
+    pub(super) object: SyncObject,
+    /// The sync as the manifest alone gives it, with the usual names of stores.
+    pub(super) spec: Result<SyncSpec>,
+    stores: BTreeSet<StoreOrigin>,
+    /// The status as it would be if each refresh were written.
+    pub(super) status: Status,
+    /// The keys that the last run left at the target.
+    pub(super) written: Option<BTreeSet<String>>,
+    /// How the last run ended.
+    pub(super) last: Option<Reason>,
+    pub(super) expires_at: Option<SystemTime>,
+    /// The failure that was told last.
+    pub(super) told: Option<String>,
+    pub(super) failures: u32,
+    pub(super) repairs: u32,
+    /// Whether it runs next time even if it is not due.
+    pub(super) forced: bool,
+    pub(super) running: bool,
+    /// Whether its target changed while it ran.
+    pub(super) touched: bool,
+}
+
+/// A store, and what this process remembers of it.
+pub(super) struct StoreState {
+    pub(super) object: StoreObject,
+    /// Whether this process has tried it.
+    pub(super) validated: bool,
+    /// Whether those who use it were told so.
+    pub(super) told: bool,
+    pub(super) failures: u32,
+}
+
+impl World {
+    /// Takes in an ExternalSecret; says whether it is new or has changed.
+    pub(super) fn put_sync(&mut self, object: SyncObject) -> bool {
+        let id = object.id.clone();
+        if let Some(known) = self.syncs.get_mut(&id)
+            && known.object.uid == object.uid
+            && known.object.revision == object.revision
+        {
+            // Only the status: our own write comes back.
+            return false;
+        }
+        let before = self.remove_sync(&id).filter(|before| before.object.uid == object.uid);
+        let state = SyncState::new(object, before);
+        for store in &state.stores {
+            self.by_store.entry(store.clone()).or_default().insert(id.clone());
+        }
+        if let Ok(spec) = &state.spec {
+            self.by_target.entry(spec.target.clone()).or_default().insert(id.clone());
+        }
+        self.syncs.insert(id, state);
+        true
+    }
+
+    pub(super) fn remove_sync(&mut self, id: &Id) -> Option<SyncState> {
+        let state = self.syncs.remove(id)?;
+        for store in &state.stores {
+            forget(&mut self.by_store, store, id);
+        }
+        if let Ok(spec) = &state.spec {
+            forget(&mut self.by_target, &spec.target, id);
+        }
+        Some(state)
+    }
+
+    /// Takes in a store; says whether it is new or has changed.
+    pub(super) fn put_store(&mut self, origin: StoreOrigin, object: StoreObject) -> bool {
+        if self.stores.get(&origin).is_some_and(|known| known.object.version == object.version) {
+            return false;
+        }
+        self.stores.insert(origin, StoreState { object, validated: false, told: false, failures: 0 });
+        true
+    }
+
+    pub(super) fn put_namespace(&mut self, object: &DynamicObject) {
+        self.namespaces.insert(object.name_any(), object.labels().clone());
+    }
+
+    pub(super) fn put_target(&mut self, target: TargetRef, seen: TargetObject) {
+        self.remove_target(&target);
+        if let Some(mark) = seen.created_by() {
+            self.by_mark.entry(mark.to_owned()).or_default().insert(target.clone());
+        }
+        self.targets.insert(target, seen);
+    }
+
+    pub(super) fn remove_target(&mut self, target: &TargetRef) {
+        if let Some(mark) = self.targets.remove(target).as_ref().and_then(TargetObject::created_by) {
+            forget(&mut self.by_mark, mark, target);
+        }
+    }
+
+    /// The targets that bear the mark of an ExternalSecret.
+    pub(super) fn marked(&self, mark: &str) -> impl Iterator<Item = &TargetRef> {
+        self.by_mark.get(mark).into_iter().flatten()
+    }
+
+    /// The ExternalSecrets that write a target.
+    pub(super) fn writers(&self, target: &TargetRef) -> Vec<Id> {
+        self.by_target.get(target).into_iter().flatten().cloned().collect()
+    }
+
+    /// The ExternalSecrets that use a store.
+    pub(super) fn users(&self, store: &StoreOrigin) -> Vec<Id> {
+        self.by_store.get(store).into_iter().flatten().cloned().collect()
+    }
+}
+
+impl SyncState {
+    /// `before` is what was known of the same object.
+    fn new(object: SyncObject, before: Option<Self>) -> Self {
+        let mut stores = BTreeSet::new();
+        let spec = object.manifest.clone().and_then(|manifest| {
+            convert::sync_spec(&manifest, |origin| {
+                stores.insert(origin.clone());
+                Ok(StoreUse::new(convert::provider_key(origin), KeyAccess::everything()))
+            })
+        });
+        match before {
+            // What failed with the old manifest says nothing about the new one.
+            Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, ..before },
+            None => Self {
+                status: object.status.clone(),
+                object,
+                spec,
+                stores,
+                written: None,
+                last: None,
+                expires_at: None,
+                told: None,
+                failures: 0,
+                repairs: 0,
+                forced: false,
+                running: false,
+                touched: false,
+            },
+        }
+    }
+
+    /// The store whose turn it takes.
+    pub(super) fn store_name(&self) -> String {
+        self.stores.first().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+impl StoreState {
+    pub(super) fn was_ready(&self) -> bool {
+        self.object.ready.as_ref().is_some_and(|ready| ready.holds)
+    }
+
+    pub(super) fn interval(&self, usual: Duration) -> Duration {
+        self.object.spec.as_ref().ok().and_then(|spec| spec.refresh_interval).unwrap_or(usual)
+    }
+}
+
+fn forget<K, Q, I>(index: &mut HashMap<K, BTreeSet<I>>, key: &Q, item: &I)
+where
+    K: Eq + Hash + Borrow<Q>,
+    Q: Eq + Hash + ?Sized,
+    I: Ord,
+{
+    if let Some(items) = index.get_mut(key) {
+        items.remove(item);
+        if items.is_empty() {
+            index.remove(key);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Metrics under External Secrets Operator's names (`eso-compat.md` 6.3), written when they are asked for.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::watch::{Id, Kind};
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(super) struct Metrics {
+    ready: AtomicBool,
+    series: Mutex<BTreeMap<(Kind, Id), Series>>,
+}
+
+/// The figures of one object.
+#[derive(Clone, Copy, Debug, Default)]
+struct Series {
+    runs: u64,
+    failures: u64,
+    holds: bool,
+    took: Duration,
+}
+
+impl Metrics {
+    /// Whether the cluster is known, so that work goes on.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts a run: whether the object is `Ready` after it, and how long it took.
+    pub(super) fn count(&self, kind: Kind, id: &Id, holds: bool, took: Duration) {
+        let mut series = self.series();
+        let one = series.entry((kind, id.clone())).or_default();
+        one.runs += 1;
+        one.failures += u64::from(!holds);
+        (one.holds, one.took) = (holds, took);
+    }
+
+    /// Forgets an object that is gone.
+    pub(super) fn forget(&self, kind: Kind, id: &Id) {
+        self.series().remove(&(kind, id.clone()));
+    }
+
+    /// Everything in Prometheus' text format.
+    pub(super) fn render(&self) -> String {
+        let series = self.series().clone();
+        let mut text = String::new();
+        let of = |kind| series.iter().filter(move |((known, _), _)| *known == kind).map(|((_, id), one)| (id, one));
+        let syncs = Kind::ExternalSecret;
+        metric(&mut text, "externalsecret_sync_calls_total", "counter", of(syncs), |one| vec![("", one.runs.into())]);
+        metric(&mut text, "externalsecret_sync_calls_error", "counter", of(syncs), |one| {
+            vec![("", one.failures.into())]
+        });
+        for (kind, name) in [
+            (syncs, "externalsecret"),
+            (Kind::SecretStore, "secretstore"),
+            (Kind::ClusterSecretStore, "clustersecretstore"),
+        ] {
+            metric(&mut text, &format!("{name}_status_condition"), "gauge", of(kind), |one| {
+                vec![
+                    (",condition=\"Ready\",status=\"True\"", u128::from(one.holds)),
+                    (",condition=\"Ready\",status=\"False\"", u128::from(!one.holds)),
+                ]
+            });
+            metric(&mut text, &format!("{name}_reconcile_duration"), "gauge", of(kind), |one| {
+                vec![("", one.took.as_nanos())]
+            });
+        }
+        text
+    }
+
+    fn series(&self) -> MutexGuard<'_, BTreeMap<(Kind, Id), Series>> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One metric: names of objects are DNS names, which need no escaping.
+fn metric<'a>(
+    text: &mut String,
+    name: &str,
+    kind: &str,
+    series: impl Iterator<Item = (&'a Id, &'a Series)>,
+    values: impl Fn(&Series) -> Vec<(&'static str, u128)>,
+) {
+    // Writing to a text cannot fail.
+    let _infallible = writeln!(text, "# TYPE {name} {kind}");
+    for (id, one) in series {
+        for (labels, value) in values(one) {
+            let (object, namespace) = (&id.name, &id.namespace);
+            let _infallible = writeln!(text, "{name}{{name=\"{object}\",namespace=\"{namespace}\"{labels}}} {value}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_bear_the_names_that_dashboards_know_and_go_with_their_object() {
+        let metrics = Metrics::default();
+        let id = Id { namespace: "shop".to_owned(), name: "db".to_owned() };
+        metrics.count(Kind::ExternalSecret, &id, false, Duration::from_micros(2));
+        metrics.count(Kind::ExternalSecret, &id, true, Duration::from_micros(3));
+        let text = metrics.render();
+        for line in [
+            "externalsecret_sync_calls_total{name=\"db\",namespace=\"shop\"} 2",
+            "externalsecret_sync_calls_error{name=\"db\",namespace=\"shop\"} 1",
+            "externalsecret_status_condition{name=\"db\",namespace=\"shop\",condition=\"Ready\",status=\"True\"} 1",
+            "externalsecret_status_condition{name=\"db\",namespace=\"shop\",condition=\"Ready\",status=\"False\"} 0",
+            "externalsecret_reconcile_duration{name=\"db\",namespace=\"shop\"} 3000",
+            "# TYPE secretstore_status_condition gauge",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line} in {text}");
+        }
+        metrics.forget(Kind::ExternalSecret, &id);
+        assert!(!metrics.render().contains("db"));
+    }
+}

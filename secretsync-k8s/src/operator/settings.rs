@@ -1,0 +1,58 @@
+//! What an operator is told at its start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use secretsync_core::provider::Ambient;
+
+/// How an operator works. Names and defaults follow External Secrets Operator's flags (`eso-compat.md` 6.1) where they mean the same.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct OperatorSettings {
+    /// Stores of another class, and ExternalSecrets that use them, are left alone. Stores without a class are anybody's.
+    pub class: String,
+    /// The only namespace to work in; `None` for all.
+    pub namespace: Option<String>,
+    /// How many syncs run at once.
+    pub concurrency: usize,
+    /// How often a store is validated again that says nothing else.
+    pub store_interval: Duration,
+    /// Whether ExternalSecrets wait for their store to be `Ready`.
+    pub gate: bool,
+    /// How old `refreshTime` may become before it is written again where nothing else changed; zero for each refresh.
+    pub heartbeat: Duration,
+    /// Whether ClusterSecretStores are served.
+    pub cluster_stores: bool,
+    /// Whether SecretStores are validated.
+    pub stores: bool,
+    /// What encloses the actions of templates; empty texts for `{{` and `}}`.
+    pub delimiters: (String, String),
+    /// The identity of this process that cluster stores without credentials of their own may use; `None` for nobody's.
+    pub own_identity: Option<Ambient>,
+    /// Where `/healthz` and `/readyz` are served; `None` for nowhere.
+    pub live_address: Option<SocketAddr>,
+    /// Where `/metrics` is served; `None` for nowhere.
+    pub metrics_address: Option<SocketAddr>,
+    /// How long the end may take.
+    pub grace: Duration,
+}
+
+impl Default for OperatorSettings {
+    fn default() -> Self {
+        Self {
+            class: "default".to_owned(),
+            namespace: None,
+            concurrency: 64,
+            store_interval: Duration::from_mins(5),
+            gate: true,
+            heartbeat: Duration::from_mins(5),
+            cluster_stores: true,
+            stores: true,
+            delimiters: (String::new(), String::new()),
+            own_identity: None,
+            live_address: None,
+            metrics_address: None,
+            grace: Duration::from_secs(20),
+        }
+    }
+}

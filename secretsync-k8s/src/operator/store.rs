@@ -1,0 +1,176 @@
+//! Stores: their providers are built when they are needed, and their health is told in their status.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use kube::Client;
+use secretsync_core::engine::Engine;
+use secretsync_core::error::{Result, chain};
+use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
+use secretsync_core::sync::ProviderKey;
+use serde_json::json;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::Context;
+use super::object::StoreObject;
+use super::status::Condition;
+use super::watch::Kind;
+use crate::convert::{self, StoreSpec};
+use crate::request::{Call, Target, Verb, View};
+use crate::{CredentialScope, KubeCredentials};
+
+/// A provider that a sync needs.
+#[derive(Clone, Debug)]
+pub(super) struct Needed {
+    pub(super) key: ProviderKey,
+    pub(super) spec: StoreSpec,
+    /// See [`StoreObject::version`].
+    pub(super) version: String,
+    /// The namespace on whose behalf references are resolved.
+    pub(super) consumer: String,
+}
+
+/// The providers of all stores, by the engine's name.
+pub(super) struct Providers {
+    client: Client,
+    registry: ProviderRegistry,
+    own_identity: Option<Ambient>,
+    built: Mutex<HashMap<ProviderKey, Built>>,
+}
+
+struct Built {
+    origin: StoreOrigin,
+    version: String,
+    provider: Result<Arc<dyn Provider>>,
+}
+
+impl Providers {
+    pub(super) fn new(client: Client, registry: ProviderRegistry, own_identity: Option<Ambient>) -> Self {
+        Self { client, registry, own_identity, built: Mutex::default() }
+    }
+
+    /// The engine's name of a store for one namespace.
+    pub(super) fn key(&self, spec: &StoreSpec, namespace: &str) -> Result<ProviderKey> {
+        spec.provider_key(&self.registry, namespace)
+    }
+
+    /// Gives the engine the provider as its store configures it now. What cannot be built fails the syncs that need it.
+    pub(super) async fn ensure(&self, engine: &Engine, needed: &Needed) -> Result<Arc<dyn Provider>> {
+        let mut built = self.built.lock().await;
+        if let Some(known) = built.get(&needed.key).filter(|known| known.version == needed.version) {
+            return known.provider.clone();
+        }
+        let provider = self.build(needed).await;
+        engine.provide(needed.key.clone(), provider.clone(), &needed.spec.layers());
+        let (origin, version) = (needed.spec.origin.clone(), needed.version.clone());
+        built.insert(needed.key.clone(), Built { origin, version, provider: provider.clone() });
+        provider
+    }
+
+    async fn build(&self, needed: &Needed) -> Result<Arc<dyn Provider>> {
+        let Needed { spec, consumer, .. } = needed;
+        let scope = CredentialScope::new(&spec.origin, consumer);
+        // A namespaced store never has the operator's own identity (design 9.2).
+        let own = self.own_identity.clone().filter(|_| spec.origin.namespace().is_none());
+        let credentials = Arc::new(KubeCredentials::new(self.client.clone(), scope));
+        let context = BuildContext::new(spec.origin.clone(), credentials).with_own_identity(own).for_consumer(consumer);
+        spec.factory(&self.registry)?.build(&spec.config, context).await
+    }
+
+    /// Lets the providers of a store go: it is gone, or what it refers to has changed.
+    pub(super) async fn forget(&self, engine: &Engine, origin: &StoreOrigin) {
+        self.built.lock().await.retain(|key, built| {
+            let stays = built.origin != *origin;
+            if !stays {
+                engine.withdraw(key);
+            }
+            stays
+        });
+    }
+}
+
+/// What a validation found.
+#[derive(Debug)]
+pub(super) struct Validated {
+    pub(super) store: StoreObject,
+    /// The condition as it is written.
+    pub(super) ready: Condition,
+}
+
+/// Proves that a store works, and tells it in its status and, where it is news, in an event.
+pub(super) async fn validate(context: &Context, store: StoreObject) -> Validated {
+    let started = SystemTime::now();
+    let checked = check(context, &store).await;
+    let now = SystemTime::now();
+    context.metrics.count(store.kind, &store.id, checked.is_ok(), now.duration_since(started).unwrap_or_default());
+    let ready = match &checked {
+        Ok(()) => Condition::new(true, "Valid", "store validated", now),
+        Err((stage, error)) => {
+            let advice = error.hint().map(|hint| format!("; {} [{}]", hint.advice(), hint.code()));
+            let message = format!("{stage}: {}{}", chain(error), advice.unwrap_or_default());
+            Condition::new(false, "InvalidProviderConfig", message, now)
+        }
+    };
+    let ready = ready.since_before(store.ready.as_ref(), now);
+    if store.ready.as_ref() != Some(&ready) {
+        write(context, &store, &ready).await;
+        let (kind, id, uid) = (store.kind_name(), &store.id, store.uid.as_str());
+        match checked {
+            Ok(()) => context.events.normal(kind, id, uid, "Valid", ready.message.clone()).await,
+            Err((_, error)) => context.events.warning(kind, id, uid, "InvalidProviderConfig", chain(&error)).await,
+        }
+    }
+    Validated { store, ready }
+}
+
+async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static str, secretsync_core::Error)> {
+    const BUILD: &str = "unable to create client";
+    let spec = store.spec.clone().map_err(|error| (BUILD, error))?;
+    // Whose credentials such a store uses is known only when an ExternalSecret uses it.
+    if spec.is_referent(&context.providers.registry).map_err(|error| (BUILD, error))? {
+        return Ok(());
+    }
+    let key = convert::provider_key(&spec.origin);
+    let consumer = spec.origin.namespace().unwrap_or_default().to_owned();
+    let needed = Needed { key, spec, version: store.version.clone(), consumer };
+    let provider = context.providers.ensure(&context.engine, &needed).await.map_err(|error| (BUILD, error))?;
+    let checked = tokio::time::timeout(needed.spec.layers().timeout, provider.check()).await;
+    checked
+        .unwrap_or_else(|_| {
+            Err(secretsync_core::Error::new(secretsync_core::ErrorKind::Unavailable, "check")
+                .on(&needed.spec.origin)
+                .because("no answer in time"))
+        })
+        .map_err(|error| ("unable to validate store", error))
+}
+
+async fn write(context: &Context, store: &StoreObject, ready: &Condition) {
+    let mut status = json!({"conditions": [ready.to_json()]});
+    if ready.holds {
+        // As the providers of External Secrets Operator say it of themselves; ours beyond those only read.
+        let known = store.spec.as_ref().is_ok_and(StoreSpec::is_of_external_secrets_operator);
+        status["capabilities"] = if known { "ReadWrite" } else { "ReadOnly" }.into();
+    }
+    let target = match store.kind {
+        Kind::ClusterSecretStore => Target::cluster_store_status(&store.id.name),
+        _ => Target::store_status(&store.id.namespace, &store.id.name),
+    };
+    patch(context, target, json!({"metadata": {"uid": store.uid}, "status": status})).await;
+}
+
+/// Writes a part of an object by a merge patch. Says whether it is there now; an object that is gone or was made anew is nobody's failure.
+pub(super) async fn patch(context: &Context, target: Target<'_>, body: serde_json::Value) -> bool {
+    let body = Zeroizing::new(body.to_string().into_bytes());
+    let call = Call::new(Verb::Patch, target, View::Metadata).with_body("application/merge-patch+json", body);
+    match call.send(&context.client).await {
+        Ok(_) => true,
+        Err(crate::request::Failure::Refused(refusal)) if refusal.is_absent() || refusal.is_stale() => false,
+        Err(failure) => {
+            let error = failure.into_error(Verb::Patch, &target);
+            tracing::warn!(%target, error = &error as &dyn std::error::Error, "an object was not written");
+            false
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What this process wrote, as fingerprints: a store that never reads values knows by them what is unchanged.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use secretsync_core::secret::{Fingerprint, SecretKey};
+use secretsync_core::store::{OwnerId, Present, TargetRef, Write};
+
+use super::snapshot::Snapshot;
+
+/// The last write to each target for each owner.
+#[derive(Debug, Default)]
+pub(crate) struct Written(Mutex<HashMap<TargetRef, HashMap<OwnerId, Last>>>);
+
+#[derive(Debug)]
+struct Last {
+    /// Of the Secret: one that was made anew has nothing of it.
+    uid: String,
+    keys: BTreeMap<SecretKey, Fingerprint>,
+    secret_type: Option<String>,
+    immutable: bool,
+}
+
+impl Written {
+    /// Remembers a write to the Secret with this uid.
+    pub(crate) fn remember(&self, write: &Write<'_>, uid: &str) {
+        let keys = write.desired.data.iter().map(|(key, value)| (key.clone(), Fingerprint::of(value))).collect();
+        let meta = &write.desired.meta;
+        let last = Last { uid: uid.to_owned(), keys, secret_type: meta.secret_type.clone(), immutable: meta.immutable };
+        self.all().entry(write.target.clone()).or_default().insert(write.owner.clone(), last);
+    }
+
+    /// Forgets a target that is gone.
+    pub(crate) fn forget(&self, target: &TargetRef) {
+        self.all().remove(target);
+    }
+
+    /// Adds to what metadata tell. A key that somebody else changed has left our record there, so what is still in it is as it was written.
+    pub(crate) fn complete(&self, present: &mut Present, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) {
+        let all = self.all();
+        let last = all.get(target).and_then(|owners| owners.get(owner));
+        let Some(last) = last.filter(|last| last.uid == secret.metadata.uid) else { return };
+        for (key, state) in present.keys.iter_mut().filter(|(_, state)| state.owned) {
+            state.fingerprint = last.keys.get(key).copied();
+        }
+        present.immutable |= last.immutable;
+        if let Some(meta) = &mut present.meta {
+            // Neither can be taken back in the cluster.
+            meta.immutable |= last.immutable;
+            meta.secret_type = meta.secret_type.take().or_else(|| last.secret_type.clone());
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<TargetRef, HashMap<OwnerId, Last>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,148 @@
+//! Clients of AWS's services: one HTTP stack, bounded in time, without retries of its own.
+
+mod calls;
+mod endpoint;
+mod http;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::identity::IdentityCache;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::config::Region;
+use crate::error::Failure;
+use crate::session::Session;
+
+pub(crate) use calls::{Call, Calls};
+pub(crate) use endpoint::{
+    Api, Endpoints, host as endpoint_host, is_loopback as endpoint_is_loopback, text as endpoint_text,
+};
+pub(crate) use http::{Fetcher, Http};
+
+/// The connections and endpoints of a program.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    http: Http,
+    endpoints: Arc<Endpoints>,
+}
+
+impl Network {
+    pub(crate) fn new(endpoints: Endpoints) -> Self {
+        Self { http: Http::new(), endpoints: Arc::new(endpoints) }
+    }
+
+    /// The connections that are protected by TLS.
+    pub(crate) fn secure(&self) -> SharedHttpClient {
+        self.http.client(false)
+    }
+
+    /// The settings of a client: an API in a region, with somebody's credentials or none.
+    pub(crate) fn config(
+        &self,
+        api: Api,
+        region: &Region,
+        credentials: Option<SharedCredentialsProvider>,
+    ) -> Result<SdkConfig, Failure> {
+        let endpoint = self.endpoints.of(api).map_err(Failure::Endpoint)?;
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(ATTEMPT)
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(ATTEMPT);
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(aws_config::Region::new(region.name.clone()))
+            .http_client(self.http.client(endpoint.is_some_and(endpoint::is_plain)))
+            .timeout_config(timeouts.build())
+            // The session is the cache.
+            .identity_cache(IdentityCache::no_cache())
+            // The engine's own layer tries again.
+            .retry_config(RetryConfig::disabled());
+        config.set_credentials_provider(credentials);
+        if let Some(url) = endpoint {
+            config.set_endpoint_url(Some(url.to_owned()));
+        } else {
+            config.set_use_fips(Some(region.fips || self.endpoints.fips));
+            config.set_use_dual_stack(Some(self.endpoints.dual_stack));
+        }
+        Ok(config.build())
+    }
+}
+
+/// One API, seen through one identity: a client for each region that is asked for.
+#[derive(Debug)]
+pub(crate) struct Clients<C> {
+    api: Api,
+    network: Network,
+    session: Arc<Session>,
+    make: fn(&SdkConfig) -> C,
+    made: Mutex<HashMap<Region, C>>,
+    calls: Arc<Calls>,
+}
+
+impl<C: Clone> Clients<C> {
+    /// Ends what is held.
+    pub(crate) async fn close(&self) {
+        self.session.close().await;
+    }
+
+    pub(crate) fn new(
+        api: Api,
+        network: Network,
+        session: Arc<Session>,
+        make: fn(&SdkConfig) -> C,
+        calls: Arc<Calls>,
+    ) -> Self {
+        Self { api, network, session, make, made: Mutex::default(), calls }
+    }
+
+    /// Sends one call. Credentials that AWS does not accept any more are replaced once.
+    pub(crate) async fn send<T, E, F>(
+        &self,
+        region: &Region,
+        call: Call,
+        operation: impl Fn(C) -> F + Send + Sync,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    {
+        let client = self.client(region)?;
+        // Asked for here, so that a failure is told in our own words; the SDK finds it ready then.
+        let used = self.session.login().await.map_err(Failure::Credential)?;
+        self.calls.count(call);
+        let failure = match operation(client.clone()).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => Failure::of(&error),
+        };
+        if !failure.blames_credentials() || !self.session.replace(&used).await.map_err(Failure::Credential)? {
+            return Err(failure);
+        }
+        self.calls.count(call);
+        operation(client).await.map_err(|error| Failure::of(&error))
+    }
+
+    fn client(&self, region: &Region) -> Result<C, Failure> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = made.get(region) {
+            return Ok(client.clone());
+        }
+        let credentials = SharedCredentialsProvider::new(Arc::clone(&self.session) as Arc<dyn ProvideCredentials>);
+        let client = (self.make)(&self.network.config(self.api, region, Some(credentials))?);
+        made.insert(region.clone(), client.clone());
+        Ok(client)
+    }
+}
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// The bound of one request, below that of the engine, so that the words are ours.
+const ATTEMPT: Duration = Duration::from_secs(20);

@@ -1,0 +1,139 @@
+//! Every way to fail here, and the one conversion into the error that leaves the crate.
+
+mod refusal;
+mod transport;
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
+use thiserror::Error;
+
+pub(crate) use refusal::{Meaning, Refusal};
+pub(crate) use transport::{Cause, connector as connector_cause};
+
+/// A failure. `Display` says what happened; [`Failure::into_error`] adds what was attempted on what.
+#[derive(Clone, Debug, Error)]
+pub(crate) enum Failure {
+    /// The identity could not be had: told in the words of whoever failed.
+    #[error("the store's credentials could not be obtained")]
+    Credential(#[source] Error),
+    /// The environment names an endpoint that cannot work.
+    #[error("the endpoint cannot be used")]
+    Endpoint(#[source] Error),
+    #[error("the answer has not the form that AWS documents: {0}")]
+    Malformed(&'static str),
+    #[error("the answer does not come from AWS (status {0})")]
+    NotAws(u16),
+    #[error(transparent)]
+    Refused(Refusal),
+    #[error("there are more than 100000 objects")]
+    TooMany,
+    #[error("{0}")]
+    Transport(Cause),
+}
+
+impl Failure {
+    /// The failure behind an error of the SDK. Of AWS's own words only names of rights and identities are kept.
+    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        match error {
+            SdkError::ServiceError(context) => {
+                let meta = context.err().meta();
+                let pause = context.raw().headers().get("retry-after").and_then(|text| text.trim().parse().ok());
+                match meta.code() {
+                    Some(code) => Self::Refused(Refusal::new(code, meta.message().unwrap_or_default(), pause)),
+                    None => Self::unnamed(status.unwrap_or_default()),
+                }
+            }
+            SdkError::ResponseError(_) => Self::unnamed(status.unwrap_or_default()),
+            SdkError::TimeoutError(_) => Self::Transport(Cause::TimedOut),
+            other => Self::Transport(transport::cause(other)),
+        }
+    }
+
+    /// An answer without a code of AWS's.
+    fn unnamed(status: u16) -> Self {
+        match status {
+            429 => Self::Refused(Refusal::new("Throttling", "", None)),
+            500..=599 => Self::Refused(Refusal::new("ServiceUnavailable", "", None)),
+            _ => Self::NotAws(status),
+        }
+    }
+
+    /// What AWS meant, if it was AWS that refused.
+    pub(crate) fn meaning(&self) -> Option<Meaning> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.meaning),
+            _ => None,
+        }
+    }
+
+    /// Whether AWS positively said that the object is not there.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self.meaning(), Some(Meaning::Missing | Meaning::MarkedDeleted))
+    }
+
+    /// Whether the credentials are at fault, so that others may do better.
+    pub(crate) fn blames_credentials(&self) -> bool {
+        matches!(self.meaning(), Some(Meaning::Expired | Meaning::KeysInvalid))
+    }
+
+    /// The error that leaves the crate.
+    pub(crate) fn into_error(self, operation: &'static str, subject: impl Display) -> Error {
+        let error = match &self {
+            Self::Credential(cause) | Self::Endpoint(cause) => {
+                let error = Error::new(cause.kind(), operation).with_retry(cause.retry());
+                match cause.hint() {
+                    Some(hint) => error.with_hint(hint.clone()),
+                    None => error,
+                }
+            }
+            known => {
+                let (kind, code, advice) = known.verdict();
+                Error::new(kind, operation).with_hint(Hint::new(code, advice))
+            }
+        };
+        let error = match &self {
+            Self::Refused(Refusal { pause: Some(pause), .. }) => error.with_retry(Retry::After(*pause)),
+            // The clock is corrected by the first refusal, so that a second try can succeed.
+            Self::Refused(Refusal { meaning: Meaning::Skewed, .. }) => error.with_retry(Retry::Backoff),
+            Self::Transport(Cause::RefusedAddress | Cause::Tls) => error.with_retry(Retry::Never),
+            _ => error,
+        };
+        error.on(subject).with_source(self)
+    }
+
+    fn verdict(&self) -> (ErrorKind, Code, Cow<'static, str>) {
+        match self {
+            Self::Refused(refusal) => refusal.verdict(),
+            Self::Transport(cause) => {
+                let (kind, code, advice) = cause.verdict();
+                (kind, code, advice.into())
+            }
+            Self::Malformed(_) => (
+                ErrorKind::InvalidData,
+                Code::DataInvalid,
+                "check the endpoint; AWS itself always gives a string or a binary".into(),
+            ),
+            Self::NotAws(_) => (
+                ErrorKind::Unavailable,
+                Code::ProviderUnavailable,
+                "check the endpoint, and the proxy or load balancer in front of it".into(),
+            ),
+            Self::TooMany => {
+                (ErrorKind::InvalidConfig, Code::ManifestInvalid, "narrow `find.path` or `find.name`".into())
+            }
+            // Converted above, with the words of whoever failed.
+            Self::Credential(_) | Self::Endpoint(_) => {
+                (ErrorKind::Internal, Code::InternalDefect, "report this".into())
+            }
+        }
+    }
+}

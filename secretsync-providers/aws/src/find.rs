@@ -1,0 +1,270 @@
+//! Finding objects by name, path and tags: AWS narrows the list as far as it can, and the exact rules are ours.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
+use aws_sdk_ssm::types::ParameterStringFilter;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::object::ObjectRef;
+use secretsync_core::provider::{Found, Query};
+use secretsync_core::regex::GoRegex;
+
+use crate::client::Call;
+use crate::error::{Failure, Meaning};
+use crate::provider::{Parameters, Secrets};
+
+/// What is looked for, checked.
+#[derive(Debug)]
+pub(crate) struct Search {
+    path: Option<String>,
+    name: Option<GoRegex>,
+    /// What every matching name begins with, as far as the expression tells.
+    beginning: String,
+    tags: BTreeMap<String, String>,
+}
+
+impl Search {
+    pub(crate) fn new(query: &Query) -> Result<Self> {
+        let expression = query.name.as_deref();
+        let name = expression.map(GoRegex::new).transpose().map_err(|error| {
+            Error::new(ErrorKind::InvalidConfig, "find objects")
+                .because("could not compile `find.name.regexp`")
+                .with_source(error)
+                .with_hint(Hint::new(Code::ManifestInvalid, "correct the regular expression"))
+        })?;
+        Ok(Self {
+            path: query.path.clone().filter(|path| !path.is_empty()),
+            name,
+            beginning: expression.map(beginning).unwrap_or_default(),
+            tags: query.tags.clone(),
+        })
+    }
+
+    fn matches_name(&self, name: &str) -> bool {
+        self.name.as_ref().is_none_or(|pattern| pattern.is_match(name.as_ref()))
+    }
+
+    /// The longest beginning that every match has.
+    fn prefix(&self) -> &str {
+        match self.path.as_deref() {
+            Some(path) if !self.beginning.starts_with(path) => path,
+            _ => &self.beginning,
+        }
+    }
+}
+
+/// The secrets that match, by name: all of name, path and tags. Secrets that wait for deletion are not listed.
+pub(crate) async fn secrets(service: &Secrets, search: &Search) -> Result<Vec<Found>, Failure> {
+    let filters = filters(search);
+    let matches = |entry: &SecretListEntry| {
+        let name = entry.name.as_deref().unwrap_or_default();
+        let has = |key: &str, value: &str| {
+            entry.tags().iter().any(|tag| tag.key() == Some(key) && tag.value().unwrap_or_default() == value)
+        };
+        !name.is_empty()
+            && search.matches_name(name)
+            && search.path.as_deref().is_none_or(|path| name.starts_with(path))
+            && search.tags.iter().all(|(key, value)| has(key, value))
+    };
+    let mut names = Vec::new();
+    let mut next = None;
+    let mut met = 0;
+    loop {
+        let page = service.clients.send(&service.region, Call::ListSecrets, |client| {
+            let call = client.list_secrets().max_results(SECRETS_IN_A_PAGE).set_next_token(next.clone());
+            call.set_filters((!filters.is_empty()).then(|| filters.clone())).send()
+        });
+        let page = page.await?;
+        let entries = page.secret_list.unwrap_or_default();
+        met += entries.len();
+        names.extend(entries.into_iter().filter(matches).filter_map(|entry| entry.name));
+        next = page.next_token.filter(|token| !token.is_empty());
+        if next.is_none() {
+            return Ok(found(names));
+        }
+        if met > LIMIT {
+            return Err(Failure::TooMany);
+        }
+    }
+}
+
+/// The parameters that match, by name: path and name, or path and tags, as External Secrets Operator has it.
+pub(crate) async fn parameters(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
+    match described(service, search).await {
+        // The list by path is another right, and the one that readers of External Secrets Operator have. It knows no tags.
+        Err(failure)
+            if failure.meaning() == Some(Meaning::Denied) && (search.name.is_some() || search.tags.is_empty()) =>
+        {
+            by_path(service, search)
+                .await
+                .map_err(|second| if second.meaning() == Some(Meaning::Denied) { failure } else { second })
+        }
+        found => found,
+    }
+}
+
+async fn described(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
+    let filters = parameter_filters(search)?;
+    let mut names = Vec::new();
+    let mut next = None;
+    let mut met = 0;
+    loop {
+        let page = service.clients.send(&service.region, Call::DescribeParameters, |client| {
+            let call = client.describe_parameters().max_results(PARAMETERS_IN_A_PAGE).set_next_token(next.clone());
+            call.set_parameter_filters((!filters.is_empty()).then(|| filters.clone())).send()
+        });
+        let page = page.await?;
+        let entries = page.parameters.unwrap_or_default();
+        met += entries.len();
+        names.extend(entries.into_iter().filter_map(|entry| entry.name).filter(|name| search.matches_name(name)));
+        next = page.next_token.filter(|token| !token.is_empty());
+        if next.is_none() {
+            return Ok(found(names));
+        }
+        if met > LIMIT {
+            return Err(Failure::TooMany);
+        }
+    }
+}
+
+async fn by_path(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
+    let path = search.path.as_deref().unwrap_or("/");
+    let mut names = Vec::new();
+    let mut next = None;
+    let mut met = 0;
+    loop {
+        let page = service.clients.send(&service.region, Call::GetParametersByPath, |client| {
+            // Without decryption: only the names count here.
+            let call = client.get_parameters_by_path().path(path).recursive(true).with_decryption(false);
+            call.set_next_token(next.clone()).send()
+        });
+        let page = page.await?;
+        let entries = page.parameters.unwrap_or_default();
+        met += entries.len();
+        names.extend(entries.into_iter().filter_map(|entry| entry.name).filter(|name| search.matches_name(name)));
+        next = page.next_token.filter(|token| !token.is_empty());
+        if next.is_none() {
+            return Ok(found(names));
+        }
+        if met > LIMIT {
+            return Err(Failure::TooMany);
+        }
+    }
+}
+
+fn found(mut names: Vec<String>) -> Vec<Found> {
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| Found::new(ObjectRef::new(&name), name)).collect()
+}
+
+/// AWS looks at beginnings, and at keys and values of tags apart from each other, so this only makes the list shorter.
+fn filters(search: &Search) -> Vec<Filter> {
+    let mut filters = Vec::new();
+    let mut add = |key, value: &str| {
+        if filters.len() < MOST_FILTERS && filterable(value) {
+            filters.push(Filter::builder().key(key).values(value).build());
+        }
+    };
+    add(FilterNameStringType::Name, search.prefix());
+    for (key, value) in &search.tags {
+        add(FilterNameStringType::TagKey, key);
+        add(FilterNameStringType::TagValue, value);
+    }
+    filters
+}
+
+fn parameter_filters(search: &Search) -> Result<Vec<ParameterStringFilter>, Failure> {
+    let filter = |key: &str, option: &str, value: &str| {
+        let filter = ParameterStringFilter::builder().key(key).option(option).values(value).build();
+        filter.map_err(|_| Failure::Malformed("a filter has no key"))
+    };
+    let mut filters = Vec::new();
+    if let Some(path) = &search.path {
+        filters.push(filter("Path", "Recursive", path)?);
+    } else if !search.beginning.is_empty() {
+        filters.push(filter("Name", "BeginsWith", &search.beginning)?);
+    }
+    // With a name, tags are not looked at.
+    if search.name.is_none() {
+        for (key, value) in &search.tags {
+            filters.push(filter(&format!("tag:{key}"), "Equals", value)?);
+        }
+    }
+    Ok(filters)
+}
+
+/// Whether AWS takes a text as the value of a filter, and as what it says: `!` negates.
+fn filterable(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b" :_@/+=.-".contains(&byte);
+    !text.is_empty() && text.len() <= 512 && text.bytes().all(known)
+}
+
+/// The plain text that every match of an expression begins with.
+fn beginning(expression: &str) -> String {
+    let Some(rest) = expression.strip_prefix('^') else { return String::new() };
+    if rest.contains('|') {
+        return String::new();
+    }
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_/@=-".contains(byte);
+    let mut text: String = rest.bytes().take_while(plain).map(char::from).collect();
+    // A letter that may be missing, or come again, is none to rely on.
+    if rest[text.len()..].starts_with(['*', '?', '{']) {
+        text.pop();
+    }
+    text
+}
+
+const SECRETS_IN_A_PAGE: i32 = 100;
+const PARAMETERS_IN_A_PAGE: i32 = 50;
+/// AWS's bound.
+const MOST_FILTERS: usize = 10;
+/// How many names one query may meet; more is a mistake, and memory and time stay bounded.
+const LIMIT: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anchored_expression_tells_how_its_matches_begin() {
+        for (expression, text) in [
+            ("^app/db", "app/db"),
+            ("^app/db$", "app/db"),
+            ("^app/.*", "app/"),
+            ("^ap*", "a"),
+            ("^ap?x", "a"),
+            ("^ap+", "ap"),
+            ("^app{2}", "ap"),
+            ("app", ""),
+            ("^a|b", ""),
+            ("^(a|b)", ""),
+            ("^(?i)app", ""),
+            ("^app\\.x", "app"),
+        ] {
+            assert_eq!(beginning(expression), text, "{expression}");
+        }
+    }
+
+    #[test]
+    fn the_longer_of_path_and_name_narrows_the_list() {
+        let prefix = |path: &str, name: &str| {
+            let mut query = Query::default();
+            (query.path, query.name) = (Some(path.to_owned()), Some(name.to_owned()));
+            Search::new(&query).unwrap().prefix().to_owned()
+        };
+        assert_eq!(prefix("app/", "^app/db"), "app/db");
+        assert_eq!(prefix("app/db", "^app/"), "app/db");
+        assert_eq!(prefix("app/", "db"), "app/");
+    }
+
+    #[test]
+    fn what_aws_would_read_otherwise_is_no_filter() {
+        let mut query = Query::default();
+        query.path = Some("!app".to_owned());
+        query.tags = (0..6).map(|index| (format!("k{index}"), "v".to_owned())).collect();
+        let filters = filters(&Search::new(&query).unwrap());
+        assert_eq!(filters.len(), MOST_FILTERS);
+        assert!(filters.iter().all(|filter| filter.key() != Some(&FilterNameStringType::Name)));
+    }
+}

@@ -1,0 +1,155 @@
+//! Objects of AWS as secrets.
+
+mod parameters;
+mod secrets;
+mod together;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secretsync_core::Result;
+use secretsync_core::object::ObjectRef;
+use secretsync_core::provider::{
+    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
+};
+use secretsync_core::secret::{Secret, SecretValue};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::client::{Api, Calls, Clients};
+use crate::config::{AwsConfig, Service, Settings};
+use crate::error::{Cause, Failure};
+use crate::factory::Shared;
+use crate::{KIND, address};
+
+pub(crate) use parameters::Parameters;
+pub(crate) use secrets::Secrets;
+
+/// Secrets Manager or Parameter Store, seen through one store.
+///
+/// # Secrets
+///
+/// Values are moved into wiped memory as soon as the SDK hands them out; the copies that its HTTP and JSON parts made are out of reach.
+#[derive(Debug)]
+pub struct AwsProvider {
+    info: ProviderInfo,
+    settings: Settings,
+    service: Backend,
+    calls: Arc<Calls>,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Parameters(Parameters),
+    Secrets(Secrets),
+}
+
+impl AwsProvider {
+    /// Checks a configuration. Nothing is sent and no credential is resolved before the first use.
+    pub(crate) fn new(config: &AwsConfig, context: &BuildContext, shared: &Shared) -> Result<Self> {
+        let settings = Settings::new(config, &context.origin)?;
+        let session = shared.session(config, &settings.region, context)?;
+        let calls = Arc::new(Calls::default());
+        let network = shared.network.clone();
+        let (service, many) = if settings.service == Service::ParameterStore {
+            let clients = Clients::new(Api::Ssm, network, session, aws_sdk_ssm::Client::new, Arc::clone(&calls));
+            (Backend::Parameters(Parameters::new(clients, settings.region.clone())), parameters::AT_ONCE)
+        } else {
+            let make = aws_sdk_secretsmanager::Client::new;
+            let clients = Clients::new(Api::SecretsManager, network, session, make, Arc::clone(&calls));
+            (Backend::Secrets(Secrets::new(clients, settings.region.clone())), secrets::AT_ONCE)
+        };
+        let info =
+            ProviderInfo::new(KIND, context.origin.to_string()).with_per_request(many).with_versions().with_find();
+        Ok(Self { info, settings, service, calls })
+    }
+
+    /// How often AWS was called so far, by AWS's names of the calls. Each is billed, also one that failed; those to STS are free and not among them.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.calls.by_kind()
+    }
+
+    fn told(&self, object: &ObjectRef, answer: Result<Fetched, Failure>) -> Result<Fetched> {
+        answer.map_err(|failure| failure.into_error("read", format!("`{object}` from {}", self.info.name)))
+    }
+}
+
+#[async_trait]
+impl Provider for AwsProvider {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
+        address::object(&self.settings, reference)
+    }
+
+    async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
+        let read = async {
+            match &self.service {
+                Backend::Parameters(parameters) => parameters.fetch(objects).await,
+                Backend::Secrets(secrets) => secrets.fetch(objects).await,
+            }
+        };
+        let answers = match options.timeout {
+            Some(bound) => timeout(bound, read)
+                .await
+                .unwrap_or_else(|_| objects.iter().map(|_| Err(Failure::Transport(Cause::TimedOut))).collect()),
+            None => read.await,
+        };
+        objects.iter().zip(answers).map(|(object, answer)| self.told(object, answer)).collect()
+    }
+
+    async fn find(&self, query: &Query) -> Result<Vec<Found>> {
+        let search = crate::find::Search::new(query)?;
+        let found = match &self.service {
+            Backend::Parameters(parameters) => crate::find::parameters(parameters, &search).await,
+            Backend::Secrets(secrets) => crate::find::secrets(secrets, &search).await,
+        };
+        found.map_err(|failure| failure.into_error("find objects", format!("in {}", self.info.name)))
+    }
+
+    async fn check(&self) -> Result<()> {
+        let checked = match &self.service {
+            Backend::Parameters(parameters) => parameters.check().await,
+            Backend::Secrets(secrets) => secrets.check().await,
+        };
+        checked.map_err(|failure| failure.into_error("check", format!("the credentials of {}", self.info.name)))
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        None
+    }
+
+    async fn close(&self) {
+        match &self.service {
+            Backend::Parameters(parameters) => parameters.clients.close().await,
+            Backend::Secrets(secrets) => secrets.clients.close().await,
+        }
+        let calls = self.calls.by_kind();
+        if !calls.is_empty() {
+            tracing::info!(store = %self.info.name, ?calls, "calls to AWS");
+        }
+    }
+}
+
+/// A value that the SDK handed out, in wiped memory.
+fn taken(bytes: Vec<u8>, version: Option<String>) -> Fetched {
+    let secret = Secret::bytes(SecretValue::from(Zeroizing::new(bytes)));
+    Fetched::Found(match version {
+        Some(version) => secret.with_version(version),
+        None => secret,
+    })
+}
+
+/// Tags as the JSON object that `metadataPolicy: Fetch` gives, its keys sorted.
+fn tags_as_json(tags: &BTreeMap<String, String>) -> Result<Fetched, Failure> {
+    let text = serde_json::to_vec(tags).map_err(|_| Failure::Malformed("its tags are no texts"))?;
+    Ok(taken(text, None))
+}
+
+/// A missing object is an answer.
+fn or_absent(failure: Failure) -> Result<Fetched, Failure> {
+    if failure.is_absence() { Ok(Fetched::Absent) } else { Err(failure) }
+}

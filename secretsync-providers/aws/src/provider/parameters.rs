@@ -1,0 +1,175 @@
+//! Parameter Store.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::{Parameter, ResourceTypeForTagging};
+use secretsync_core::object::{ObjectRef, Part};
+use secretsync_core::provider::Fetched;
+use tokio::time::Instant;
+
+use super::together::{self, Answer, Together};
+use super::{or_absent, tags_as_json, taken};
+use crate::address;
+use crate::client::{Call, Clients};
+use crate::config::Region;
+use crate::error::{Failure, Meaning};
+
+/// The parameters of one region, and those elsewhere that ARNs name.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    pub(crate) clients: Clients<Client>,
+    pub(crate) region: Region,
+    /// Until when many are not asked for at once, because the right is missing.
+    alone_until: Mutex<Option<Instant>>,
+}
+
+/// How many parameters one `GetParameters` takes.
+pub(super) const AT_ONCE: NonZeroUsize = NonZeroUsize::new(10).expect("ten is not zero");
+
+impl Parameters {
+    pub(super) fn new(clients: Clients<Client>, region: Region) -> Self {
+        Self { clients, region, alone_until: Mutex::default() }
+    }
+
+    pub(super) async fn fetch(&self, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
+        together::fetch(self, objects).await
+    }
+
+    /// Asks for a parameter that nobody has: whatever AWS answers to a name, it has accepted who asks.
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        let asked =
+            self.clients.send(&self.region, Call::GetParameter, |client| client.get_parameter().name(NOBODYS).send());
+        match asked.await {
+            Err(failure) if !matches!(failure.meaning(), Some(Meaning::Missing | Meaning::Denied)) => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    async fn value(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
+        let asked = self.clients.send(region, Call::GetParameter, |client| {
+            client.get_parameter().name(address::parameter(object)).with_decryption(true).send()
+        });
+        match asked.await {
+            Ok(answer) => payload(answer.parameter),
+            Err(failure) => or_absent(failure),
+        }
+    }
+
+    async fn metadata(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
+        let asked = self.clients.send(region, Call::ListTagsForResource, |client| {
+            client
+                .list_tags_for_resource()
+                .resource_type(ResourceTypeForTagging::Parameter)
+                .resource_id(object.name())
+                .send()
+        });
+        match asked.await {
+            Ok(answer) => {
+                let tags = answer.tag_list.unwrap_or_default().into_iter();
+                tags_as_json(&tags.map(|tag| (tag.key, tag.value)).collect())
+            }
+            Err(failure) => or_absent(failure),
+        }
+    }
+
+    async fn batch(&self, region: &Region, objects: &[&ObjectRef]) -> Result<Vec<Answer>, Failure> {
+        let names: Vec<_> = objects.iter().map(|object| address::parameter(object)).collect();
+        let asked = self.clients.send(region, Call::GetParameters, |client| {
+            client.get_parameters().set_names(Some(names.clone())).with_decryption(true).send()
+        });
+        let answer = asked.await?;
+        let mut places: HashMap<_, _> = names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        let mut answers: Vec<Answer> = objects.iter().map(|_| None).collect();
+        for parameter in answer.parameters.unwrap_or_default() {
+            let selector = parameter.selector.as_deref().unwrap_or_default();
+            let versions = objects.iter().filter(|object| Some(object.name()) == parameter.name.as_deref()).count();
+            if selector.is_empty() && versions > 1 {
+                // It does not say which of the versions it is.
+                continue;
+            }
+            let ids = [&parameter.name, &parameter.arn].map(|id| id.as_ref().map(|id| format!("{id}{selector}")));
+            if let Some(index) = ids.iter().flatten().find_map(|id| places.remove(id.as_str())) {
+                answers[index] = Some(payload(Some(parameter)));
+            }
+        }
+        for name in answer.invalid_parameters.unwrap_or_default() {
+            // AWS also counts names that no parameter can have among these; those are told apart alone.
+            if let Some(index) = places.remove(name.as_str())
+                && is_plain(&name)
+            {
+                answers[index] = Some(Ok(Fetched::Absent));
+            }
+        }
+        Ok(answers)
+    }
+
+    fn reads_alone(&self) -> bool {
+        let until = *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+impl Together for Parameters {
+    fn at_once(&self) -> NonZeroUsize {
+        AT_ONCE
+    }
+
+    fn region(&self) -> &Region {
+        &self.region
+    }
+
+    fn fits(&self, _object: &ObjectRef) -> bool {
+        true
+    }
+
+    async fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {
+        let alone = || objects.iter().map(|_| None).collect();
+        if self.reads_alone() {
+            return alone();
+        }
+        match self.batch(region, objects).await {
+            Ok(answers) => answers,
+            Err(failure) => match (&failure, failure.meaning()) {
+                (Failure::Refused(refusal), Some(Meaning::Denied)) => {
+                    // Either the right is missing for one of them only, or for all.
+                    if refusal.lacks("ssm:GetParameters") {
+                        tracing::info!(
+                            "`ssm:GetParameters` is not allowed; parameters are read one by one for an hour"
+                        );
+                        *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner) =
+                            Some(Instant::now() + REMEMBERED);
+                    }
+                    alone()
+                }
+                (_, Some(Meaning::Invalid | Meaning::Missing | Meaning::KeyDenied | Meaning::KeyUnusable)) => alone(),
+                _ => objects.iter().map(|_| Some(Err(failure.clone()))).collect(),
+            },
+        }
+    }
+
+    async fn read_one(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
+        match object.part() {
+            Part::Metadata => self.metadata(region, object).await,
+            _ => self.value(region, object).await,
+        }
+    }
+}
+
+fn payload(parameter: Option<Parameter>) -> Result<Fetched, Failure> {
+    let parameter = parameter.ok_or(Failure::Malformed("there is no parameter"))?;
+    let value = parameter.value.ok_or(Failure::Malformed("the parameter has no value"))?;
+    Ok(taken(value.into_bytes(), Some(parameter.version.to_string())))
+}
+
+/// Whether a name, with or without a version, has only letters that names of parameters can have.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/:".contains(&byte))
+}
+
+const NOBODYS: &str = "/secretsync/check";
+/// How long a missing right is remembered.
+const REMEMBERED: Duration = Duration::from_hours(1);

@@ -1,0 +1,240 @@
+//! Secrets Manager.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::types::SecretValueEntry;
+use secretsync_core::object::{ObjectRef, Part};
+use secretsync_core::provider::Fetched;
+use tokio::time::Instant;
+
+use super::together::{self, Answer, Together};
+use super::{or_absent, tags_as_json, taken};
+use crate::address::{self, Pin};
+use crate::client::{Call, Clients};
+use crate::config::Region;
+use crate::error::{Failure, Meaning, Refusal};
+
+/// The secrets of one region, and those elsewhere that ARNs name.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    pub(crate) clients: Clients<Client>,
+    pub(crate) region: Region,
+    /// Until when many are not asked for at once, because the right is missing.
+    alone_until: Mutex<Option<Instant>>,
+}
+
+/// How many secrets one `BatchGetSecretValue` takes.
+pub(super) const AT_ONCE: NonZeroUsize = NonZeroUsize::new(20).expect("twenty is not zero");
+
+impl Secrets {
+    pub(super) fn new(clients: Clients<Client>, region: Region) -> Self {
+        Self { clients, region, alone_until: Mutex::default() }
+    }
+
+    pub(super) async fn fetch(&self, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
+        together::fetch(self, objects).await
+    }
+
+    /// Asks for a secret that nobody has: whatever AWS answers to a name, it has accepted who asks.
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        let asked = self
+            .clients
+            .send(&self.region, Call::DescribeSecret, |client| client.describe_secret().secret_id(NOBODYS).send());
+        match asked.await {
+            Err(failure) if !matches!(failure.meaning(), Some(Meaning::Missing | Meaning::Denied)) => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    async fn value(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
+        let (version_id, stage) = match address::pin(object) {
+            None => (None, None),
+            Some(Pin::Id(id)) => (Some(id), None),
+            Some(Pin::Stage(stage)) => (None, Some(stage)),
+        };
+        let asked = self.clients.send(region, Call::GetSecretValue, |client| {
+            let call = client.get_secret_value().secret_id(object.name());
+            call.set_version_id(version_id.map(str::to_owned)).set_version_stage(stage.map(str::to_owned)).send()
+        });
+        match asked.await {
+            Ok(answer) => payload(answer.secret_string, answer.secret_binary, answer.version_id),
+            Err(failure) if failure.meaning() == Some(Meaning::Denied) => self.explain(region, object, failure).await,
+            Err(failure) => or_absent(failure),
+        }
+    }
+
+    /// Whether a secret that may not be read exists at all: describing is another right.
+    async fn explain(&self, region: &Region, object: &ObjectRef, denied: Failure) -> Result<Fetched, Failure> {
+        match self.describe(region, object).await {
+            Err(failure) => match or_absent(failure) {
+                Ok(absent) => Ok(absent),
+                Err(_) => Err(denied),
+            },
+            Ok(_) => Err(denied),
+        }
+    }
+
+    async fn describe(
+        &self,
+        region: &Region,
+        object: &ObjectRef,
+    ) -> Result<aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput, Failure> {
+        let asked = self
+            .clients
+            .send(region, Call::DescribeSecret, |client| client.describe_secret().secret_id(object.name()).send());
+        asked.await
+    }
+
+    async fn metadata(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
+        let found = match self.describe(region, object).await {
+            // What waits for deletion can still be described, but is as good as gone.
+            Ok(found) if found.deleted_date.is_some() => return Ok(Fetched::Absent),
+            Ok(found) => found,
+            Err(failure) => return or_absent(failure),
+        };
+        let tags = found.tags.unwrap_or_default().into_iter();
+        tags_as_json(&tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
+    }
+
+    /// Reads many; the failure is of the whole request.
+    async fn batch(&self, region: &Region, objects: &[&ObjectRef]) -> Result<Vec<Answer>, Failure> {
+        let ids: Vec<_> = objects.iter().map(|object| object.name().to_owned()).collect();
+        let mut answers: Vec<Answer> = objects.iter().map(|_| None).collect();
+        let mut places = Places::new(objects);
+        let mut next = None;
+        // A page may be empty and still not be the last.
+        for _ in 0..objects.len() {
+            let page = self.clients.send(region, Call::BatchGetSecretValue, |client| {
+                let call = client.batch_get_secret_value().set_secret_id_list(Some(ids.clone()));
+                call.set_next_token(next.clone()).send()
+            });
+            let page = page.await?;
+            for entry in page.secret_values.unwrap_or_default() {
+                let found = places.of(&entry);
+                let answer = payload(entry.secret_string, entry.secret_binary, entry.version_id);
+                for index in found {
+                    answers[index] = Some(answer.clone());
+                }
+            }
+            for error in page.errors.unwrap_or_default() {
+                let (Some(id), Some(code)) = (error.secret_id, error.error_code) else { continue };
+                let failure = Failure::Refused(Refusal::new(&code, error.message.as_deref().unwrap_or_default(), None));
+                for index in places.take(&id) {
+                    // A denial is looked at more closely on its own.
+                    answers[index] = if failure.meaning() == Some(Meaning::Denied) {
+                        None
+                    } else {
+                        Some(or_absent(failure.clone()))
+                    };
+                }
+            }
+            next = page.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(answers)
+    }
+
+    fn reads_alone(&self) -> bool {
+        let until = *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+impl Together for Secrets {
+    fn at_once(&self) -> NonZeroUsize {
+        AT_ONCE
+    }
+
+    fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Only current values come in batches.
+    fn fits(&self, object: &ObjectRef) -> bool {
+        object.version().is_none()
+    }
+
+    async fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {
+        let alone = || objects.iter().map(|_| None).collect();
+        if self.reads_alone() {
+            return alone();
+        }
+        match self.batch(region, objects).await {
+            Ok(answers) => answers,
+            Err(failure) => match failure.meaning() {
+                Some(Meaning::Denied) => {
+                    tracing::info!(
+                        "`secretsmanager:BatchGetSecretValue` is not allowed; secrets are read one by one for an hour"
+                    );
+                    *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(Instant::now() + REMEMBERED);
+                    alone()
+                }
+                // One id spoilt it for all: alone, only that one fails.
+                Some(
+                    Meaning::Invalid
+                    | Meaning::Missing
+                    | Meaning::MarkedDeleted
+                    | Meaning::KeyDenied
+                    | Meaning::KeyUnusable,
+                ) => alone(),
+                _ => objects.iter().map(|_| Some(Err(failure.clone()))).collect(),
+            },
+        }
+    }
+
+    async fn read_one(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
+        match object.part() {
+            Part::Metadata => self.metadata(region, object).await,
+            _ => self.value(region, object).await,
+        }
+    }
+}
+
+/// Which questions an answer belongs to: answers come in any order, and say full ARN and name whatever the question was.
+struct Places<'a>(HashMap<&'a str, Vec<usize>>);
+
+impl<'a> Places<'a> {
+    fn new(objects: &[&'a ObjectRef]) -> Self {
+        let mut places: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, object) in objects.iter().enumerate() {
+            places.entry(object.name()).or_default().push(index);
+        }
+        Self(places)
+    }
+
+    fn of(&mut self, entry: &SecretValueEntry) -> Vec<usize> {
+        let arn = entry.arn.as_deref().unwrap_or_default();
+        // A partial ARN lacks the hyphen and six letters at the end.
+        let partial = arn.rsplit_once('-').filter(|(_, random)| random.len() == 6).map_or("", |(partial, _)| partial);
+        let name = entry.name.as_deref().unwrap_or_default();
+        [arn, partial, name].into_iter().flat_map(|id| self.take(id)).collect()
+    }
+
+    fn take(&mut self, id: &str) -> Vec<usize> {
+        self.0.remove(id).unwrap_or_default()
+    }
+}
+
+fn payload(
+    text: Option<String>,
+    binary: Option<aws_sdk_secretsmanager::primitives::Blob>,
+    version: Option<String>,
+) -> Result<Fetched, Failure> {
+    match (text, binary) {
+        (Some(text), _) => Ok(taken(text.into_bytes(), version)),
+        (None, Some(binary)) => Ok(taken(binary.into_inner(), version)),
+        (None, None) => Err(Failure::Malformed("there is neither a string nor a binary")),
+    }
+}
+
+/// A name that nobody gives a secret.
+const NOBODYS: &str = "secretsync/check";
+/// How long a missing right is remembered.
+const REMEMBERED: Duration = Duration::from_hours(1);

@@ -1,0 +1,11 @@
+//! The provider on moto, a real HTTP server, and on scripted servers where moto is laxer than AWS.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conformance;
+mod credentials;
+#[cfg(feature = "kms")]
+mod kms;
+mod parameters;
+mod secrets;
+mod support;
+mod wire;

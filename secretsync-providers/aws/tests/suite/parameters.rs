@@ -1,0 +1,139 @@
+//! Parameter Store, on moto.
+
+use secretsync_core::error::{Code, ErrorKind};
+use secretsync_core::provider::RemoteRef;
+use serde_json::json;
+use wiremock::matchers::header;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::support::{MOTO, assert_absent, failure, find, provider, read, read_all, read_ref, secret, text};
+
+#[tokio::test]
+async fn every_type_is_read_decrypted_and_raw() {
+    let region = "eu-west-1";
+    for (kind, value) in [("String", " a=b\n"), ("StringList", "a,b,c"), ("SecureString", "s3cr3t")] {
+        MOTO.parameter(region, &format!("/types/{kind}"), kind, value).unwrap();
+    }
+    let provider = provider(MOTO.address(), "ParameterStore", region).await;
+    assert_eq!(text(&read(&*provider, "/types/String").await), " a=b\n");
+    assert_eq!(text(&read(&*provider, "/types/StringList").await), "a,b,c");
+    assert_eq!(text(&read(&*provider, "/types/SecureString").await), "s3cr3t");
+    assert_absent(&read(&*provider, "/types/Never").await);
+}
+
+#[tokio::test]
+async fn versions_and_labels_are_pinned_alone_and_in_batches() {
+    let region = "eu-west-2";
+    for value in ["one", "two", "three"] {
+        MOTO.parameter(region, "/v/app", "SecureString", value).unwrap();
+    }
+    let body = json!({"Name": "/v/app", "ParameterVersion": 2, "Labels": ["prod"]});
+    MOTO.call(region, "AmazonSSM.LabelParameterVersion", &body).unwrap();
+    let provider = provider(MOTO.address(), "ParameterStore", region).await;
+    let pinned = |version: &str| RemoteRef::new("/v/app").with_version(version);
+    let current = read(&*provider, "/v/app").await;
+    assert_eq!(
+        (text(&current), secret(&current).version.unwrap().as_str().to_owned()),
+        ("three".to_owned(), "3".to_owned())
+    );
+    assert_eq!(text(&read_ref(&*provider, &pinned("1")).await), "one");
+    assert_eq!(text(&read_ref(&*provider, &pinned("prod")).await), "two");
+    assert_absent(&read_ref(&*provider, &pinned("9")).await);
+    let many = read_all(&*provider, &["/v/app:1", "/v/app", "/v/never", "/v/app:2"]).await;
+    assert_eq!(
+        (text(&many[0]), text(&many[1]), text(&many[3])),
+        ("one".to_owned(), "three".to_owned(), "two".to_owned())
+    );
+    assert_absent(&many[2]);
+}
+
+#[tokio::test]
+async fn searches_walk_hierarchies_by_name_or_by_tags() {
+    let region = "eu-west-3";
+    for name in ["/app/db", "/app/deep/db", "/other/db", "flat"] {
+        MOTO.parameter(region, name, "String", "v").unwrap();
+    }
+    let body = json!({"ResourceType": "Parameter", "ResourceId": "/app/db", "Tags": [{"Key": "env", "Value": "prod"}]});
+    MOTO.call(region, "AmazonSSM.AddTagsToResource", &body).unwrap();
+    let provider = provider(MOTO.address(), "ParameterStore", region).await;
+    assert_eq!(find(&*provider, Some("/app"), Some("db$"), &[]).await, ["/app/db", "/app/deep/db"]);
+    assert_eq!(find(&*provider, None, Some("^/other/"), &[]).await, ["/other/db"]);
+    assert_eq!(find(&*provider, None, None, &[("env", "prod")]).await, ["/app/db"]);
+    assert_eq!(find(&*provider, None, None, &[]).await, ["/app/db", "/app/deep/db", "/other/db", "flat"]);
+    let metadata = read_ref(&*provider, &RemoteRef::new("/app/db").with_metadata()).await;
+    assert_eq!(text(&metadata), r#"{"env":"prod"}"#);
+    assert_absent(&read_ref(&*provider, &RemoteRef::new("/app/never").with_metadata()).await);
+}
+
+#[tokio::test]
+async fn many_parameters_are_read_ten_at_a_time() {
+    let region = "eu-north-1";
+    let names: Vec<_> = (0..21).map(|index| format!("/many/{index}")).collect();
+    for name in &names {
+        MOTO.parameter(region, name, "SecureString", name).unwrap();
+    }
+    let provider = provider(MOTO.address(), "ParameterStore", region).await;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let answers = read_all(&*provider, &names).await;
+    assert!(names.iter().zip(&answers).all(|(name, answer)| text(answer) == *name));
+}
+
+fn refusal(code: &str, message: &str) -> ResponseTemplate {
+    let body = json!({"__type": code, "message": message});
+    ResponseTemplate::new(400).set_body_raw(body.to_string(), "application/x-amz-json-1.1")
+}
+
+#[tokio::test]
+async fn a_policy_without_get_parameters_is_remembered() {
+    let server = MockServer::start().await;
+    let denied = "User: arn:aws:iam::1:user/a is not authorized to perform: ssm:GetParameters on resource: x";
+    Mock::given(header("x-amz-target", "AmazonSSM.GetParameters"))
+        .respond_with(refusal("AccessDeniedException", denied))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let body = json!({"Parameter": {"Name": "a", "Value": "x", "Version": 1}});
+    Mock::given(header("x-amz-target", "AmazonSSM.GetParameter"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body.to_string(), "application/x-amz-json-1.1"))
+        .expect(4)
+        .mount(&server)
+        .await;
+    let provider = provider(&server.uri(), "ParameterStore", "eu-west-1").await;
+    for _ in 0..2 {
+        assert!(read_all(&*provider, &["a", "b"]).await.iter().all(|answer| text(answer) == "x"));
+    }
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_are_not_taken_for_absent() {
+    let server = MockServer::start().await;
+    let body = json!({"Parameters": [], "InvalidParameters": ["/gone", "/no good"]});
+    Mock::given(header("x-amz-target", "AmazonSSM.GetParameters"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body.to_string(), "application/x-amz-json-1.1"))
+        .mount(&server)
+        .await;
+    Mock::given(header("x-amz-target", "AmazonSSM.GetParameter"))
+        .respond_with(refusal("ValidationException", ""))
+        .mount(&server)
+        .await;
+    let provider = provider(&server.uri(), "ParameterStore", "eu-west-1").await;
+    let mut answers = read_all(&*provider, &["/gone", "/no good"]).await;
+    failure(answers.pop().unwrap(), ErrorKind::InvalidConfig, Code::StoreInvalid);
+    assert_absent(&answers[0]);
+}
+
+#[tokio::test]
+async fn a_search_without_describe_goes_by_path() {
+    let server = MockServer::start().await;
+    Mock::given(header("x-amz-target", "AmazonSSM.DescribeParameters"))
+        .respond_with(refusal("AccessDeniedException", ""))
+        .mount(&server)
+        .await;
+    let body = json!({"Parameters": [{"Name": "/app/db", "Value": "x"}, {"Name": "/app/x", "Value": "x"}]});
+    Mock::given(header("x-amz-target", "AmazonSSM.GetParametersByPath"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body.to_string(), "application/x-amz-json-1.1"))
+        .mount(&server)
+        .await;
+    let provider = provider(&server.uri(), "ParameterStore", "eu-west-1").await;
+    assert_eq!(find(&*provider, Some("/app"), Some("db"), &[]).await, ["/app/db"]);
+}

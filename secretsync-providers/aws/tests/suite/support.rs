@@ -1,0 +1,182 @@
+//! Stores for tests: their configuration, and the Secrets and service accounts around them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use async_trait::async_trait;
+use secretsync_core::error::{Code, Error, ErrorKind, Result, chain};
+use secretsync_core::object::ObjectRef;
+use secretsync_core::provider::{
+    AccountToken, Ambient, BuildContext, CredentialRef, CredentialSource, FetchOptions, Fetched, Provider,
+    ProviderFactory, Query, RawConfig, RemoteRef, StoreOrigin, TokenRequest,
+};
+use secretsync_core::secret::{Payload, Secret, SecretValue};
+use secretsync_provider_aws::AwsFactory;
+use serde_json::{Value, json};
+use xtask::rig::moto::Moto;
+
+/// One server for all tests: each takes a region or names of its own.
+pub(crate) static MOTO: LazyLock<Moto> = LazyLock::new(|| Moto::start().unwrap());
+
+/// The Secret `aws` of the store's namespace, and service accounts.
+#[derive(Debug, Default)]
+pub(crate) struct Cluster {
+    keys: Mutex<BTreeMap<String, String>>,
+    annotations: BTreeMap<String, String>,
+    /// What was asked for, in order.
+    asked: Mutex<Vec<String>>,
+}
+
+impl Cluster {
+    pub(crate) fn new() -> Self {
+        let keys = [("id", "AKIATESTTESTTESTTEST"), ("secret", "s3cr3t"), ("token", "t0k3n")];
+        let keys = keys.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { keys: Mutex::new(keys.into()), ..Self::default() }
+    }
+
+    pub(crate) fn annotated(mut self, name: &str, text: &str) -> Self {
+        self.annotations.insert(name.to_owned(), text.to_owned());
+        self
+    }
+
+    pub(crate) fn rotate(&self, key: &str, value: &str) {
+        self.keys.lock().unwrap().insert(key.to_owned(), value.to_owned());
+    }
+
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl CredentialSource for Cluster {
+    async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue> {
+        self.asked.lock().unwrap().push(reference.to_string());
+        let found = self.keys.lock().unwrap().get(reference.key()).map(|text| SecretValue::from(text.as_str()));
+        found
+            .filter(|_| reference.name() == "aws")
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "resolve").on(reference))
+    }
+
+    fn identity(&self, reference: &CredentialRef) -> Option<String> {
+        Some(reference.to_string())
+    }
+
+    async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {
+        self.asked.lock().unwrap().push(format!("token of {account} for {}", request.audiences.join(",")));
+        Ok(AccountToken::new(SecretValue::from("eyJ0.eyJ0.c2ln"), None))
+    }
+
+    async fn annotations(&self, _account: &CredentialRef) -> Result<BTreeMap<String, String>> {
+        Ok(self.annotations.clone())
+    }
+}
+
+/// An environment with these variables.
+pub(crate) fn environment(pairs: &[(&str, &str)]) -> Ambient {
+    let pairs: BTreeMap<String, OsString> =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value))).collect();
+    Ambient::new(move |name| pairs.get(name).cloned())
+}
+
+/// A factory whose endpoints all lead to `server`.
+pub(crate) fn factory(server: &str) -> AwsFactory {
+    AwsFactory::with_endpoints_from(&environment(&[("AWS_ENDPOINT_URL", server)]))
+}
+
+/// A configuration with keys by reference.
+pub(crate) fn config(service: &str, region: &str, more: &Value) -> Value {
+    let selector = |key: &str| json!({"name": "aws", "key": key});
+    let mut config = json!({
+        "service": service,
+        "region": region,
+        "auth": {"secretRef": {"accessKeyIDSecretRef": selector("id"), "secretAccessKeySecretRef": selector("secret")}},
+    });
+    config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    config
+}
+
+/// The provider of a store with keys by reference.
+pub(crate) async fn provider(server: &str, service: &str, region: &str) -> Arc<dyn Provider> {
+    build(&factory(server), &config(service, region, &json!({})), context(Arc::new(Cluster::new()))).await.unwrap()
+}
+
+pub(crate) fn context(credentials: Arc<Cluster>) -> BuildContext {
+    BuildContext::new(StoreOrigin::namespaced("shop", "aws"), credentials)
+}
+
+pub(crate) async fn build(factory: &AwsFactory, config: &Value, context: BuildContext) -> Result<Arc<dyn Provider>> {
+    factory.build(&RawConfig::from_json(config.to_string()), context).await
+}
+
+/// Reads what a key means.
+pub(crate) async fn read(provider: &dyn Provider, key: &str) -> Result<Fetched> {
+    read_ref(provider, &RemoteRef::new(key)).await
+}
+
+pub(crate) async fn read_ref(provider: &dyn Provider, reference: &RemoteRef) -> Result<Fetched> {
+    fetch(provider, &[provider.address(reference)?]).await.pop().unwrap()
+}
+
+pub(crate) async fn read_all(provider: &dyn Provider, keys: &[&str]) -> Vec<Result<Fetched>> {
+    let objects: Vec<_> = keys.iter().map(|key| provider.address(&RemoteRef::new(*key)).unwrap()).collect();
+    fetch(provider, &objects).await
+}
+
+pub(crate) async fn fetch(provider: &dyn Provider, objects: &[ObjectRef]) -> Vec<Result<Fetched>> {
+    let answers = provider.fetch(objects, &FetchOptions::default()).await;
+    assert_eq!(answers.len(), objects.len());
+    answers
+}
+
+/// The names that a query finds.
+pub(crate) async fn find(
+    provider: &dyn Provider,
+    path: Option<&str>,
+    name: Option<&str>,
+    tags: &[(&str, &str)],
+) -> Vec<String> {
+    let mut query = Query::default();
+    query.path = path.map(str::to_owned);
+    query.name = name.map(str::to_owned);
+    query.tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let found = provider.find(&query).await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    found.into_iter().map(|one| one.name).collect()
+}
+
+/// The object's text.
+#[track_caller]
+pub(crate) fn text(answer: &Result<Fetched>) -> String {
+    String::from_utf8(bytes(answer)).unwrap()
+}
+
+#[track_caller]
+pub(crate) fn bytes(answer: &Result<Fetched>) -> Vec<u8> {
+    match secret(answer).payload.as_ref() {
+        Payload::Bytes(value) => value.expose().to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn secret(answer: &Result<Fetched>) -> Secret {
+    match answer {
+        Ok(Fetched::Found(secret)) => secret.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn assert_absent(answer: &Result<Fetched>) {
+    assert!(matches!(answer, Ok(Fetched::Absent)), "{answer:?}");
+}
+
+/// The failure, after checking its kind and code: what happened, and what to do.
+#[track_caller]
+pub(crate) fn failure(answer: Result<Fetched>, kind: ErrorKind, code: Code) -> (String, String) {
+    let error = answer.expect_err("this must fail");
+    let advice = error.hint().expect("a hint");
+    assert_eq!((error.kind(), advice.code()), (kind, code), "{error:?}");
+    (chain(&error), advice.advice().to_owned())
+}

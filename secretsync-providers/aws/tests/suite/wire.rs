@@ -1,0 +1,298 @@
+//! Exact requests and rare faults, on a scripted server.
+
+use std::sync::Arc;
+
+use secretsync_core::error::{Code, ErrorKind, Retry};
+use serde_json::{Value, json};
+use wiremock::matchers::{body_partial_json, header};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use crate::support::{
+    Cluster, assert_absent, build, config, context, factory, failure, provider, read, read_all, text,
+};
+
+const REGION: &str = "eu-central-1";
+
+fn target(operation: &str) -> wiremock::matchers::HeaderExactMatcher {
+    header("x-amz-target", format!("secretsmanager.{operation}").as_str())
+}
+
+fn refusal(status: u16, code: &str, message: &str) -> ResponseTemplate {
+    let body = json!({"__type": code, "Message": message});
+    ResponseTemplate::new(status).set_body_raw(body.to_string(), "application/x-amz-json-1.1")
+}
+
+fn answer(body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(body.to_string(), "application/x-amz-json-1.1")
+}
+
+fn value(name: &str, text: &str) -> Value {
+    json!({"ARN": format!("arn:aws:secretsmanager:{REGION}:1:secret:{name}-AbCdEf"), "Name": name, "VersionId": "v1", "SecretString": text})
+}
+
+async fn refusing(code: &str, message: &str) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(target("GetSecretValue")).respond_with(refusal(400, code, message)).mount(&server).await;
+    server
+}
+
+fn operations(requests: &[Request]) -> Vec<String> {
+    let name =
+        |request: &Request| request.headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap().to_owned();
+    requests.iter().map(name).collect()
+}
+
+#[tokio::test]
+async fn a_request_is_signed_for_service_and_region_and_carries_the_session_token() {
+    let server = MockServer::start().await;
+    Mock::given(target("GetSecretValue"))
+        .and(body_partial_json(json!({"SecretId": "team/a", "VersionStage": "blue"})))
+        .respond_with(answer(&value("team/a", "x")))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let selector = |key: &str| json!({"name": "aws", "key": key});
+    let auth = json!({"prefix": "team/", "auth": {"secretRef": {
+        "accessKeyIDSecretRef": selector("id"), "secretAccessKeySecretRef": selector("secret"), "sessionTokenSecretRef": selector("token"),
+    }}});
+    let provider =
+        build(&factory(&server.uri()), &config("SecretsManager", REGION, &auth), context(Arc::new(Cluster::new())))
+            .await
+            .unwrap();
+    let object = provider.address(&secretsync_core::provider::RemoteRef::new("a").with_version("blue")).unwrap();
+    assert_eq!(text(&crate::support::fetch(&*provider, &[object]).await[0]), "x");
+    let request = &server.received_requests().await.unwrap()[0];
+    let authorization = request.headers["authorization"].to_str().unwrap();
+    assert!(authorization.contains(&format!("/{REGION}/secretsmanager/aws4_request")), "{authorization}");
+    assert!(authorization.contains("Credential=AKIATESTTESTTESTTEST/"), "{authorization}");
+    assert_eq!(request.headers["x-amz-security-token"], "t0k3n");
+}
+
+#[tokio::test]
+async fn each_refusal_says_what_happened_and_what_to_do() {
+    use ErrorKind::{InvalidConfig, InvalidData, PermissionDenied, RateLimited, Unauthenticated, Unavailable};
+    for (code, message, kind, hint, says) in [
+        ("ThrottlingException", "Rate exceeded", RateLimited, Code::ProviderRateLimited, "too many requests"),
+        ("InternalServiceError", "", Unavailable, Code::ProviderUnavailable, "cannot answer now"),
+        ("DecryptionFailure", "", InvalidData, Code::AwsKmsDenied, "could not be decrypted"),
+        (
+            "AccessDeniedException",
+            "Access to KMS is not allowed",
+            PermissionDenied,
+            Code::AwsKmsDenied,
+            "KMS key refuses",
+        ),
+        (
+            "UnrecognizedClientException",
+            "The security token is invalid",
+            Unauthenticated,
+            Code::AwsCredentialsInvalid,
+            "not accepted",
+        ),
+        ("ExpiredTokenException", "", Unauthenticated, Code::AwsCredentialsInvalid, "expired"),
+        (
+            "InvalidSignatureException",
+            "Signature expired: 1 is now earlier than 2",
+            Unavailable,
+            Code::AwsClockSkewed,
+            "clock",
+        ),
+        ("RegionDisabledException", "", InvalidConfig, Code::StoreInvalid, "region"),
+        ("ValidationException", "", InvalidConfig, Code::StoreInvalid, "invalid"),
+    ] {
+        let server = refusing(code, message).await;
+        let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+        let (text, _) = failure(read(&*provider, "app").await, kind, hint);
+        assert!(
+            text.contains(says) && text.contains(code) && text.contains("`app` from SecretStore shop/aws"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_denial_names_both_possibilities_unless_describing_tells_them_apart() {
+    let denied =
+        "User: arn:aws:iam::1:user/app is not authorized to perform: secretsmanager:GetSecretValue on resource: app";
+    let server = refusing("AccessDeniedException", denied).await;
+    let described = Mock::given(target("DescribeSecret")).respond_with(refusal(400, "AccessDeniedException", "no"));
+    let guard = server.register_as_scoped(described).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    let (text, advice) = failure(read(&*provider, "app").await, ErrorKind::PermissionDenied, Code::AwsAccessDenied);
+    assert!(text.contains("access is denied, or it does not exist"), "{text}");
+    assert!(advice.contains("allow `secretsmanager:GetSecretValue` to `arn:aws:iam::1:user/app`"), "{advice}");
+    drop(guard);
+    Mock::given(target("DescribeSecret"))
+        .respond_with(refusal(400, "ResourceNotFoundException", "none"))
+        .mount(&server)
+        .await;
+    assert_absent(&read(&*provider, "app").await);
+}
+
+#[tokio::test]
+async fn throttling_honours_the_pause_that_aws_asks_for() {
+    let server = MockServer::start().await;
+    let slow = refusal(400, "ThrottlingException", "").insert_header("retry-after", "7");
+    Mock::given(target("GetSecretValue")).respond_with(slow).expect(1).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    // One request: trying again is the engine's business.
+    let error = read(&*provider, "app").await.unwrap_err();
+    assert_eq!(error.retry(), Retry::After(std::time::Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn an_answer_from_somebody_else_is_no_absence() {
+    for status in [404, 502, 200] {
+        let server = MockServer::start().await;
+        Mock::given(target("GetSecretValue"))
+            .respond_with(ResponseTemplate::new(status).set_body_string("<html>hunter2</html>"))
+            .mount(&server)
+            .await;
+        let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+        let error = read(&*provider, "app").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn one_batch_carries_twenty_and_a_single_secret_needs_no_batch() {
+    let server = MockServer::start().await;
+    Mock::given(target("BatchGetSecretValue"))
+        .respond_with(|request: &Request| {
+            let body: Value = request.body_json().unwrap();
+            let ids = body["SecretIdList"].as_array().unwrap();
+            assert!(ids.len() <= 20, "{}", ids.len());
+            let values: Vec<_> = ids.iter().rev().map(|id| value(id.as_str().unwrap(), id.as_str().unwrap())).collect();
+            answer(&json!({"SecretValues": values, "Errors": []}))
+        })
+        .mount(&server)
+        .await;
+    Mock::given(target("GetSecretValue")).respond_with(answer(&value("s40", "s40"))).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    let names: Vec<_> = (0..41).map(|index| format!("s{index}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let answers = read_all(&*provider, &names).await;
+    for (name, answer) in names.iter().zip(&answers) {
+        assert_eq!(text(answer), *name);
+    }
+    let mut sent = operations(&server.received_requests().await.unwrap());
+    sent.sort();
+    assert_eq!(sent, ["BatchGetSecretValue", "BatchGetSecretValue", "GetSecretValue"]);
+}
+
+#[tokio::test]
+async fn each_secret_of_a_batch_has_its_own_failure() {
+    let server = MockServer::start().await;
+    let error = |id: &str, code: &str, message: &str| json!({"SecretId": id, "ErrorCode": code, "Message": message});
+    let errors = [
+        error("missing", "ResourceNotFoundException", "none"),
+        error("deleted", "InvalidRequestException", "it was marked for deletion"),
+        error("sealed", "DecryptionFailure", ""),
+        error("slow", "InternalServiceError", ""),
+        error("denied", "AccessDeniedException", ""),
+    ];
+    let first = json!({"SecretValues": [], "Errors": errors, "NextToken": "more"});
+    Mock::given(target("BatchGetSecretValue"))
+        .and(body_partial_json(json!({"NextToken": "more"})))
+        .respond_with(answer(&json!({"SecretValues": [value("good", "g")], "Errors": []})))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(target("BatchGetSecretValue")).respond_with(answer(&first)).mount(&server).await;
+    let denied =
+        "User: arn:aws:iam::1:user/app is not authorized to perform: secretsmanager:GetSecretValue on resource: denied";
+    Mock::given(target("GetSecretValue"))
+        .respond_with(refusal(400, "AccessDeniedException", denied))
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(target("DescribeSecret")).respond_with(answer(&json!({"Name": "denied"}))).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    let mut answers = read_all(&*provider, &["missing", "deleted", "good", "sealed", "slow", "denied"]).await;
+    failure(answers.pop().unwrap(), ErrorKind::PermissionDenied, Code::AwsAccessDenied);
+    failure(answers.pop().unwrap(), ErrorKind::Unavailable, Code::ProviderUnavailable);
+    failure(answers.pop().unwrap(), ErrorKind::InvalidData, Code::AwsKmsDenied);
+    assert_eq!(text(&answers[2]), "g");
+    assert_absent(&answers[0]);
+    assert_absent(&answers[1]);
+}
+
+#[tokio::test]
+async fn a_policy_without_batch_is_remembered_and_secrets_are_read_one_by_one() {
+    let server = MockServer::start().await;
+    let denied = "User: arn:aws:iam::1:user/app is not authorized to perform: secretsmanager:BatchGetSecretValue";
+    Mock::given(target("BatchGetSecretValue"))
+        .respond_with(refusal(400, "AccessDeniedException", denied))
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(target("GetSecretValue")).respond_with(answer(&value("any", "x"))).expect(6).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    for _ in 0..2 {
+        let answers = read_all(&*provider, &["a", "b", "c"]).await;
+        assert!(answers.iter().all(|answer| text(answer) == "x"));
+    }
+}
+
+#[tokio::test]
+async fn one_bad_id_that_spoils_a_batch_fails_alone() {
+    let server = MockServer::start().await;
+    Mock::given(target("BatchGetSecretValue"))
+        .respond_with(refusal(400, "ValidationException", "bad id"))
+        .expect(2)
+        .mount(&server)
+        .await;
+    Mock::given(target("GetSecretValue"))
+        .and(body_partial_json(json!({"SecretId": "a"})))
+        .respond_with(answer(&value("a", "x")))
+        .mount(&server)
+        .await;
+    Mock::given(target("GetSecretValue"))
+        .respond_with(refusal(400, "ValidationException", "bad id"))
+        .mount(&server)
+        .await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    for _ in 0..2 {
+        let mut answers = read_all(&*provider, &["a", "b ad"]).await;
+        failure(answers.pop().unwrap(), ErrorKind::InvalidConfig, Code::StoreInvalid);
+        assert_eq!(text(&answers[0]), "x");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_were_rotated_are_resolved_anew_once() {
+    let server = MockServer::start().await;
+    Mock::given(target("GetSecretValue"))
+        .respond_with(|request: &Request| {
+            let fresh = request.headers["authorization"].to_str().unwrap().contains("Credential=AKIANEW/");
+            if fresh { answer(&value("app", "x")) } else { refusal(400, "UnrecognizedClientException", "") }
+        })
+        .mount(&server)
+        .await;
+    let cluster = Arc::new(Cluster::new());
+    let provider =
+        build(&factory(&server.uri()), &config("SecretsManager", REGION, &json!({})), context(Arc::clone(&cluster)))
+            .await
+            .unwrap();
+    failure(read(&*provider, "app").await, ErrorKind::Unauthenticated, Code::AwsCredentialsInvalid);
+    cluster.rotate("id", "AKIANEW\n");
+    assert_eq!(text(&read(&*provider, "app").await), "x");
+    // Keys that stay the same are not sent a second time.
+    assert_eq!(server.received_requests().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn nobody_at_the_endpoint_is_told_as_such() {
+    let provider = provider("http://127.0.0.1:9", "SecretsManager", REGION).await;
+    let (text, _) = failure(read(&*provider, "app").await, ErrorKind::Unavailable, Code::ProviderUnavailable);
+    assert!(text.contains("nobody listens at the endpoint"), "{text}");
+}
+
+#[tokio::test]
+async fn an_endpoint_of_the_environment_may_not_lead_to_metadata() {
+    for bad in ["http://169.254.169.254", "https://2852039166", "http://example.com"] {
+        let provider = provider(bad, "SecretsManager", REGION).await;
+        failure(read(&*provider, "app").await, ErrorKind::InvalidConfig, Code::StoreInvalid);
+    }
+}
