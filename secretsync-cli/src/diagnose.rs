@@ -36,8 +36,13 @@ pub(crate) fn why(report: &SyncReport) -> String {
     if parts.is_empty() || report.outcome == Outcome::Unchanged {
         parts = vec![report.reason.to_string()];
     }
-    if !report.missing.is_empty() {
-        parts.push(format!("missing at the provider: {}", report.missing.join(", ")));
+    let left_out: Vec<_> =
+        report.missing.iter().filter(|entry| !report.kept.contains(entry)).map(String::as_str).collect();
+    if !left_out.is_empty() {
+        parts.push(format!("missing at the provider: {}", left_out.join(", ")));
+    }
+    if !report.kept.is_empty() {
+        parts.push(format!("missing at the provider and kept as it was: {}", report.kept.join(", ")));
     }
     parts.join("; ")
 }

@@ -125,10 +125,10 @@ impl Manifests {
             self.skipped += usize::from(!manifest.is_null());
             return Ok(());
         }
-        if (api_version, kind) == ("v1", "List") {
-            let Value::Object(mut list) = manifest else { return Ok(()) };
-            let Some(Value::Array(items)) = list.remove("items") else { return Ok(()) };
+        if is_list(api_version, kind) {
+            let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
             let part = Located { place: place.clone(), document: None };
+            let items = items(manifest, &api_version, &kind).map_err(|error| error.within("read", place))?;
             return items.into_iter().try_for_each(|item| self.add(item, &part, namespace, seen));
         }
         let kind = ObjectKind::classify(api_version, kind).map_err(|error| error.within("read", place))?;
@@ -154,6 +154,30 @@ impl Manifests {
     }
 }
 
+/// Whether a document holds others: what `kubectl get` prints, or a list of one kind as the API server gives it.
+fn is_list(api_version: &str, kind: &str) -> bool {
+    kind.ends_with("List") && (api_version == "v1" || api_version.starts_with("external-secrets.io/"))
+}
+
+/// The objects of a list. Those of a list of one kind need not say what they are.
+fn items(mut list: Value, api_version: &str, kind: &str) -> Result<Vec<Value>> {
+    let mut items = match list.get_mut("items").map(Value::take) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) => items,
+        Some(_) => {
+            return Err(Error::new(ErrorKind::InvalidConfig, "open the list")
+                .because("its `items` are no list")
+                .with_hint(Hint::new(Code::ManifestInvalid, "write the objects as a list under `items`")));
+        }
+    };
+    let kind = kind.trim_end_matches("List");
+    for item in items.iter_mut().filter(|_| !kind.is_empty()).filter_map(Value::as_object_mut) {
+        item.entry("apiVersion").or_insert_with(|| api_version.into());
+        item.entry("kind").or_insert_with(|| kind.into());
+    }
+    Ok(items)
+}
+
 /// What keeps a document from being one of ours although it seems to be meant so: skipping it would look like success.
 fn half_named(api_version: &str, kind: &str) -> Option<&'static str> {
     let ours = matches!(kind, "ExternalSecret" | "SecretStore" | "ClusterSecretStore");
@@ -175,15 +199,26 @@ impl Object {
     fn new(kind: ObjectKind, mut manifest: Value, located: &Located, default_namespace: &str) -> Result<Self> {
         let Located { place, document } = located;
         let invalid = |why: &'static str| {
-            Error::new(ErrorKind::InvalidConfig, "read")
-                .on(format!("the object at {place}"))
-                .because(why)
-                .with_hint(Hint::new(Code::ManifestInvalid, "give the object a `metadata.name`"))
+            Error::new(ErrorKind::InvalidConfig, "read").on(format!("the object at {place}")).because(why).with_hint(
+                Hint::new(
+                    Code::ManifestInvalid,
+                    "give the object a `metadata.name`; it and `metadata.namespace` are texts",
+                ),
+            )
         };
         let whole_cluster = matches!(kind, ObjectKind::ClusterSecretStore | ObjectKind::Namespace);
         let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) else {
             return Err(invalid("it has no `metadata`"));
         };
+        // Taken for absent they would mean another object: the default namespace, for example.
+        for (field, why) in [
+            ("name", "its `metadata.name` is not a text: put quotes around it"),
+            ("namespace", "its `metadata.namespace` is not a text: put quotes around it"),
+        ] {
+            if metadata.get(field).is_some_and(|value| !value.is_string() && !value.is_null()) {
+                return Err(invalid(why));
+            }
+        }
         let Some(name) =
             metadata.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).map(ToOwned::to_owned)
         else {

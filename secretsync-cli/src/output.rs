@@ -130,9 +130,18 @@ pub(crate) fn text(report: &str, exit: Exit) -> ExitCode {
     code(exit)
 }
 
-/// A text from outside on one line: names in manifests must not steer a terminal.
+/// A text from outside on one line: names in manifests must neither steer a terminal nor pass for others.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a character takes no room, or turns the direction of writing.
+fn is_invisible(c: char) -> bool {
+    let (zero_width, directions, joiners) = ('\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}');
+    zero_width.contains(&c)
+        || directions.contains(&c)
+        || joiners.contains(&c)
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn put(stream: &mut dyn Write, text: &str) {

@@ -11,8 +11,12 @@ mod canary;
 mod crd;
 #[path = "e2e/example_sops.rs"]
 mod example_sops;
+#[path = "e2e/hostile.rs"]
+mod hostile;
 #[path = "e2e/kubernetes.rs"]
 mod kubernetes;
+#[path = "e2e/missing.rs"]
+mod missing;
 #[path = "e2e/parity.rs"]
 mod parity;
 #[path = "e2e/quickstart.rs"]

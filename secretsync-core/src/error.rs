@@ -127,10 +127,16 @@ impl Error {
         }))
     }
 
-    /// Names what the operation was tried on.
+    /// Names what the operation was tried on. What nobody would read to its end is cut, so that one manifest cannot fill a log.
     #[must_use]
     pub fn on(mut self, subject: impl fmt::Display) -> Self {
-        self.inner().subject = Some(subject.to_string());
+        const LONGEST: usize = 1_000;
+        let mut subject = subject.to_string();
+        if subject.len() > LONGEST {
+            subject.truncate(subject.floor_char_boundary(LONGEST));
+            subject.push('…');
+        }
+        self.inner().subject = Some(subject);
         self
     }
 
@@ -238,6 +244,12 @@ mod tests {
         let error = Error::new(ErrorKind::Unavailable, "read").on("`kv/a`").with_source(cause);
         assert_eq!(error.to_string(), "failed to read `kv/a`");
         assert_eq!(chain(&error), "failed to read `kv/a`: failed to connect to `vault`: connection refused");
+    }
+
+    #[test]
+    fn a_subject_of_any_length_is_told_in_a_bearable_one() {
+        let text = Error::new(ErrorKind::NotFound, "read").on("é".repeat(100_000)).to_string();
+        assert!(text.ends_with('…') && text.len() < 1_100, "{}", text.len());
     }
 
     #[test]

@@ -2,6 +2,10 @@
 //!
 //! Outermost first: *coalesce*, *breaker*, *retry*, *limit*, *timeout*. The breaker counts what retries could not mend. A retry inside a shared read happens once for all who wait; a pause between two attempts
 //! holds no slot of the limit; the timeout bounds one attempt, so waiting for a slot is no failure.
+//!
+//! *Coalesce* is also what batches: it alone knows everything that a pass will need, because the engine announces it before the first read. Where one request of
+//! the provider reads many objects ([`ProviderInfo::per_request`](crate::provider::ProviderInfo::per_request)), the first who asks takes along what
+//! others announced until the request is full. Retry, limit and timeout then see one call, and try again only those of its objects that failed.
 
 mod breaker;
 mod coalesce;

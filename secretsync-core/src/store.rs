@@ -54,15 +54,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What is there: who holds it, which keys, equal to what.
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed>;
 
-    /// The values of the keys that this owner wrote and that can be read. They are asked for only where templates give another result at each
-    /// rendering, so that their keys stay as they are. A store without this method refuses such templates.
+    /// The values of the keys that this owner wrote and that can be read. They are asked for only where keys stay as they are: those of templates that give
+    /// another result at each rendering, and those of missing entries with `onMissing: Keep`. A store without this method refuses both.
     async fn own_values(&self, target: &TargetRef, _owner: &OwnerId) -> Result<SecretMap> {
-        Err(Error::new(ErrorKind::Unsupported, "keep the random values")
+        Err(Error::new(ErrorKind::Unsupported, "keep the values")
             .on(format!("of target `{target}`"))
             .because(format!("a {} store does not give back what it holds", self.kind()))
             .with_hint(Hint::new(
                 Code::Unsupported,
-                "take random functions such as `randAlphaNum` and `now` out of the template",
+                "take random functions such as `randAlphaNum` and `now` out of the template, and `onMissing: Keep` out of the entries",
             )))
     }
 
@@ -72,6 +72,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Brings the target in line: owned fields only.
     async fn apply(&self, write: &Write<'_>) -> Result<Applied>;
+
+    /// Whether [`mark`](Self::mark) can mark a target without writing its data.
+    fn marks(&self) -> bool {
+        false
+    }
+
+    /// Marks an existing target as the owner's, with the labels, the annotations and the immutability of `write`; its data and type stay. For targets
+    /// whose data cannot or shall not be changed; asked for only where [`marks`](Self::marks) says so.
+    async fn mark(&self, _write: &Write<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// Removes the target. Removing what is not there succeeds.
     async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed>;

@@ -18,7 +18,9 @@ use async_trait::async_trait;
 
 pub use changes::{Change, Changes};
 pub use plan::Plan;
-pub use policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
+pub use policy::{
+    CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, OnMissing, RefreshPolicy,
+};
 pub use reason::Reason;
 pub use report::{Outcome, SyncReport};
 pub use rewrite::{Merge, MergeConflict, MergeResult, Rewrite};

@@ -13,7 +13,7 @@ use secretsync_core::provider::{FetchOptions, Fetched, Found, Leases, Provider, 
 use secretsync_core::secret::{Secret, SecretKey, SecretValue};
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{
-    Change, CreationPolicy, DataEntry, DataFrom, DecodingStrategy, DeletionPolicy, NullBytePolicy, Outcome,
+    Change, CreationPolicy, DataEntry, DataFrom, DecodingStrategy, DeletionPolicy, NullBytePolicy, OnMissing, Outcome,
     ProviderKey, Reason, RefreshPolicy, Rewrite, Selection, Sync as _, SyncReport, SyncSpec, TemplateSpec, ValueRules,
 };
 
@@ -188,18 +188,20 @@ async fn absence_follows_the_deletion_policy() {
 
 #[tokio::test]
 async fn a_target_goes_only_after_two_reads_agree() {
-    let store = Arc::new(MemoryStore::new());
-    let flickering = Arc::new(Flickering::default());
-    let engine = Engine::builder(Arc::clone(&store) as _).provider(vault(), Arc::clone(&flickering) as _).build();
-    let spec = spec("db").with_data(entry("a", "x", "")).with_policies(
-        CreationPolicy::Owner,
-        DeletionPolicy::Delete,
-        RefreshPolicy::Periodic,
-    );
-    assert_eq!(engine.sync(&spec).await.outcome, Outcome::Created);
-    let report = engine.sync(&spec).await;
-    assert_eq!(report.error.unwrap().hint().unwrap().code(), Code::DeletionUnconfirmed);
-    assert_eq!(text(&store, "db", "a"), "value");
+    for (deletion, on_missing) in [(DeletionPolicy::Delete, None), (DeletionPolicy::Merge, Some(OnMissing::Skip))] {
+        let store = Arc::new(MemoryStore::new());
+        let flickering = Arc::new(Flickering::default());
+        let engine = Engine::builder(Arc::clone(&store) as _).provider(vault(), Arc::clone(&flickering) as _).build();
+        let spec = spec("db").with_data(entry("a", "x", "").on_missing(on_missing)).with_policies(
+            CreationPolicy::Owner,
+            deletion,
+            RefreshPolicy::Periodic,
+        );
+        assert_eq!(engine.sync(&spec).await.outcome, Outcome::Created);
+        let report = engine.sync(&spec).await;
+        assert_eq!(report.error.unwrap().hint().unwrap().code(), Code::DeletionUnconfirmed);
+        assert_eq!(text(&store, "db", "a"), "value");
+    }
 }
 
 #[tokio::test]

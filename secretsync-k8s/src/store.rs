@@ -188,6 +188,34 @@ impl Store for KubeStore {
         Err(contended(Verb::Patch, write.target))
     }
 
+    fn marks(&self) -> bool {
+        true
+    }
+
+    async fn mark(&self, write: &Write<'_>) -> Result<()> {
+        let mut seen = self.seen().remove(write.target);
+        let marks = Marks::new(write.owner);
+        for _ in 0..ATTEMPTS {
+            let present = match seen.take() {
+                Some(present) => present,
+                None => self.fetch(write.target, self.view).await?,
+            };
+            let Some(secret) = present else { return Ok(()) };
+            let uid = self.uid_for(write).await?;
+            self.check_claim(write.target, &marks, &secret, uid.as_deref()).await?;
+            let body = Zeroizing::new(Apply::new(write, &marks, uid.as_deref(), Some(&secret)).marks());
+            let call = call(Verb::Patch, write.target, View::Metadata)
+                .with_query(format!("fieldManager={}", marks.manager))
+                .with_body("application/strategic-merge-patch+json", body);
+            match call.send(&self.client).await {
+                Ok(_) => return Ok(()),
+                Err(Failure::Refused(refusal)) if refusal.is_stale() || refusal.is_absent() => {}
+                Err(failure) => return Err(failure.into_error(Verb::Patch, &secret_of(write.target))),
+            }
+        }
+        Err(contended(Verb::Patch, write.target))
+    }
+
     async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {
         self.seen().remove(target);
         for _ in 0..ATTEMPTS {
@@ -333,17 +361,28 @@ impl KubeStore {
 
     /// Whether the Secret may be written at all.
     async fn check(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot, uid: Option<&str>) -> Result<()> {
+        self.check_claim(write.target, marks, secret, uid).await?;
         let target = secret_of(write.target);
-        match self.claim(marks, secret, uid).await? {
-            Claim::Nobody | Claim::Ours => {}
-            Claim::Other(holder) => return Err(refusal(target, &holder)),
-            Claim::Sync(manager) => return Err(refusal(target, &marks.describe(manager.as_deref()))),
-        }
         let living = self.owners.living(marks, secret).await?;
         if let Some((key, holder)) = marks.contested(secret, write, &living) {
             return Err(contest(target, key, &marks.describe(Some(holder)), write.owner));
         }
         check_fixed(target, secret, write)
+    }
+
+    /// Whether the Secret is somebody else's.
+    async fn check_claim(
+        &self,
+        target: &TargetRef,
+        marks: &Marks<'_>,
+        secret: &Snapshot,
+        uid: Option<&str>,
+    ) -> Result<()> {
+        match self.claim(marks, secret, uid).await? {
+            Claim::Nobody | Claim::Ours => Ok(()),
+            Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
+            Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
+        }
     }
 
     fn check_removal(&self, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) -> Result<()> {
@@ -437,7 +476,8 @@ fn present(holder: Holder, secret: &Snapshot, marks: &Marks<'_>, living: &BTreeS
     }
     let mut meta = TargetMeta::default();
     meta.secret_type.clone_from(&secret.secret_type);
-    meta.immutable = secret.immutable;
+    // Metadata do not show it; but they show that somebody set it.
+    meta.immutable = secret.immutable || !secret.is_whole() && fields.have("immutable");
     meta.finalizers.clone_from(&secret.metadata.finalizers);
     let kept = |names: BTreeSet<&str>, values: &BTreeMap<String, String>| {
         names

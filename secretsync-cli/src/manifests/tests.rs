@@ -53,6 +53,32 @@ fn documents_that_seem_to_be_ours_are_never_skipped() {
 }
 
 #[test]
+fn every_form_of_a_list_is_opened_and_what_is_none_is_refused() {
+    let list = |kind: &str, items: &str| {
+        let text = format!("apiVersion: external-secrets.io/v1\nkind: {kind}\nitems: {items}\n");
+        read(&[("a.yaml", &text)], &["a.yaml"])
+    };
+    let manifests = list("ExternalSecretList", "[{metadata: {name: b}}, {metadata: {name: a}}]").unwrap();
+    assert_eq!(manifests.external_secrets.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    assert_eq!(list("SecretStoreList", "[{metadata: {name: a}}]").unwrap().stores.len(), 1);
+    assert_eq!(list("ExternalSecretList", "").unwrap().external_secrets.len(), 0);
+    for items in ["{a: b}", "text", "5"] {
+        let error = list("ExternalSecretList", items).err().unwrap();
+        assert!(secretsync_core::error::chain(&error).contains("its `items` are no list"), "{error}");
+    }
+}
+
+#[test]
+fn names_and_namespaces_that_are_no_texts_are_refused() {
+    // `no` is a truth value and `010` a number where YAML is read as Kubernetes reads it.
+    for metadata in ["{name: 5}", "{name: a, namespace: no}", "{name: a, namespace: 010}", "{name: [a]}"] {
+        let text = format!("apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {metadata}\n");
+        let error = read(&[("a.yaml", &text)], &["a.yaml"]).err().unwrap();
+        assert!(error.to_string().contains("is not a text: put quotes around it"), "{metadata}: {error}");
+    }
+}
+
+#[test]
 fn documents_of_others_are_counted_and_lists_are_opened() {
     let text = "a: 1\n---\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: \
                 external-secrets.io/v1\n  kind: ExternalSecret\n  metadata: {name: listed}\n";

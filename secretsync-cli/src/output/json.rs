@@ -60,6 +60,7 @@ fn sync(report: &SyncReport, located: Option<&Located>) -> Value {
         },
         "metadata_changed": report.changes.metadata,
         "missing": report.missing,
+        "kept": report.kept,
         "expires_at": expires_at,
         "error": report.error.as_ref().map(|failed| match located {
             Some(located) => with_template(error(failed), failed, located),

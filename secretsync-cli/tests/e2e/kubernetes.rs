@@ -2,8 +2,9 @@
 
 use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use xtask::rig::cluster::Cluster;
+use xtask::rig::openbao::OpenBao;
 
 use crate::sandbox::{Sandbox, data, external_secret, store};
 use crate::sops;
@@ -122,4 +123,38 @@ fn an_api_server_that_is_not_there_fails_the_syncs_and_an_unknown_context_stops_
     sandbox.set("KUBECONFIG", &path);
     let run = sandbox.run(SYNC);
     assert!(run.code == 1 && run.stderr.contains("hint[kubernetes-unavailable]"), "{run:?}");
+}
+
+#[test]
+fn a_service_account_of_the_cluster_logs_in_to_openbao_and_its_secret_arrives() {
+    let namespace = cluster().namespace("cli").unwrap();
+    namespace.kubectl(&["create", "serviceaccount", "app"]).unwrap();
+    let bao = OpenBao::start().unwrap();
+    bao.write("secret/data/app", &json!({"data": {"a": "from vault"}})).unwrap();
+    let policy = r#"path "secret/data/*" { capabilities = ["read"] }"#;
+    bao.write("sys/policies/acl/reader", &json!({ "policy": policy })).unwrap();
+    bao.write("sys/auth/kubernetes", &json!({"type": "kubernetes"})).unwrap();
+    let reviewer = json!({
+        "kubernetes_host": cluster().address(),
+        "kubernetes_ca_cert": std::fs::read_to_string(cluster().certificate_authority()).unwrap(),
+        "token_reviewer_jwt": cluster().user(xtask::rig::cluster::ADMIN).unwrap().token,
+    });
+    bao.write("auth/kubernetes/config", &reviewer).unwrap();
+    let role = json!({"bound_service_account_names": "app", "bound_service_account_namespaces": namespace.name(),
+        "audience": "vault", "token_policies": "reader"});
+    bao.write("auth/kubernetes/role/app", &role).unwrap();
+
+    let vault = format!(
+        "    vault:\n      server: {}\n      path: secret\n      auth:\n        kubernetes:\n          mountPath: kubernetes\n          role: app\n          \
+         serviceAccountRef: {{name: app, audiences: [vault]}}",
+        bao.address()
+    );
+    let manifests = store("bao", &vault) + &external_secret("app", "bao", &data(&[("a", "app", "a")]));
+    let (sandbox, _) = setup(namespace.name(), "a: b\n", &format!("---\n{manifests}"));
+    let run = sandbox.run(SYNC);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(secret(namespace.name(), "app")["data"]["a"], "ZnJvbSB2YXVsdA==");
+    let audit = bao.audit_requests().unwrap();
+    let asked: Vec<_> = audit.iter().rev().take(3).rev().map(|request| request.path.as_str()).collect();
+    assert_eq!(asked, ["auth/kubernetes/login", "secret/data/app", "auth/token/revoke-self"], "and nothing else");
 }

@@ -2,6 +2,7 @@
 
 mod convert;
 mod decode;
+pub(crate) mod keep;
 mod path;
 mod property;
 mod rewrite;
@@ -9,6 +10,7 @@ mod rewrite;
 use std::time::SystemTime;
 
 pub(crate) use decode::decode;
+pub(crate) use keep::Keep;
 pub(crate) use property::members;
 
 use super::fetch::Answers;
@@ -17,19 +19,52 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::{ObjectRef, Part};
 use crate::provider::Fetched;
 use crate::secret::{Secret, SecretKey, SecretMap, SecretValue};
-use crate::sync::{DataFrom, DeletionPolicy, NullBytePolicy, Origin, ProviderKey, SyncSpec, ValueRules};
+use crate::sync::{
+    DataEntry, DataFrom, DeletionPolicy, NullBytePolicy, OnMissing, Origin, ProviderKey, SyncSpec, ValueRules,
+};
 
 /// The data of a target, before templates.
 #[derive(Debug, Default)]
 pub(crate) struct Assembled {
     /// Keys and values.
     pub(crate) data: SecretMap,
-    /// Entries whose object is absent, where the deletion policy allows it.
-    pub(crate) missing: Vec<Origin>,
+    /// Entries that are missing and may be.
+    pub(crate) missing: Vec<Missing>,
+    /// What they leave as it is.
+    pub(crate) keep: Keep,
     /// When the first of the objects ends.
     pub(crate) expires_at: Option<SystemTime>,
     /// Why nothing may be taken away: a search that may not see everything found nothing.
     pub(crate) blind: Option<Error>,
+}
+
+/// An entry whose object or property is not there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Missing {
+    pub(crate) origin: Origin,
+    /// Whether the target keeps what it has of it.
+    pub(crate) kept: bool,
+}
+
+impl Assembled {
+    /// Puts back what stays, out of the values that the target has from this sync.
+    pub(crate) fn keep(&mut self, own: &SecretMap) {
+        for (key, value) in own.iter().filter(|(key, _)| self.keep.holds(key)) {
+            self.data.insert(key.clone(), value.duplicate());
+        }
+    }
+
+    /// Whether something is left out because it is not there.
+    pub(crate) fn lacks(&self) -> bool {
+        self.missing.iter().any(|missing| !missing.kept) || self.data.is_empty() && !self.keep.any()
+    }
+
+    /// Tells that an entry is missing. Says whether the target keeps what it has of it.
+    fn miss(&mut self, origin: &Origin, on_missing: Option<OnMissing>) -> bool {
+        let kept = on_missing == Some(OnMissing::Keep);
+        self.missing.push(Missing { origin: origin.clone(), kept });
+        kept
+    }
 }
 
 /// Puts the data together. Fails with the first entry that cannot be used; nothing of the others counts then.
@@ -42,13 +77,13 @@ pub(crate) fn assemble(spec: &SyncSpec, reads: &Reads, answers: &Answers) -> Res
     for (index, (entry, object)) in spec.data.iter().zip(&reads.data).enumerate() {
         let origin = Origin::data(index, entry);
         let key = SecretKey::new(&*entry.secret_key).map_err(|error| at(&origin, key_error(error)))?;
-        let Some(secret) = step.secret(&entry.provider, object, &origin).map_err(|error| at(&origin, error))? else {
-            continue;
-        };
-        let value = property::value(&secret.payload, entry.property.as_deref())
-            .and_then(|value| finish(&entry.secret_key, value, entry.rules))
-            .map_err(|error| at(&origin, error))?;
-        step.result.data.insert(key, value);
+        let value = step.value(entry, object).map_err(|error| at(&origin, error))?;
+        step.result.keep.decide(&key);
+        if let Some(value) = value {
+            step.result.data.insert(key, value);
+        } else if step.result.miss(&origin, entry.on_missing) {
+            step.result.keep.key(key);
+        }
     }
     Ok(step.result)
 }
@@ -64,8 +99,10 @@ impl Assembly<'_> {
         let mut values = Vec::new();
         match members {
             Members::Of(object) => {
-                if let Some(secret) = self.secret(&entry.provider, object, origin)? {
-                    values = property::members(&secret.payload, entry.selection.property())?;
+                if let Some(members) = self.members(entry, object)? {
+                    values = members;
+                } else if self.result.miss(origin, entry.on_missing) {
+                    self.result.keep.all();
                 }
             }
             Members::Found(found) => {
@@ -77,8 +114,11 @@ impl Assembly<'_> {
                     match self.answer(&entry.provider, &one.object)? {
                         Some(secret) => values.push((one.name.clone(), property::value(&secret.payload, None)?)),
                         // Listed, but gone: a deleted version is listed on. It is left out, and told.
-                        None => self.result.missing.push(origin.naming(&one.name)),
+                        None => drop(self.result.miss(&origin.naming(&one.name), None)),
                     }
+                }
+                if values.is_empty() && entry.on_missing == Some(OnMissing::Fail) {
+                    return Err(nothing_found());
                 }
             }
         }
@@ -91,22 +131,43 @@ impl Assembly<'_> {
         convert::validate_keys(&mut keyed).map_err(names)?;
         for (name, value) in keyed {
             let value = finish(&name, value, entry.rules)?;
-            self.result.data.insert(SecretKey::new(name).map_err(key_error)?, value);
+            let key = SecretKey::new(name).map_err(key_error)?;
+            self.result.keep.decide(&key);
+            self.result.data.insert(key, value);
         }
         Ok(())
     }
 
+    /// The value of an entry, or `None` when it is missing and may be.
+    fn value(&mut self, entry: &DataEntry, object: &ObjectRef) -> Result<Option<SecretValue>> {
+        let Some(secret) = self.secret(&entry.provider, object, entry.on_missing)? else { return Ok(None) };
+        let value = property::value(&secret.payload, entry.property.as_deref());
+        let Some(value) = optional(value, entry.on_missing)? else { return Ok(None) };
+        finish(&entry.secret_key, value, entry.rules).map(Some)
+    }
+
+    /// The members of an entry's object, or `None` when it is missing and may be.
+    fn members(&mut self, entry: &DataFrom, object: &ObjectRef) -> Result<Option<property::Members>> {
+        let Some(secret) = self.secret(&entry.provider, object, entry.on_missing)? else { return Ok(None) };
+        optional(members(&secret.payload, entry.selection.property()), entry.on_missing)
+    }
+
     /// The object, or `None` when it is absent and may be.
-    fn secret(&mut self, provider: &ProviderKey, object: &ObjectRef, origin: &Origin) -> Result<Option<Secret>> {
+    fn secret(
+        &mut self,
+        provider: &ProviderKey,
+        object: &ObjectRef,
+        on_missing: Option<OnMissing>,
+    ) -> Result<Option<Secret>> {
         if let Some(secret) = self.answer(provider, object)? {
             return Ok(Some(secret));
         }
-        // Metadata of an object that is not there is a mistake in the manifest, whatever may be deleted (`eso-compat.md` 4.6).
-        if self.spec.deletion == DeletionPolicy::Retain || object.part() == Part::Metadata {
-            return Err(absent(provider, object));
-        }
-        self.result.missing.push(origin.clone());
-        Ok(None)
+        let may_be_absent = match on_missing {
+            Some(on_missing) => on_missing != OnMissing::Fail,
+            // Metadata of an object that is not there is a mistake in the manifest, whatever may be deleted (`eso-compat.md` 4.6).
+            None => self.spec.deletion != DeletionPolicy::Retain && object.part() != Part::Metadata,
+        };
+        if may_be_absent { Ok(None) } else { Err(absent(provider, object)) }
     }
 
     fn answer(&mut self, provider: &ProviderKey, object: &ObjectRef) -> Result<Option<Secret>> {
@@ -121,6 +182,16 @@ impl Assembly<'_> {
                 Err(Error::new(ErrorKind::Internal, "read").on(format!("`{object}`")).because("it was never asked for"))
             }
         }
+    }
+}
+
+/// What was taken of an object, or `None` where the property is missing and may be.
+fn optional<T>(taken: Result<T>, on_missing: Option<OnMissing>) -> Result<Option<T>> {
+    match taken {
+        Err(error) if matches!(on_missing, Some(OnMissing::Keep | OnMissing::Skip)) && property::is_missing(&error) => {
+            Ok(None)
+        }
+        taken => taken.map(Some),
     }
 }
 
@@ -153,8 +224,15 @@ fn absent(provider: &ProviderKey, object: &ObjectRef) -> Error {
         .because("it does not exist")
         .with_hint(Hint::new(
             Code::SecretMissing,
-            "create it or correct the key; with `deletionPolicy: Delete` or `Merge` a missing object is no error",
+            "create it or correct the key; with `onMissing: Skip`, or `deletionPolicy: Delete` or `Merge`, a missing object is no error",
         ))
+}
+
+fn nothing_found() -> Error {
+    Error::new(ErrorKind::NotFound, "find objects").because("there is none that matches").with_hint(Hint::new(
+        Code::SecretMissing,
+        "create one or correct `find`; without `onMissing: Fail` a search may find nothing",
+    ))
 }
 
 fn names(error: convert::KeyError) -> Error {

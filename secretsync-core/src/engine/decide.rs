@@ -1,5 +1,6 @@
 //! What to do, as a pure function of what is wanted and what is there.
 
+use super::assemble::Keep;
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::{Fingerprint, SecretKey, SecretMap};
 use crate::store::{Desired, Holder, KeyState, Observed, Present, not_owned};
@@ -10,6 +11,8 @@ use crate::sync::{Change, Changes, CreationPolicy, DeletionPolicy, Outcome, Reas
 pub(crate) enum Decision {
     /// Write it: the changes, and the keys that go.
     Apply { outcome: Outcome, changes: Changes, remove: Vec<SecretKey> },
+    /// Write what marks it and leave its data: it is to stay as it is, or cannot be changed, which is then the failure.
+    Mark { refused: bool },
     /// Leave it as it is, for this reason.
     Leave { reason: Reason, changes: Changes },
     /// Remove it.
@@ -24,7 +27,7 @@ impl Decision {
             Self::Apply { remove, .. } => {
                 remove.iter().any(|key| present.keys.get(key.as_str()).is_some_and(|state| state.owned))
             }
-            Self::Leave { .. } => false,
+            Self::Leave { .. } | Self::Mark { .. } => false,
             Self::Remove { .. } => true,
         }
     }
@@ -48,10 +51,15 @@ pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Opt
     }
 }
 
-/// What to do when the sources gave nothing at all.
-pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
+/// What to do when there is nothing to write at all.
+pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed, keep: &Keep) -> Result<Option<Decision>> {
     match spec.deletion {
         DeletionPolicy::Merge => Ok(None),
+        // A missing entry that keeps what there is keeps the target; what other entries made of it may go.
+        DeletionPolicy::Delete if keep.any() => Ok(match observed {
+            Observed::Present(present) if present.holder == Holder::Ours => None,
+            _ => Some(leave(Reason::Kept)),
+        }),
         DeletionPolicy::Retain => Ok(Some(leave(Reason::Retained))),
         DeletionPolicy::Delete if spec.creation != CreationPolicy::Owner => Err(not_deletable(spec)),
         DeletionPolicy::Delete => match observed {
@@ -70,22 +78,24 @@ pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<
     }
 }
 
-/// What to do with a desired target.
-pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) -> Result<Decision> {
+/// What to do with a desired target. Nothing that `keep` holds is removed.
+pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired, keep: &Keep) -> Result<Decision> {
     let Observed::Present(present) = observed else {
         return Ok(if spec.creation.creates() { create(&desired.data) } else { leave(Reason::TargetMissing) });
     };
-    let (changes, remove) = compare(spec, present, desired);
+    let (changes, remove) = compare(spec, present, desired, keep);
     if !changes.any() {
         return Ok(Decision::Leave { reason: Reason::Synced, changes });
     }
     let same_keys = changes.keys.iter().all(|(_, change)| *change == Change::Unchanged);
+    let unmarked = !is_marked(spec, present);
     // Made immutable as it is; what is immutable already stays so, whatever the sources say.
     if spec.meta.immutable && (!same_keys || present.immutable) {
-        return Ok(leave(Reason::Immutable));
+        let open = present.meta.as_ref().is_some_and(|meta| !meta.immutable);
+        return Ok(if open || unmarked { Decision::Mark { refused: false } } else { leave(Reason::Immutable) });
     }
     if present.immutable && !same_keys {
-        return Err(immutable(spec));
+        return if unmarked { Ok(Decision::Mark { refused: true }) } else { Err(immutable(spec)) };
     }
     Ok(Decision::Apply { outcome: Outcome::Updated, changes, remove })
 }
@@ -99,12 +109,12 @@ fn create(data: &SecretMap) -> Decision {
     Decision::Apply { outcome: Outcome::Created, changes: Changes { keys, metadata: false }, remove: Vec::new() }
 }
 
-fn compare(spec: &SyncSpec, present: &Present, desired: &Desired) -> (Changes, Vec<SecretKey>) {
+fn compare(spec: &SyncSpec, present: &Present, desired: &Desired, keep: &Keep) -> (Changes, Vec<SecretKey>) {
     let goes = |state: &KeyState| state.owned || state.removable && spec.creation.replaces_foreign_keys();
     let remove: Vec<_> = present
         .keys
         .iter()
-        .filter(|(key, state)| desired.data.get(key.as_str()).is_none() && goes(state))
+        .filter(|(key, state)| desired.data.get(key.as_str()).is_none() && goes(state) && !keep.holds(key))
         .map(|(key, _)| key.clone())
         .collect();
     let mut keys: Vec<_> = desired
@@ -126,19 +136,24 @@ fn compare(spec: &SyncSpec, present: &Present, desired: &Desired) -> (Changes, V
 
 /// Whether anything but the values differs: type, labels, annotations, immutability, or the marks that make it ours.
 fn metadata_differs(spec: &SyncSpec, present: &Present, desired: &Desired) -> bool {
-    let adopted = present.holder != Holder::Ours
-        // The policy was changed: what marks the target as owned comes or goes.
-        || present.sole.is_some_and(|sole| sole != (spec.creation == CreationPolicy::Owner))
+    let adopted = !is_marked(spec, present)
         || desired.data.keys().any(|key| present.keys.get(key).is_some_and(|state| !state.owned));
-    let Some(meta) = &present.meta else { return adopted || !present.intact };
+    let Some(meta) = &present.meta else { return adopted };
     let wanted = &desired.meta;
     adopted
-        || !present.intact
         || wanted.secret_type.is_some() && wanted.secret_type != meta.secret_type
         || wanted.immutable && !meta.immutable
         || wanted.labels != meta.labels
         || wanted.annotations != meta.annotations
         || wanted.finalizers.iter().any(|finalizer| !meta.finalizers.contains(finalizer))
+}
+
+/// Whether the target bears the marks of this sync, those of its policy.
+fn is_marked(spec: &SyncSpec, present: &Present) -> bool {
+    present.holder == Holder::Ours
+        && present.intact
+        // The policy was changed: what marks the target as owned comes or goes.
+        && present.sole.is_none_or(|sole| sole == (spec.creation == CreationPolicy::Owner))
 }
 
 fn foreign(spec: &SyncSpec, holder: &str) -> Error {
@@ -160,7 +175,7 @@ fn not_deletable(spec: &SyncSpec) -> Error {
         ))
 }
 
-fn immutable(spec: &SyncSpec) -> Error {
+pub(crate) fn immutable(spec: &SyncSpec) -> Error {
     Error::new(ErrorKind::InvalidConfig, "update")
         .on(format!("target `{}`", spec.target))
         .because("it is immutable and its data would change")

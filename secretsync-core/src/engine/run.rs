@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::assemble::{Assembled, assemble};
-use super::decide::{Decision, before_reading, decide, when_empty};
+use super::assemble::{Assembled, assemble, keep};
+use super::decide::{Decision, before_reading, decide, immutable, when_empty};
 use super::fetch::{Sharing, fetch, find};
 use super::reads::Reads;
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::secret::SecretMap;
-use crate::store::{Applied, Desired, Observed, Write};
+use crate::store::{Applied, Desired, Observed, TargetMeta, Write};
 use crate::sync::{Changes, Outcome, Reason, Rewrite, SyncReport, SyncSpec};
 
 /// Whether the target may be touched.
@@ -52,6 +52,7 @@ impl<'a> Run<'a> {
         if let Some(decision) = before_reading(self.spec, &observed).map_err(writing)? {
             return self.settle(decision, &Desired::default(), Assembled::default()).await;
         }
+        keep::check(self.spec).map_err(|error| Failure(Reason::SpecInvalid, error))?;
         let reads = self.reads().await.map_err(sourcing)?;
         if self.mode == Mode::Plan && reads.issue() {
             return Ok(self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default()));
@@ -60,15 +61,16 @@ impl<'a> Run<'a> {
         if takes_away(&observed, &assembled) {
             self.confirm_absence(&assembled).await.map_err(sourcing)?;
         }
+        self.keep(&observed, &mut assembled).await.map_err(writing)?;
         if assembled.data.is_empty()
-            && let Some(decision) = when_empty(self.spec, &observed).map_err(writing)?
+            && let Some(decision) = when_empty(self.spec, &observed, &assembled.keep).map_err(writing)?
         {
             refuse_blind(&decision, &observed, &assembled)?;
             return self.settle(decision, &Desired::default(), assembled).await;
         }
         let data = std::mem::take(&mut assembled.data);
         let desired = self.render(&observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
-        let decision = decide(self.spec, &observed, &desired).map_err(writing)?;
+        let decision = decide(self.spec, &observed, &desired, &assembled.keep).map_err(writing)?;
         refuse_blind(&decision, &observed, &assembled)?;
         self.settle(decision, &desired, assembled).await
     }
@@ -105,6 +107,16 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         Err(unconfirmed("a second read gave another answer"))
+    }
+
+    /// Puts back the keys that stay although their entry is missing: a write names every key of this sync, and one that it does not name would go. Their values
+    /// are read only here and only then.
+    async fn keep(&self, observed: &Observed, assembled: &mut Assembled) -> Result<()> {
+        let Observed::Present(present) = observed else { return Ok(()) };
+        if present.keys.iter().any(|(key, state)| state.owned && assembled.keep.holds(key)) {
+            assembled.keep(&self.shared.store.own_values(&self.spec.target, &self.spec.owner).await?);
+        }
+        Ok(())
     }
 
     /// Reads what templates need, and renders off the async threads: a template may compute for a while.
@@ -145,6 +157,25 @@ impl<'a> Run<'a> {
                 }
                 Ok(self.done(Outcome::Unchanged, reason, changes, &assembled))
             }
+            Decision::Mark { refused: true } if !self.shared.store.marks() => Err(writing(immutable(self.spec))),
+            Decision::Mark { refused: false } if !self.shared.store.marks() => {
+                Ok(self.done(Outcome::Unchanged, Reason::Immutable, Changes::default(), &assembled))
+            }
+            Decision::Mark { refused } => {
+                let mut meta = desired.meta.clone();
+                if !refused {
+                    meta = TargetMeta { immutable: true, ..TargetMeta::default() };
+                }
+                if self.writes() {
+                    let marks = Desired::new(SecretMap::new(), meta);
+                    self.shared.store.mark(&self.write(&marks, &[])).await.map_err(writing)?;
+                }
+                if refused {
+                    return Err(writing(immutable(self.spec)));
+                }
+                let changes = Changes { keys: Vec::new(), metadata: true };
+                Ok(self.done(Outcome::Updated, Reason::Immutable, changes, &assembled))
+            }
             Decision::Remove { changes } => {
                 if self.writes() {
                     self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
@@ -184,7 +215,9 @@ impl<'a> Run<'a> {
     fn done(&self, outcome: Outcome, reason: Reason, changes: Changes, assembled: &Assembled) -> SyncReport {
         let mut report = SyncReport::new(self.spec.owner.clone(), self.spec.target.clone(), outcome, reason);
         report.changes = changes;
-        report.missing = assembled.missing.iter().map(ToString::to_string).collect();
+        report.missing = assembled.missing.iter().map(|missing| missing.origin.to_string()).collect();
+        let kept = assembled.missing.iter().filter(|missing| missing.kept);
+        report.kept = kept.map(|missing| missing.origin.to_string()).collect();
         report.expires_at = assembled.expires_at;
         report
     }
@@ -193,7 +226,7 @@ impl<'a> Run<'a> {
 /// Whether what was read is less than a target of ours has because something was absent, or nothing was found at all.
 fn takes_away(observed: &Observed, assembled: &Assembled) -> bool {
     let Observed::Present(present) = observed else { return false };
-    (!assembled.missing.is_empty() || assembled.data.is_empty()) && present.keys.values().any(|state| state.owned)
+    assembled.lacks() && present.keys.values().any(|state| state.owned)
 }
 
 /// A rule that was narrowed, or a mistake in it, must not look like sources that are gone.

@@ -1,7 +1,7 @@
 //! Many dependents, one read.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+mod flights;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,27 +14,21 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
 
+use flights::{Flight, Flights};
+
 /// Shares one read among all who want the object at the same time, and among all who [expect](Self::expect) it.
 ///
 /// An answer is kept while somebody waits for it or is still expected to ask, and dropped with the last of them: a later pass reads anew. Issuing reads
 /// pass through, one each.
+///
+/// Where one request reads many objects ([`ProviderInfo::per_request`]), a read takes along what others announced and nobody has read yet, in the order of the announcements, until
+/// its request is full: no window of time, so the number of requests is always the same. The answers wait for those who announced them.
 pub struct Coalesce {
     inner: Arc<dyn Provider>,
-    flights: Arc<Mutex<HashMap<ObjectRef, Flight>>>,
+    flights: Arc<Mutex<Flights>>,
 }
 
 type Batch = Shared<BoxFuture<'static, Arc<[Result<Fetched>]>>>;
-
-/// One object that is being read or was read.
-#[derive(Default)]
-struct Flight {
-    /// Who will still ask.
-    expected: usize,
-    /// Who is waiting now.
-    waiting: usize,
-    /// The read, and the object's place in it; `None` until somebody asks.
-    read: Option<(Batch, usize)>,
-}
 
 impl Coalesce {
     /// Shares the reads of `inner`.
@@ -53,30 +47,29 @@ impl Coalesce {
         let objects: Vec<_> = objects.into_iter().filter(|object| object.read() == Read::Repeatable).collect();
         let mut flights = lock(&self.flights);
         for object in &objects {
-            flights.entry(object.clone()).or_default().expected += 1;
+            flights.announce(object);
         }
         drop(flights);
         Expectation { flights: Arc::clone(&self.flights), objects }
     }
 
-    /// Joins the flights of the objects; starts one read for those that have none.
+    /// Joins the flights of the objects; starts reads for those that have none.
     fn board(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Seat> {
         let mut flights = lock(&self.flights);
-        let without_read = |object: &&ObjectRef| flights.get(*object).is_none_or(|flight| flight.read.is_none());
-        let fresh: IndexSet<_> = objects.iter().filter(without_read).cloned().collect();
-        let batch = (!fresh.is_empty()).then(|| self.start(fresh.iter().cloned().collect(), options.clone()));
-        objects
-            .iter()
-            .map(|object| {
-                let flight = flights.entry(object.clone()).or_default();
-                flight.waiting += 1;
-                if let (None, Some(batch), Some(place)) = (&flight.read, &batch, fresh.get_index_of(object)) {
-                    flight.read = Some((batch.clone(), place));
-                }
-                let read = flight.read.clone().expect("every object is in a flight or in the new batch");
-                Seat { flights: Arc::clone(&self.flights), object: object.clone(), read }
-            })
-            .collect()
+        let fresh: IndexSet<_> = objects.iter().filter(|object| !flights.is_read(object)).cloned().collect();
+        for piece in flights.pieces(fresh, self.inner.info().per_request) {
+            let batch = self.start(piece.clone(), options.clone());
+            for (place, object) in piece.into_iter().enumerate() {
+                flights.of(object).read = Some((batch.clone(), place));
+            }
+        }
+        let seat = |object: &ObjectRef| {
+            let flight = flights.of(object.clone());
+            flight.waiting += 1;
+            let read = flight.read.clone().expect("every object is in a flight that was there or has just begun");
+            Seat { flights: Arc::clone(&self.flights), object: object.clone(), read }
+        };
+        objects.iter().map(seat).collect()
     }
 
     fn start(&self, objects: Vec<ObjectRef>, options: FetchOptions) -> Batch {
@@ -99,7 +92,7 @@ async fn fetch_all(provider: &dyn Provider, objects: &[ObjectRef], options: &Fet
 
 /// A place in a flight: its drop, also that of a cancelled waiter, lets the answer go when nobody else needs it.
 struct Seat {
-    flights: Arc<Mutex<HashMap<ObjectRef, Flight>>>,
+    flights: Arc<Mutex<Flights>>,
     object: ObjectRef,
     read: (Batch, usize),
 }
@@ -120,7 +113,7 @@ impl Drop for Seat {
 /// An announcement of later fetches; see [`Coalesce::expect`].
 #[must_use = "dropping it ends the announcement"]
 pub struct Expectation {
-    flights: Arc<Mutex<HashMap<ObjectRef, Flight>>>,
+    flights: Arc<Mutex<Flights>>,
     objects: Vec<ObjectRef>,
 }
 
@@ -144,23 +137,15 @@ impl fmt::Debug for Coalesce {
     }
 }
 
-fn lock(flights: &Mutex<HashMap<ObjectRef, Flight>>) -> MutexGuard<'_, HashMap<ObjectRef, Flight>> {
-    // The map is consistent between any two statements that hold the lock, so a panic elsewhere does not spoil it.
+fn lock(flights: &Mutex<Flights>) -> MutexGuard<'_, Flights> {
+    // The flights are consistent between any two statements that hold the lock, so a panic elsewhere does not spoil them.
     flights.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn leave(flights: &Mutex<HashMap<ObjectRef, Flight>>, object: &ObjectRef, change: impl FnOnce(&mut Flight)) {
-    let mut flights = lock(flights);
-    if let Entry::Occupied(mut entry) = flights.entry(object.clone()) {
-        change(entry.get_mut());
-        let flight = entry.get();
-        if flight.expected == 0 && flight.waiting == 0 {
-            let gone = entry.remove();
-            // Wiping a large answer takes time: not under the lock.
-            drop(flights);
-            drop(gone);
-        }
-    }
+fn leave(flights: &Mutex<Flights>, object: &ObjectRef, change: impl FnOnce(&mut Flight)) {
+    // Wiping a large answer takes time: not under the lock.
+    let gone = lock(flights).leave(object, change);
+    drop(gone);
 }
 
 #[async_trait]

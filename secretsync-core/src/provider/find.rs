@@ -15,6 +15,8 @@ pub struct Query {
     pub name: Option<String>,
     /// Tags that all must be equal.
     pub tags: BTreeMap<String, String>,
+    /// Whether it is a failure when the place to look in is not there. Otherwise nothing is found then, as in a place that is empty.
+    pub must_exist: bool,
     /// Which objects may be found. The engine leaves out the others; a provider should not even look at them, beyond their names.
     pub access: KeyAccess,
 }

@@ -42,6 +42,22 @@ pub enum DeletionPolicy {
     Retain,
 }
 
+/// What a missing object means for one entry (`onMissing`), whatever the deletion policy says. An addition to External Secrets Operator's API.
+///
+/// An object is missing when the provider says that there is none. With `Skip` and `Keep`, so is one that is there but lacks the property that the entry
+/// names; otherwise that is an error. A search is missing when it finds nothing.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OnMissing {
+    /// The sync fails.
+    Fail,
+    /// What the target has of the entry stays as it is; a target without it is made without it. Refused where the target does not tell what that is: for
+    /// searches, and where templates make keys.
+    Keep,
+    /// The entry is left out, and what it made goes.
+    Skip,
+}
+
 /// When a target is written again (`refreshPolicy`).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

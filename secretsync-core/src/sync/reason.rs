@@ -12,6 +12,8 @@ pub enum Reason {
     Deleted,
     /// `target.immutable: true` and the target exists, so changed sources are not written.
     Immutable,
+    /// Nothing of the sources is there, and `onMissing: Keep` keeps the target.
+    Kept,
     /// `refreshPolicy: CreatedOnce` and the target exists.
     KeptOnce,
     /// The target belongs to somebody else.
@@ -69,6 +71,7 @@ impl Reason {
             Self::CreationPolicyNone => "creation_policy_none",
             Self::Deleted => "deleted",
             Self::Immutable => "immutable",
+            Self::Kept => "kept",
             Self::KeptOnce => "kept_once",
             Self::NotOwned => "not_owned",
             Self::Retained => "retained",
@@ -91,6 +94,7 @@ impl fmt::Display for Reason {
             Self::CreationPolicyNone => "creationPolicy is None",
             Self::Deleted => "the sources are gone and deletionPolicy is Delete",
             Self::Immutable => "target.immutable is true and the target exists",
+            Self::Kept => "the sources are missing and onMissing is Keep",
             Self::KeptOnce => "refreshPolicy is CreatedOnce and the target exists",
             Self::NotOwned => "the target belongs to somebody else",
             Self::Retained => "the sources are empty and deletionPolicy is Retain",

@@ -49,8 +49,10 @@ pub struct SyncReport {
     pub reason: Reason,
     /// What happened to the keys; empty after a failure.
     pub changes: Changes,
-    /// Sources that were missing and that the deletion policy allows to be missing, as `spec.data[0] (key: app/db)`.
+    /// Entries that were missing and may be, by the deletion policy or `onMissing`, as `spec.data[0] (key: app/db)`.
     pub missing: Vec<String>,
+    /// Those of them whose keys stay as they are (`onMissing: Keep`); those of the others are left out.
+    pub kept: Vec<String>,
     /// The failure, if it failed.
     pub error: Option<Error>,
     /// When the first of its sources ends, if one ends: it is due again before that.
@@ -67,6 +69,7 @@ impl SyncReport {
             reason,
             changes: Changes::default(),
             missing: Vec::new(),
+            kept: Vec::new(),
             error: None,
             expires_at: None,
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::policy::{CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, RefreshPolicy};
+use super::policy::{
+    CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, OnMissing, RefreshPolicy,
+};
 use super::template::TemplateSpec;
 use super::{Rewrite, Timing};
 use crate::access::KeyAccess;
@@ -68,6 +70,8 @@ pub struct DataEntry {
     pub property: Option<String>,
     /// What is done to the value.
     pub rules: ValueRules,
+    /// What a missing object means; `None` leaves it to the deletion policy.
+    pub on_missing: Option<OnMissing>,
 }
 
 /// Many keys of the target at once.
@@ -84,6 +88,8 @@ pub struct DataFrom {
     pub rewrites: Vec<Rewrite>,
     /// What is done to each value.
     pub rules: ValueRules,
+    /// What a missing object means; `None` leaves it to the deletion policy.
+    pub on_missing: Option<OnMissing>,
 }
 
 /// What a `dataFrom` entry takes.
@@ -217,7 +223,8 @@ impl fmt::Display for ProviderKey {
 impl DataEntry {
     /// A key that takes an object whole.
     pub fn new(secret_key: impl Into<String>, provider: ProviderKey, remote: RemoteRef) -> Self {
-        Self { secret_key: secret_key.into(), provider, remote, property: None, rules: ValueRules::default() }
+        let rules = ValueRules::default();
+        Self { secret_key: secret_key.into(), provider, remote, property: None, rules, on_missing: None }
     }
 
     /// Takes a property of the object.
@@ -231,6 +238,13 @@ impl DataEntry {
     #[must_use]
     pub fn with_rules(mut self, rules: ValueRules) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// Sets what a missing object means.
+    #[must_use]
+    pub fn on_missing(mut self, on_missing: Option<OnMissing>) -> Self {
+        self.on_missing = on_missing;
         self
     }
 }
@@ -254,6 +268,7 @@ impl DataFrom {
             conversion: KeyConversion::default(),
             rewrites: Vec::new(),
             rules: ValueRules::default(),
+            on_missing: None,
         }
     }
 
@@ -284,6 +299,13 @@ impl DataFrom {
     #[must_use]
     pub fn with_rules(mut self, rules: ValueRules) -> Self {
         self.rules = rules;
+        self
+    }
+
+    /// Sets what a missing object means.
+    #[must_use]
+    pub fn on_missing(mut self, on_missing: Option<OnMissing>) -> Self {
+        self.on_missing = on_missing;
         self
     }
 }

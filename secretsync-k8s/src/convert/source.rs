@@ -10,7 +10,7 @@ use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selecti
 use super::{StoreUse, check, rewrite};
 use crate::api::external_secret::{
     ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, MetadataPolicy,
-    NullBytePolicy, RemoteRef, SourceRef, StoreKind, StoreRef,
+    NullBytePolicy, OnMissing, RemoteRef, SourceRef, StoreKind, StoreRef,
 };
 use crate::problems::{Problems, plain};
 
@@ -42,14 +42,16 @@ pub(super) fn fill(
     for entry in &spec.data_from {
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
         let provider = provider(sync, &origin(store, namespace))?;
-        sync.data_from.extend(data_from(entry, provider));
+        let from = data_from(entry, spec.target.deletion_policy, provider);
+        sync.data_from.extend(from.map(|from| from.on_missing(entry.on_missing.map(on_missing))));
     }
     for entry in &spec.data {
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
         let provider = provider(sync, &origin(store, namespace))?;
         let reference = &entry.remote_ref;
         let mut data = DataEntry::new(&entry.secret_key, provider, remote(reference))
-            .with_rules(rules(reference.decoding_strategy, reference.null_byte_policy));
+            .with_rules(rules(reference.decoding_strategy, reference.null_byte_policy))
+            .on_missing(entry.on_missing.map(on_missing));
         data.property = given(reference.property.as_ref());
         sync.data.push(data);
     }
@@ -66,9 +68,6 @@ fn check_data(spec: &ExternalSecretSpec, problems: &mut Problems) {
             && source.store_ref.is_some() == source.generator_ref.is_some()
         {
             problems.at(format_args!("{path}.sourceRef"), "must have exactly one member, `storeRef`");
-        }
-        if entry.on_missing.is_some() {
-            problems.unsupported(format_args!("{path}.onMissing"));
         }
         if spec.target.deletion_policy == DeletionPolicy::Retain && !seen.insert(&entry.secret_key) {
             doubled.insert(&entry.secret_key);
@@ -97,9 +96,6 @@ fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, prob
     }
     check_source(path, entry.source_ref.as_ref(), spec, problems);
     rewrite::check(path, &entry.rewrite, problems);
-    if entry.on_missing.is_some() {
-        problems.unsupported(format_args!("{path}.onMissing"));
-    }
 }
 
 /// An entry's own store or, without one, that there is a store for the whole object.
@@ -135,7 +131,7 @@ fn origin(store: &StoreRef, namespace: &str) -> StoreOrigin {
     }
 }
 
-fn data_from(entry: &DataFrom, provider: ProviderKey) -> Option<sync::DataFrom> {
+fn data_from(entry: &DataFrom, deletion: DeletionPolicy, provider: ProviderKey) -> Option<sync::DataFrom> {
     if let Some(reference) = &entry.extract {
         let selection = Selection::Extract { remote: remote(reference), property: given(reference.property.as_ref()) };
         let conversion = conversion(reference.conversion_strategy);
@@ -146,7 +142,7 @@ fn data_from(entry: &DataFrom, provider: ProviderKey) -> Option<sync::DataFrom> 
     let find = entry.find.as_ref()?;
     let rules = rules(find.decoding_strategy, find.null_byte_policy);
     Some(
-        sync::DataFrom::find(provider, query(find))
+        sync::DataFrom::find(provider, query(find, deletion))
             .with_conversion(conversion(find.conversion_strategy))
             .with_rewrites(rewrite::rewrites(&entry.rewrite))
             .with_rules(rules),
@@ -160,11 +156,13 @@ fn remote(reference: &RemoteRef) -> provider::RemoteRef {
     remote
 }
 
-fn query(find: &Find) -> Query {
+fn query(find: &Find, deletion: DeletionPolicy) -> Query {
     let mut query = Query::default();
     query.path = given(find.path.as_ref());
     query.name = given(find.name.as_ref().and_then(|name| name.regexp.as_ref()));
     query.tags.clone_from(&find.tags);
+    // As with an object that is not there (`eso-compat.md` 2.6 and 4.7).
+    query.must_exist = deletion == DeletionPolicy::Retain;
     query
 }
 
@@ -186,6 +184,14 @@ fn rules(strategy: Option<DecodingStrategy>, null_bytes: Option<NullBytePolicy>)
         NullBytePolicy::Ignore => sync::NullBytePolicy::Ignore,
     };
     ValueRules::new(decoding(strategy), null_bytes)
+}
+
+fn on_missing(choice: OnMissing) -> sync::OnMissing {
+    match choice {
+        OnMissing::Fail => sync::OnMissing::Fail,
+        OnMissing::Keep => sync::OnMissing::Keep,
+        OnMissing::Skip => sync::OnMissing::Skip,
+    }
 }
 
 /// How a value is decoded, here and in templates.

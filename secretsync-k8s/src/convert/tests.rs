@@ -351,25 +351,15 @@ fn all_problems_of_one_object_are_reported_together() {
 
 #[test]
 fn what_is_not_supported_yet_is_refused_by_name() {
-    let entry = |extra: Value| {
-        let mut entry = json!({"extract": {"key": "a"}});
-        entry.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        json!({ "dataFrom": [entry] })
-    };
     let generator = json!({"generatorRef": {"kind": "Password", "name": "p"}});
     for (extra, path) in [
         (json!({"target": {"keepPrevious": {"count": 1}}}), "spec.target.keepPrevious"),
         (json!({"target": {"restart": []}}), "spec.target.restart"),
         (json!({"target": {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}), "spec.target.manifest"),
-        (entry(json!({"onMissing": "Skip"})), "spec.dataFrom[0].onMissing"),
         (json!({"dataFrom": [{"sourceRef": generator}]}), "spec.dataFrom[0].sourceRef.generatorRef"),
         (
             json!({"data": [{"secretKey": "a", "remoteRef": {"key": "k"}, "sourceRef": generator}]}),
             "spec.data[0].sourceRef.generatorRef",
-        ),
-        (
-            json!({"data": [{"secretKey": "a", "remoteRef": {"key": "k"}, "onMissing": "Keep"}]}),
-            "spec.data[0].onMissing",
         ),
     ] {
         assert_eq!(refused(&extra), (ErrorKind::Unsupported, format!("`{path}` is not supported yet")), "{extra}");
@@ -480,6 +470,22 @@ fn key_rules_are_checked_and_are_for_cluster_stores_only() {
         "`spec.conditions[0].keys[1]`: `*`, `**` and `{namespace}` must be whole segments, and there are no other placeholders; \
          `spec.conditions[0].keys[2]`: must not be empty"
     );
+}
+
+#[test]
+fn what_a_missing_object_means_is_said_by_each_entry() {
+    let extra = json!({
+        "data": [
+            {"secretKey": "a", "remoteRef": {"key": "k"}, "onMissing": "Keep"}, {"secretKey": "b", "remoteRef": {"key": "k"}, "onMissing": null},
+        ],
+        "dataFrom": [{"find": {}, "onMissing": "Fail"}, {"extract": {"key": "k"}, "onMissing": "Skip"}],
+    });
+    let sync = convert(manifest(&spec(&extra))).unwrap();
+    assert_eq!(sync.data.iter().map(|entry| entry.on_missing).collect::<Vec<_>>(), [Some(sync::OnMissing::Keep), None]);
+    let from: Vec<_> = sync.data_from.iter().map(|entry| entry.on_missing).collect();
+    assert_eq!(from, [Some(sync::OnMissing::Fail), Some(sync::OnMissing::Skip)]);
+    let unknown = json!({"data": [{"secretKey": "a", "remoteRef": {"key": "k"}, "onMissing": "skip"}]});
+    assert!(convert(manifest(&spec(&unknown))).unwrap_err().to_string().contains("`spec.data[0].onMissing`"));
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Providers {
         let scope = CredentialScope::new(&spec.origin, consumer);
         // A namespaced store never has the operator's own identity (design 9.2).
         let own = self.own_identity.clone().filter(|_| spec.origin.namespace().is_none());
-        let credentials = Arc::new(KubeCredentials::new(self.client.clone(), scope));
+        let credentials = Arc::new(KubeCredentials::new(self.client.clone(), scope).of_cluster("in-cluster"));
         let context = BuildContext::new(spec.origin.clone(), credentials).with_own_identity(own).for_consumer(consumer);
         spec.factory(&self.registry)?.build(&spec.config, context).await
     }

@@ -28,6 +28,11 @@ impl ManagedFields {
         self.of(manager).any(|entry| has(entry, &[field]))
     }
 
+    /// Whether anybody wrote a field of the object.
+    pub(crate) fn have(&self, field: &str) -> bool {
+        self.0.iter().any(|entry| has(entry, &[field]))
+    }
+
     /// Whether a manager added a finalizer.
     pub(crate) fn owns_finalizer(&self, manager: &str, finalizer: &str) -> bool {
         let item = format!("v:{}", Value::from(finalizer));

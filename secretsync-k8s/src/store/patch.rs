@@ -106,6 +106,18 @@ impl Apply {
         body
     }
 
+    /// A strategic merge patch of everything but data and type.
+    pub(crate) fn marks(&self) -> Vec<u8> {
+        let mut metadata = self.metadata.clone();
+        metadata.insert("labels".to_owned(), json!(self.labels));
+        metadata.insert("annotations".to_owned(), json!(self.annotations));
+        let mut patch = json!({ "metadata": metadata });
+        if let Some(immutable) = self.rest.get("immutable") {
+            patch["immutable"] = immutable.clone();
+        }
+        patch.to_string().into_bytes()
+    }
+
     fn own(&mut self, marks: &Marks<'_>, uid: Option<&str>, present: Option<&Snapshot>) {
         let references = present.into_iter().flat_map(|present| &present.metadata.owner_references);
         // Where our ExternalSecret cannot be looked up, the reference that is there stays.

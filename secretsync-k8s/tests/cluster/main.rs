@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure of the test's own steps ends the test")]
 
 mod keys;
+mod missing;
 mod ownership;
 mod refusals;
 mod support;

@@ -40,6 +40,8 @@ pub(crate) enum Failure {
     Malformed { version: KvVersion, found: &'static str },
     #[error("{problem} (tried `{url}`)")]
     Mount { problem: MountProblem, url: String },
+    #[error("nothing is stored there")]
+    NoFolder,
     #[error("the answer has no token")]
     NoToken,
     #[error("the answer does not come from Vault (status {0})")]

@@ -21,6 +21,8 @@ pub(crate) struct Search {
     mount: String,
     /// The folder to begin in, below the mount; empty for its root.
     folder: String,
+    /// Whether that folder must be there.
+    must_exist: bool,
     filter: Filter,
     access: KeyAccess,
 }
@@ -60,7 +62,7 @@ impl Search {
             None => Filter::Tags(query.tags.clone().into_iter().collect()),
         };
         query.access.check_folder(&ObjectRef::new(&folder).within(&mount))?;
-        Ok(Self { mount, folder, filter, access: query.access.clone() })
+        Ok(Self { mount, folder, must_exist: query.must_exist, filter, access: query.access.clone() })
     }
 }
 
@@ -102,6 +104,7 @@ impl Finder<'_> {
         let mut folders = vec![search.folder.clone()];
         let mut listings = FuturesUnordered::new();
         let mut met = 0;
+        let mut begun = false;
         loop {
             while listings.len() < self.concurrent
                 && let Some(folder) = folders.pop()
@@ -109,7 +112,12 @@ impl Finder<'_> {
                 listings.push(self.list(&search.mount, folder));
             }
             let Some(listing) = listings.next().await else { return Ok(names) };
-            let listing = listing?;
+            let listing = match listing? {
+                Some(listing) => listing,
+                None if search.must_exist && !begun => return Err(Failure::NoFolder),
+                None => Vec::new(),
+            };
+            begun = true;
             met += listing.len();
             if met > LIMIT {
                 return Err(Failure::TooMany);
@@ -124,8 +132,8 @@ impl Finder<'_> {
         }
     }
 
-    /// What is directly in a folder; folders end in a slash. A folder that is not there is empty, if its mount is there.
-    async fn list(self, mount: &str, folder: String) -> Result<Vec<String>, Failure> {
+    /// What is directly in a folder; folders end in a slash. `None` for a folder that is not there in a mount that is.
+    async fn list(self, mount: &str, folder: String) -> Result<Option<Vec<String>>, Failure> {
         let object = ObjectRef::new(folder).within(mount);
         let path = match self.session.settings().version {
             KvVersion::V1 => plain(&object),
@@ -137,7 +145,7 @@ impl Finder<'_> {
             Ok(Answer::Found(body)) => body,
             Ok(_) => {
                 self.mounts.confirm(self.session, &object, path).await?;
-                return Ok(Vec::new());
+                return Ok(None);
             }
             // Policies see a list as a path that ends in a slash.
             Err(Failure::Forbidden) => {
@@ -158,7 +166,7 @@ impl Finder<'_> {
                 names.push(join(object.name(), key.expose()));
             }
         }
-        Ok(names)
+        Ok(Some(names))
     }
 
     /// The names whose custom metadata have all tags.

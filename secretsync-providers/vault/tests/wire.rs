@@ -77,6 +77,28 @@ async fn the_newest_version_is_asked_without_a_query_and_named_with_its_birth() 
 }
 
 #[tokio::test]
+async fn a_node_that_lags_behind_cannot_bring_an_older_version_back() {
+    let server = MockServer::start().await;
+    let version = |number: u64, day: u64| {
+        let metadata = json!({"version": number, "created_time": format!("2026-01-0{day}T00:00:00Z"), "deletion_time": "", "destroyed": false});
+        ResponseTemplate::new(200).set_body_json(json!({"data": {"data": {"v": number}, "metadata": metadata}}))
+    };
+    for (number, day) in [(1, 1), (2, 2), (1, 1), (2, 2), (1, 3)] {
+        Mock::given(path("/v1/kv/data/a")).respond_with(version(number, day)).up_to_n_times(1).mount(&server).await;
+    }
+    let provider = at(&server).await;
+    for expected in [Some(1), Some(2), None, Some(2), Some(1)] {
+        let answer = read(&*provider, "a").await;
+        if let Some(number) = expected {
+            assert_eq!(content(answer), json!({"v": number}), "the last one was written anew");
+        } else {
+            assert_eq!(answer.as_ref().unwrap_err().retry(), Retry::Backoff);
+            failure(answer, ErrorKind::Unavailable, Code::ProviderUnavailable);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_store_without_auth_sends_no_token() {
     let server = answering(200, &kv2(&json!({"a": 1})).to_string()).await;
     let config = json!({"server": server.uri(), "path": "kv"});

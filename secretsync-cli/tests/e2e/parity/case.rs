@@ -14,9 +14,18 @@ pub(crate) struct Case {
     body: Value,
 }
 
-/// Every case, in the order of the files.
+/// What must be there after a step.
+pub(crate) enum Expected {
+    /// All of this.
+    State(Value),
+    /// These parts, by their paths: `secrets/NAME`, `secrets/NAME/FIELD`, `ready/NAME` (a reason); `null` for what must not be there.
+    Parts(Value),
+}
+
+/// Every case, in the order of the files: those that were recorded, then our own.
 pub(crate) fn all() -> Vec<Case> {
-    let mut files: Vec<_> = fs::read_dir(folder().join("cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = |name: &str| fs::read_dir(folder().join(name)).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files("cases").chain(files("own")).collect();
     files.sort();
     let cases = |file: &PathBuf| -> Vec<Value> { serde_yaml::from_str(&fs::read_to_string(file).unwrap()).unwrap() };
     files.iter().flat_map(cases).map(Case::new).collect()
@@ -39,8 +48,24 @@ impl Case {
         Self { id: text("id"), title: text("title"), body }
     }
 
+    /// The steps: their names, and what must be there after each.
+    pub(crate) fn steps(&self) -> Vec<(String, Expected)> {
+        if self.body["expect"].is_null() {
+            let golden = self.golden();
+            let steps = golden["steps"].as_array().unwrap().iter();
+            return steps
+                .map(|step| (step["name"].as_str().unwrap().to_owned(), Expected::State(step["state"].clone())))
+                .collect();
+        }
+        let start = ("start".to_owned(), Expected::Parts(self.body["expect"].clone()));
+        let later = self.body["then"].as_array().into_iter().flatten();
+        let later =
+            later.map(|step| (step["name"].as_str().unwrap().to_owned(), Expected::Parts(step["expect"].clone())));
+        std::iter::once(start).chain(later).collect()
+    }
+
     /// What External Secrets Operator made of it.
-    pub(crate) fn golden(&self) -> Value {
+    fn golden(&self) -> Value {
         let path = folder().join("golden").join(format!("{}.json", self.id));
         serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
     }

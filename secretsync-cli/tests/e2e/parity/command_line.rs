@@ -34,7 +34,10 @@ impl Subject for CommandLine {
         if externals.is_empty() {
             return Map::new();
         }
-        let mut items = scene.list("SecretStore");
+        let mut items = scene.list("Namespace");
+        items.extend(scene.list("ClusterSecretStore"));
+        items.retain(|object| name(object).contains(&scene.case.id));
+        items.extend(scene.list("SecretStore"));
         items.extend(externals);
         let mut sandbox = Sandbox::new();
         sandbox.set("KUBECONFIG", &self.kubeconfig);
@@ -82,7 +85,6 @@ const EXCEPTIONS: &[(&str, Exception<'static>)] = &[
     ),
     ("sync-window-allow", Exception { at: "/secrets/inactive/data/a", why: WINDOW }),
     ("sync-window-deny", Exception { at: "/secrets/target/data/a", why: WINDOW }),
-    ("immutable-existing-secret", Exception { at: "*", why: "its marks are not written yet" }),
 ];
 
 /// What External Secrets Operator says of a failure, and we too.

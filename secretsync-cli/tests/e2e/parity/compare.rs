@@ -41,6 +41,28 @@ pub(crate) fn differences(expected: &Value, found: &Value) -> Vec<Difference> {
     list
 }
 
+/// The parts that are not as expected: see [`Expected::Parts`](super::case::Expected::Parts).
+pub(crate) fn different_parts(parts: &Value, found: &Value) -> Vec<Difference> {
+    let part = |path: &str| {
+        let mut names = path.splitn(3, '/');
+        let found = match names.next()? {
+            "ready" => found["externalsecrets"].get(names.next()?)?.pointer("/conditions/0/reason"),
+            kind => found[kind].get(names.next()?),
+        };
+        match names.next() {
+            Some(field) => found?.get(field),
+            None => found,
+        }
+    };
+    let parts = parts.as_object().into_iter().flatten();
+    let differ = |(path, expected): (&String, &Value)| {
+        let (expected, found) = (Some(expected).filter(|value| !value.is_null()), part(path));
+        let difference = || Difference { path: format!("/{path}"), expected: expected.cloned(), found: found.cloned() };
+        (expected != found).then(difference)
+    };
+    parts.filter_map(differ).collect()
+}
+
 fn descend(path: String, expected: Option<&Value>, found: Option<&Value>, list: &mut Vec<Difference>) {
     if expected == found {
         return;

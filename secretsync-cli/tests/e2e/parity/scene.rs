@@ -78,7 +78,13 @@ impl<'a> Scene<'a> {
     /// All objects of a kind in the namespace (of the cluster for kinds of the cluster).
     pub(crate) fn list(&self, kind: &str) -> Vec<Value> {
         let list = self.servers.must("GET", &self.folder(kind), "application/json", &Value::Null);
-        list["items"].as_array().cloned().unwrap_or_default()
+        let mut items = list["items"].as_array().cloned().unwrap_or_default();
+        for item in &mut items {
+            // Lists of built-in kinds leave out what they are.
+            item["apiVersion"] = api_version(kind).into();
+            item["kind"] = kind.into();
+        }
+        items
     }
 
     /// The Secrets as the goldens show them.

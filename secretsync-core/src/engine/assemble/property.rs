@@ -82,6 +82,11 @@ fn missing(payload: &Payload, property: &str) -> Error {
     error.because("the object exists, but has no such property").with_hint(Hint::new(Code::PropertyMissing, advice))
 }
 
+/// Whether an object was there and lacked the property, and nothing else was wrong.
+pub(crate) fn is_missing(error: &Error) -> bool {
+    error.hint().is_some_and(|hint| hint.code() == Code::PropertyMissing)
+}
+
 /// The first names of a payload's top level. Names are no secrets: they are in the manifests.
 fn names(payload: &Payload) -> Vec<String> {
     const SHOWN: usize = 12;

@@ -29,11 +29,20 @@ fn present(holder: Holder, ours: &[(&str, &str)], foreign: &[(&str, &str)]) -> O
     Observed::Present(present)
 }
 
+fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired) -> Result<Decision> {
+    super::decide(spec, observed, desired, &Keep::default())
+}
+
+fn when_empty(spec: &SyncSpec, observed: &Observed) -> Result<Option<Decision>> {
+    super::when_empty(spec, observed, &Keep::default())
+}
+
 /// Outcome and changes as text: `updated a~ b- c= +meta`.
 fn shown(decision: &Decision) -> String {
     let (head, changes) = match decision {
         Decision::Apply { outcome, changes, .. } => (outcome.as_str(), changes),
         Decision::Leave { reason, changes } => (reason.as_str(), changes),
+        Decision::Mark { refused } => return if *refused { "mark, refused" } else { "mark" }.to_owned(),
         Decision::Remove { changes } => ("remove", changes),
     };
     let sign = |change: Change| match change {
@@ -149,6 +158,26 @@ fn an_immutable_target_keeps_its_data() {
     assert_eq!(shown(&decide(&spec, &observed, &desired(&[("a", "new")])).unwrap()), "immutable");
 }
 
+/// As External Secrets Operator does: the marks come, the data stays (`eso-compat.md` 2.7).
+#[test]
+fn an_immutable_target_is_marked() {
+    let decision = |holder, flag: bool, wanted: bool| {
+        let Observed::Present(mut present) = present(holder, &[("a", "old")], &[]) else { return String::new() };
+        present.immutable = flag;
+        present.meta = Some(TargetMeta { immutable: flag, ..TargetMeta::default() });
+        let mut spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain);
+        let mut desired = desired(&[("a", "new")]);
+        (spec.meta.immutable, desired.meta.immutable) = (wanted, wanted);
+        decide(&spec, &Observed::Present(present), &desired)
+            .map_or_else(|error| error.to_string(), |decision| shown(&decision))
+    };
+    assert_eq!(decision(Holder::Nobody, true, false), "mark, refused");
+    assert!(decision(Holder::Ours, true, false).contains("immutable"));
+    assert_eq!(decision(Holder::Ours, false, true), "mark");
+    assert_eq!(decision(Holder::Nobody, true, true), "mark");
+    assert_eq!(decision(Holder::Ours, true, true), "immutable");
+}
+
 #[test]
 fn a_target_is_made_immutable_as_it_is() {
     let mut spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain);
@@ -162,7 +191,7 @@ fn a_target_is_made_immutable_as_it_is() {
     present.meta = Some(TargetMeta::default());
     let observed = Observed::Present(present);
     assert_eq!(shown(&decide(&spec, &observed, &desired("old")).unwrap()), "updated a= +meta");
-    assert_eq!(shown(&decide(&spec, &observed, &desired("new")).unwrap()), "immutable");
+    assert_eq!(shown(&decide(&spec, &observed, &desired("new")).unwrap()), "mark");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub struct Data {
     pub remote_ref: RemoteRef,
     /// Another store than the object's.
     pub source_ref: Option<SourceRef>,
-    /// What happens when the object is missing. Not supported yet.
+    /// What happens when the object is missing, whatever `deletionPolicy` says. An addition to External Secrets Operator's API.
     pub on_missing: Option<OnMissing>,
 }
 
@@ -40,7 +40,7 @@ pub struct DataFrom {
     pub rewrite: Vec<Rewrite>,
     /// Another store than the object's, or a generator.
     pub source_ref: Option<SourceRef>,
-    /// What happens when the object is missing. Not supported yet.
+    /// What happens when the object is missing, whatever `deletionPolicy` says. An addition to External Secrets Operator's API.
     pub on_missing: Option<OnMissing>,
 }
 

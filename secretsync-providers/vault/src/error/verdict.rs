@@ -12,7 +12,9 @@ type Verdict = (ErrorKind, Code, Cow<'static, str>);
 
 impl Failure {
     pub(super) fn verdict(&self) -> Verdict {
-        use ErrorKind::{InvalidConfig, InvalidData, PermissionDenied, Unauthenticated, Unavailable, Unsupported};
+        use ErrorKind::{
+            InvalidConfig, InvalidData, NotFound, PermissionDenied, Unauthenticated, Unavailable, Unsupported,
+        };
         let (kind, code, advice) = match self {
             Self::Denied(grant) => return (PermissionDenied, Code::VaultPermissionDenied, grant.advice().into()),
             Self::Mount { problem, .. } => return (problem.kind(), Code::VaultMountMissing, problem.advice().into()),
@@ -32,6 +34,11 @@ impl Failure {
             Self::Forbidden => (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token"),
             Self::Leased => (Unsupported, Code::Unsupported, "read static secrets of a KV engine"),
             Self::Malformed { .. } => (InvalidData, Code::DataInvalid, "check `path` and `version` of the store"),
+            Self::NoFolder => (
+                NotFound,
+                Code::SecretMissing,
+                "correct `find.path`; with `deletionPolicy: Delete` or `Merge` nothing to find is no error",
+            ),
             Self::NotVault(_) => (
                 Unavailable,
                 Code::ProviderUnavailable,
