@@ -21,7 +21,7 @@ pub(crate) use reference::References;
 pub(crate) struct Manifests {
     /// ExternalSecrets, in the order in which they were read.
     pub(crate) external_secrets: Vec<Object>,
-    /// SecretStores and ClusterSecretStores.
+    /// SecretStores, ClusterSecretStores and generators.
     pub(crate) stores: Vec<Object>,
     /// Labels of the namespaces that were given.
     pub(crate) namespaces: BTreeMap<String, BTreeMap<String, String>>,
@@ -180,7 +180,7 @@ fn items(mut list: Value, api_version: &str, kind: &str) -> Result<Vec<Value>> {
 
 /// What keeps a document from being one of ours although it seems to be meant so: skipping it would look like success.
 fn half_named(api_version: &str, kind: &str) -> Option<&'static str> {
-    let ours = matches!(kind, "ExternalSecret" | "SecretStore" | "ClusterSecretStore");
+    let ours = matches!(kind, "ExternalSecret" | "SecretStore" | "ClusterSecretStore" | "VaultDynamicSecret");
     let group = api_version.split('/').next().unwrap_or_default();
     match (group, ours) {
         ("", true) => Some("it has no `apiVersion`"),

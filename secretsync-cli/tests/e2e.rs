@@ -9,6 +9,8 @@ mod bad_input;
 mod canary;
 #[path = "e2e/crd.rs"]
 mod crd;
+#[path = "e2e/dynamic.rs"]
+mod dynamic;
 #[path = "e2e/example_sops.rs"]
 mod example_sops;
 #[path = "e2e/hostile.rs"]

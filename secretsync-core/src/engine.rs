@@ -7,6 +7,7 @@ mod assemble;
 mod builder;
 mod decide;
 mod fetch;
+mod ledger;
 mod observer;
 mod providers;
 mod reads;
@@ -24,6 +25,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use builder::EngineBuilder;
@@ -34,9 +36,10 @@ use crate::layer::{Coalesce, Expectation, LayerSettings, stack};
 use crate::object::ObjectRef;
 use crate::provider::{CredentialSource, Provider, RemoteRef};
 use crate::secret::{Secret, SecretValue};
-use crate::store::{Pass, Store, TargetRef};
-use crate::sync::{self, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
+use crate::store::{OwnerId, Pass, Store, TargetRef};
+use crate::sync::{self, Issued, Outcome, Plan, ProviderKey, Reason, SyncReport, SyncSpec};
 
+use ledger::{Keeping, Ledger, SyncKey, give_back};
 use providers::Providers;
 use reads::Reads;
 use render::TemplateParser;
@@ -46,6 +49,14 @@ use run::{Mode, Run};
 ///
 /// Cheap to share behind an [`Arc`]. It reads each object once for all syncs that are due together, runs syncs of different targets at the same time,
 /// and survives a provider or store that panics: the sync fails, the others go on.
+///
+/// # Issued credentials
+///
+/// What an issuing read gave belongs to one sync and is kept in memory, nowhere else: a sync that runs again before it is due uses it again. The engine renews
+/// leases at about two thirds of their life. What can be renewed no longer, or never could (a certificate), is replaced before its end: the engine
+/// syncs again, writes the target, and gives the old lease back a while later ([`EngineBuilder::overlap`]). What was issued for a sync that failed, panicked or was
+/// abandoned is given back at once. All this happens in background tasks, until [`shutdown`](Self::shutdown) or the drop of the engine; the observer
+/// sees their reports.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -70,7 +81,6 @@ use run::{Mode, Run};
 /// ```
 pub struct Engine {
     shared: Arc<Shared>,
-    tasks: TaskTracker,
 }
 
 /// The members of an object under their names, as `dataFrom[].extract` takes them: for programs that want a map and no target.
@@ -87,6 +97,12 @@ pub(crate) struct Shared {
     parser: Arc<TemplateParser>,
     slots: Semaphore,
     concurrency: usize,
+    ledger: Ledger,
+    /// How long a lease outlives its replacement.
+    overlap: Duration,
+    tasks: TaskTracker,
+    /// Ends the background work that waits for a moment to come.
+    stop: CancellationToken,
 }
 
 impl Engine {
@@ -98,12 +114,12 @@ impl Engine {
     /// Syncs many targets at once, each remote object read once. Reports come in the order of the specs. A store that writes one document writes it at the
     /// end: if that fails, every sync that would have changed it has failed.
     pub async fn sync_all(&self, specs: Vec<SyncSpec>) -> Vec<SyncReport> {
-        self.run_all(specs, Mode::Sync).await
+        run_all(&self.shared, specs, Mode::Sync).await
     }
 
     /// Plans many syncs at once, each remote object read once. Plans come in the order of the specs.
     pub async fn plan_all(&self, specs: Vec<SyncSpec>) -> Vec<Plan> {
-        self.run_all(specs, Mode::Plan).await.into_iter().map(Plan::from).collect()
+        run_all(&self.shared, specs, Mode::Plan).await.into_iter().map(Plan::from).collect()
     }
 
     /// Adds a provider under the name that specs use, or puts it in the place of another one, with every layer around it; an error makes each sync that
@@ -120,7 +136,7 @@ impl Engine {
 
     fn retire(&self, provider: Option<Arc<Coalesce>>) {
         let Some(provider) = provider else { return };
-        self.tasks.spawn(async move {
+        self.shared.tasks.spawn(async move {
             // Reads under way hold it; none of them takes longer than its retries.
             for _ in 0..LONGEST_FAREWELL.as_secs() {
                 if Arc::strong_count(&provider) == 1 {
@@ -132,28 +148,73 @@ impl Engine {
         });
     }
 
-    /// Waits for what is under way for half of `deadline`, then closes every provider in what is left. Says whether everything ended in time.
+    /// Takes over what an earlier process was issued for a sync, as its last report told ([`SyncReport::issued`]): it is renewed, and replaced before its end, as if
+    /// it had been issued here. Until then a sync whose sources are all issued leaves a target alone that is as it was left; one that has other sources,
+    /// or a target that was changed, is issued something new at its next sync.
+    ///
+    /// What the spec does not name (any more) is not taken over; give it back with [`Provider::leases`], or let it end by itself.
+    pub async fn adopt(&self, spec: SyncSpec, issued: &[Issued]) -> Result<()> {
+        let shared = &self.shared;
+        let reads = Reads::of(&spec, &mut std::iter::empty(), |key, remote| shared.address(key, remote))?;
+        let mut keeping = shared.ledger.enter(&(spec.owner.clone(), spec.target.clone())).await;
+        for object in reads.issuing() {
+            let same = |issued: &&Issued| issued.provider == object.0 && issued.object == object.1.to_string();
+            if let Some(issued) = issued.iter().find(same) {
+                let provider = shared.provider(&object.0)?;
+                keeping.adopt(object, provider, issued);
+            }
+        }
+        keeping.watch(shared, spec);
+        Ok(())
+    }
+
+    /// Stops looking after what a sync was issued, and gives its leases back now: when the sync is no longer wanted. Its target stays as it is.
+    pub async fn release(&self, owner: &OwnerId, target: &TargetRef) {
+        let sync = (owner.clone(), target.clone());
+        if self.shared.ledger.knows(&sync) {
+            let leases = self.shared.ledger.enter(&sync).await.clear(&self.shared, &sync);
+            join_all(leases.iter().map(|(provider, lease)| give_back(provider, lease))).await;
+        }
+    }
+
+    /// Stops renewing and replacing, waits for what is under way for half of `deadline`, then closes every provider in what is left. Says whether everything
+    /// ended in time.
+    ///
+    /// Leases are not given back: the targets hold what hangs on them. They end at their own time unless another process [adopts](Self::adopt) them, and
+    /// a login that they hang on is not given back either.
     pub async fn shutdown(&self, deadline: Duration) -> bool {
         let started = tokio::time::Instant::now();
-        self.tasks.close();
-        let waited = tokio::time::timeout(deadline / 2, self.tasks.wait()).await.is_ok();
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        let waited = tokio::time::timeout(deadline / 2, self.shared.tasks.wait()).await.is_ok();
         let goodbye =
             join_all(self.shared.providers.all().into_iter().map(|provider| async move { provider.close().await }));
         let closed = tokio::time::timeout(deadline.saturating_sub(started.elapsed()), goodbye).await.is_ok();
         waited && closed
     }
+}
 
-    /// One pass over the store, from its beginning to what ends it.
-    async fn run_all(&self, specs: Vec<SyncSpec>, mode: Mode) -> Vec<SyncReport> {
-        let store = &self.shared.store;
-        // Every sync keeps it, so that the next pass begins when the last one has ended, even if this future is dropped.
-        let pass = Arc::new(store.begin().await);
-        let mut reports = self.run_each(specs, mode, &pass).await;
-        let end = match mode {
-            Mode::Plan => store.verify().await,
-            Mode::Sync => store.flush().await,
-        };
-        if let Err(error) = end {
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Background work keeps what it needs alive, so it has to be told.
+        self.shared.stop.cancel();
+    }
+}
+
+/// One pass over the store, from its beginning to what ends it.
+async fn run_all(shared: &Arc<Shared>, specs: Vec<SyncSpec>, mode: Mode) -> Vec<SyncReport> {
+    let store = &shared.store;
+    // Every sync keeps it, so that the next pass begins when the last one has ended, even if this future is dropped.
+    let pass = Arc::new(store.begin().await);
+    let (mut reports, staged) = run_each(shared, specs, mode, &pass).await;
+    let end = match mode {
+        Mode::Plan => store.verify().await,
+        Mode::Sync => store.flush().await,
+    };
+    match end {
+        Ok(()) => staged.into_iter().for_each(|(sync, keeping)| keeping.finish(shared, &sync)),
+        // What was issued for them is given back with the drop of what was staged.
+        Err(error) => {
             for report in &mut reports {
                 if !matches!(report.outcome, Outcome::Failed | Outcome::Unchanged) {
                     *report = SyncReport::failed(
@@ -165,61 +226,86 @@ impl Engine {
                 }
             }
         }
-        reports
     }
+    reports
+}
 
-    async fn run_each(&self, specs: Vec<SyncSpec>, mode: Mode, pass: &Arc<Pass>) -> Vec<SyncReport> {
-        // Announced before the first read, so that one answer serves every sync of this pass, whenever its turn comes.
-        let work: Vec<_> = specs.into_iter().map(|spec| (self.shared.announce(&spec), spec)).collect();
-        let mut groups: BTreeMap<TargetRef, Vec<(usize, Vec<Expectation>, SyncSpec)>> = BTreeMap::new();
-        let count = work.len();
-        for (index, (expectations, spec)) in work.into_iter().enumerate() {
-            groups.entry(spec.target.clone()).or_default().push((index, expectations, spec));
-        }
-        // Syncs of one target run one after the other, in their order: the first one to claim a target wins, every time.
-        let mut running: FuturesUnordered<_> =
-            groups.into_values().map(|group| self.run_group(group, mode, pass)).collect();
-        let mut reports: Vec<Option<SyncReport>> = vec![None; count];
-        while let Some(done) = running.next().await {
-            for (index, report) in done {
-                reports[index] = Some(report);
-            }
-        }
-        reports.into_iter().flatten().collect()
+async fn run_each(
+    shared: &Arc<Shared>,
+    specs: Vec<SyncSpec>,
+    mode: Mode,
+    pass: &Arc<Pass>,
+) -> (Vec<SyncReport>, Vec<(SyncKey, Keeping)>) {
+    // Announced before the first read, so that one answer serves every sync of this pass, whenever its turn comes.
+    let work: Vec<_> = specs.into_iter().map(|spec| (shared.announce(&spec), spec)).collect();
+    let mut groups: BTreeMap<TargetRef, Vec<(usize, Vec<Expectation>, SyncSpec)>> = BTreeMap::new();
+    let count = work.len();
+    for (index, (expectations, spec)) in work.into_iter().enumerate() {
+        groups.entry(spec.target.clone()).or_default().push((index, expectations, spec));
     }
-
-    async fn run_group(
-        &self,
-        group: Vec<(usize, Vec<Expectation>, SyncSpec)>,
-        mode: Mode,
-        pass: &Arc<Pass>,
-    ) -> Vec<(usize, SyncReport)> {
-        let mut reports = Vec::with_capacity(group.len());
-        for (index, expectations, spec) in group {
-            let report = self.run_guarded(spec, mode, pass).await;
-            drop(expectations);
-            self.shared.observer.finished(&report);
-            reports.push((index, report));
+    // Syncs of one target run one after the other, in their order: the first one to claim a target wins, every time.
+    let mut running: FuturesUnordered<_> =
+        groups.into_values().map(|group| run_group(shared, group, mode, pass)).collect();
+    let mut reports: Vec<Option<SyncReport>> = vec![None; count];
+    let mut staged = Vec::new();
+    while let Some((done, keepings)) = running.next().await {
+        for (index, report) in done {
+            reports[index] = Some(report);
         }
-        reports
+        staged.extend(keepings);
     }
+    (reports.into_iter().flatten().collect(), staged)
+}
 
-    /// Runs a sync as a task of its own: a panic ends it and nothing else, and a caller that goes away leaves no half of it behind.
-    async fn run_guarded(&self, spec: SyncSpec, mode: Mode, pass: &Arc<Pass>) -> SyncReport {
-        let (owner, target) = (spec.owner.clone(), spec.target.clone());
-        let (shared, pass) = (Arc::clone(&self.shared), Arc::clone(pass));
-        let task = self.tasks.spawn(async move {
-            let _pass = pass;
-            let _slot = shared.slots.acquire().await;
-            Run::new(&shared, &spec, mode).report().await
-        });
-        match task.await {
-            Ok(report) => {
-                tracing::info!(sync = %owner, target = %target, outcome = report.outcome.as_str(), reason = report.reason.as_str());
-                report
-            }
-            Err(_) => SyncReport::failed(owner, target.clone(), Reason::SourceFailed, panicked(&target)),
+async fn run_group(
+    shared: &Arc<Shared>,
+    group: Vec<(usize, Vec<Expectation>, SyncSpec)>,
+    mode: Mode,
+    pass: &Arc<Pass>,
+) -> (Vec<(usize, SyncReport)>, Vec<(SyncKey, Keeping)>) {
+    let mut reports = Vec::with_capacity(group.len());
+    // What is only staged is not yet in a target: what was issued for it is kept, or given back, at the end of the pass.
+    let mut staged: BTreeMap<SyncKey, Keeping> = BTreeMap::new();
+    for (index, expectations, spec) in group {
+        let sync = (spec.owner.clone(), spec.target.clone());
+        let (report, keeping) = run_guarded(shared, spec, mode, pass, staged.remove(&sync)).await;
+        drop(expectations);
+        shared.observer.finished(&report);
+        reports.push((index, report));
+        staged.extend(keeping.map(|keeping| (sync, keeping)));
+    }
+    (reports, staged.into_iter().collect())
+}
+
+/// Runs a sync as a task of its own: a panic ends it and nothing else, and a caller that goes away leaves no half of it behind.
+async fn run_guarded(
+    shared: &Arc<Shared>,
+    spec: SyncSpec,
+    mode: Mode,
+    pass: &Arc<Pass>,
+    keeping: Option<Keeping>,
+) -> (SyncReport, Option<Keeping>) {
+    let (owner, target) = (spec.owner.clone(), spec.target.clone());
+    let (task_shared, pass) = (Arc::clone(shared), Arc::clone(pass));
+    let task = shared.tasks.spawn(async move {
+        let _pass = pass;
+        let _slot = task_shared.slots.acquire().await;
+        let (report, keeping) = Run::new(&task_shared, &spec, mode, keeping).report().await;
+        if task_shared.store.stages() {
+            return (report, keeping);
         }
+        // The target is written, whether or not anybody still waits for the report.
+        if let Some(keeping) = keeping {
+            keeping.finish(&task_shared, &(spec.owner, spec.target));
+        }
+        (report, None)
+    });
+    match task.await {
+        Ok((report, keeping)) => {
+            tracing::info!(sync = %owner, target = %target, outcome = report.outcome.as_str(), reason = report.reason.as_str());
+            (report, keeping)
+        }
+        Err(_) => (SyncReport::failed(owner, target.clone(), Reason::SourceFailed, panicked(&target)), None),
     }
 }
 
@@ -251,7 +337,7 @@ impl Shared {
 #[async_trait]
 impl sync::Sync for Engine {
     async fn plan(&self, spec: &SyncSpec) -> Plan {
-        let report = self.run_all(vec![spec.clone()], Mode::Plan).await.pop();
+        let report = run_all(&self.shared, vec![spec.clone()], Mode::Plan).await.pop();
         Plan::from(report.expect("one spec gives one report"))
     }
 

@@ -40,7 +40,7 @@ pub enum Read {
     /// Reading twice gives the same: it may be shared, batched and retried.
     #[default]
     Repeatable,
-    /// Each read mints something (a lease, a certificate): never shared, never sent twice, never sent by a plan.
+    /// Each read mints something (a lease, a certificate), or may do so: never shared, never sent twice, never sent by a plan.
     Issuing,
 }
 

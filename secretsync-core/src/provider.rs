@@ -26,7 +26,7 @@ pub use registry::{BuildContext, ProviderFactory, ProviderRegistry, RawConfig, S
 pub use selector::{SecretKeySelector, SelectorProblem, ServiceAccountSelector};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Read};
 use crate::secret::Secret;
 
 /// A place secrets come from.
@@ -37,11 +37,13 @@ use crate::secret::Secret;
 ///
 /// - [`fetch`](Self::fetch) MUST answer each object, in order, and one failure MUST NOT spoil its neighbours.
 /// - [`Fetched::Absent`] MUST be used only when the other side positively said that the object is not there. Every doubt is an error.
-/// - [`address`](Self::address) MUST be pure, and every alias of an object MUST give the same [`ObjectRef`].
+/// - [`address`](Self::address) MUST be pure, and every alias of an object MUST give the same [`ObjectRef`]. Where it is not known what a read does, it
+///   says [`Read::Issuing`].
+/// - An issuing read whose request may have been carried out MUST fail with [`Retry::Never`](crate::error::Retry::Never).
 ///
 /// # Cancellation
 ///
-/// Every future may be dropped at any await point. A dropped issuing read MUST revoke what it was handed as soon as it can.
+/// Every future may be dropped at any await point. A dropped issuing read MUST revoke what it was handed, or still will be, as soon as it can.
 ///
 /// # Secrets
 ///
@@ -55,6 +57,12 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 
     /// The one name of the object that a manifest's reference means. Pure; refuses references that can name no object.
     fn address(&self, reference: &RemoteRef) -> Result<ObjectRef>;
+
+    /// What reading an object does, where [`address`](Self::address) calls it [`Read::Issuing`] because only the other side can tell: the engine asks
+    /// before it reads. An answer serves for many objects and is kept. Doubt that asking again would not end is no failure but [`Read::Issuing`].
+    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
+        Ok(object.read())
+    }
 
     /// Reads objects, as many answers as questions, in order.
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>>;
@@ -175,6 +183,10 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
 
     fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
         (**self).address(reference)
+    }
+
+    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
+        (**self).reading(object).await
     }
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {

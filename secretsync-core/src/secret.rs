@@ -5,6 +5,7 @@ mod map;
 mod object;
 mod value;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -24,6 +25,9 @@ pub struct Secret {
     pub version: Option<Version>,
     /// When it ends, if it ends.
     pub expires_at: Option<SystemTime>,
+    /// Whether its successor exists only from that moment on, as a password that the other side rotates by itself. Everything else that ends can be
+    /// replaced before.
+    pub rotates: bool,
     /// The lease it is bound to, if it was issued.
     pub lease: Option<Lease>,
 }
@@ -43,10 +47,22 @@ pub enum Payload {
 pub struct Version(String);
 
 /// A lease that an issuing read handed out.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Lease {
     id: String,
     renewable: bool,
+    hold: Option<Arc<dyn Hold>>,
+}
+
+/// Anything that is kept alive.
+trait Hold: Any + Send + Sync {}
+
+impl<T: Any + Send + Sync> Hold for T {}
+
+impl fmt::Debug for dyn Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold(..)")
+    }
 }
 
 impl Secret {
@@ -74,6 +90,13 @@ impl Secret {
         self
     }
 
+    /// Adds the moment at which the other side puts something else in its place.
+    #[must_use]
+    pub fn with_rotation(mut self, at: SystemTime) -> Self {
+        self.rotates = true;
+        self.with_expiry(at)
+    }
+
     /// Adds the lease it is bound to.
     #[must_use]
     pub fn with_lease(mut self, lease: Lease) -> Self {
@@ -82,7 +105,7 @@ impl Secret {
     }
 
     fn new(payload: Payload) -> Self {
-        Self { payload: Arc::new(payload), version: None, expires_at: None, lease: None }
+        Self { payload: Arc::new(payload), version: None, expires_at: None, rotates: false, lease: None }
     }
 }
 
@@ -102,7 +125,14 @@ impl fmt::Display for Version {
 impl Lease {
     /// A lease by its id; `renewable` says whether the provider lets it be extended.
     pub fn new(id: impl Into<String>, renewable: bool) -> Self {
-        Self { id: id.into(), renewable }
+        Self { id: id.into(), renewable, hold: None }
+    }
+
+    /// Keeps something alive as long as anybody has the lease: the login that it ends with, for example.
+    #[must_use]
+    pub fn holding(mut self, what: impl Send + Sync + 'static) -> Self {
+        self.hold = Some(Arc::new(what));
+        self
     }
 
     /// The provider's id of it.

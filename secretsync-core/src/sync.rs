@@ -22,7 +22,7 @@ pub use policy::{
     CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, OnMissing, RefreshPolicy,
 };
 pub use reason::Reason;
-pub use report::{Outcome, SyncReport};
+pub use report::{Issued, Outcome, SyncReport};
 pub use rewrite::{Merge, MergeConflict, MergeResult, Rewrite};
 pub(crate) use spec::Origin;
 pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, ValueRules};

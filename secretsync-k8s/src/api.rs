@@ -3,6 +3,7 @@
 mod cluster_external_secret;
 mod duration;
 pub mod external_secret;
+mod generator;
 mod metadata;
 pub mod names;
 pub(crate) mod read;
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 pub use cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretSpec, ExternalSecretMetadata};
 pub use duration::{GoDuration, StoreInterval};
 pub use external_secret::ExternalSecret;
+pub use generator::{GeneratorSpec, VaultDynamicSecret};
 pub use metadata::Metadata;
 pub use secret_store::{
     ClusterSecretStore, Condition, LabelSelector, ProviderConfig, RetrySettings, SecretStore, SecretStoreSpec,
@@ -33,6 +35,9 @@ pub const API_VERSION: &str = "external-secrets.io/v1";
 
 /// A kind that can be read from a manifest.
 pub trait Manifest: DeserializeOwned {
+    /// Group and version, as manifests write them.
+    const API_VERSION: &'static str = API_VERSION;
+
     /// The kind, as manifests write it.
     const KIND: &'static str;
 
@@ -58,6 +63,8 @@ pub enum ObjectKind {
     Secret,
     /// Configures a provider for one namespace.
     SecretStore,
+    /// Asks Vault for something, without a store.
+    VaultDynamicSecret,
 }
 
 impl ObjectKind {
@@ -72,6 +79,7 @@ impl ObjectKind {
             (API_VERSION, "ClusterSecretStore") => return Ok(Self::ClusterSecretStore),
             (API_VERSION, "ExternalSecret") => return Ok(Self::ExternalSecret),
             (API_VERSION, "SecretStore") => return Ok(Self::SecretStore),
+            (GENERATORS_API_VERSION, VaultDynamicSecret::KIND) => return Ok(Self::VaultDynamicSecret),
             _ => {}
         }
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -95,8 +103,8 @@ pub fn parse<T: Manifest>(manifest: serde_json::Value) -> Result<T> {
             .because(detail)
             .with_hint(Hint::new(Code::ManifestInvalid, "correct the manifest; it was not applied"))
     };
-    if text("/apiVersion") != Some(API_VERSION) || text("/kind") != Some(T::KIND) {
-        return Err(invalid(format!("expected `apiVersion: {API_VERSION}` and `kind: {}`", T::KIND)));
+    if text("/apiVersion") != Some(T::API_VERSION) || text("/kind") != Some(T::KIND) {
+        return Err(invalid(format!("expected `apiVersion: {}` and `kind: {}`", T::API_VERSION, T::KIND)));
     }
     read::read(manifest).map_err(|complaints| invalid(complaints.join("; ")))
 }
@@ -110,6 +118,12 @@ fn unreadable_kind(group: &str, api_version: &str, kind: &str) -> Error {
         return error(ErrorKind::Unsupported).because("this version of the API is not read here").with_hint(Hint::new(
             Code::ManifestKindUnknown,
             format!("write `apiVersion: {API_VERSION}`; the fields are the same"),
+        ));
+    }
+    if group == GENERATORS_GROUP && kind == VaultDynamicSecret::KIND {
+        return error(ErrorKind::Unsupported).because("this version of the API is not read here").with_hint(Hint::new(
+            Code::ManifestKindUnknown,
+            format!("write `apiVersion: {GENERATORS_API_VERSION}`; the fields are the same"),
         ));
     }
     let known = if group == GROUP { KNOWN_KINDS } else { KNOWN_GENERATORS };
@@ -128,15 +142,19 @@ fn unreadable_kind(group: &str, api_version: &str, kind: &str) -> Error {
         .with_hint(Hint::new(Code::ManifestKindUnknown, advice))
 }
 
-const GENERATORS_GROUP: &str = "generators.external-secrets.io";
+/// The group of the generators.
+pub const GENERATORS_GROUP: &str = "generators.external-secrets.io";
+
+/// The version of [`GENERATORS_GROUP`] that is read here.
+pub const GENERATORS_API_VERSION: &str = "generators.external-secrets.io/v1alpha1";
 
 const READ_HERE: &[&str] = &["ClusterSecretStore", "ExternalSecret", "SecretStore"];
 
 /// Kinds of [`GROUP`] that exist and are not supported.
 const KNOWN_KINDS: &[&str] = &["ClusterExternalSecret", "ClusterPushSecret", "PushSecret"];
 
-/// Kinds of [`GENERATORS_GROUP`]: none is supported.
-const KNOWN_GENERATORS: &[&str] = &[
+/// Kinds of [`GENERATORS_GROUP`] that exist and are not supported.
+pub(crate) const KNOWN_GENERATORS: &[&str] = &[
     "ACRAccessToken",
     "BeyondtrustWorkloadCredentialsDynamicSecret",
     "CloudsmithAccessToken",
@@ -154,7 +172,6 @@ const KNOWN_GENERATORS: &[&str] = &[
     "SSHKey",
     "STSSessionToken",
     "UUID",
-    "VaultDynamicSecret",
     "Webhook",
 ];
 

@@ -15,7 +15,7 @@ use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{self, ProviderKey, SyncSpec};
 
 pub(crate) use check::is_dns_subdomain;
-pub use store::{StoreSpec, cluster_store, store};
+pub use store::{StoreSpec, cluster_store, dynamic_secret, store};
 
 use crate::api::external_secret::{ExternalSecret, ExternalSecretSpec, RefreshPolicy};
 use crate::api::{Manifest, Metadata};
@@ -73,6 +73,7 @@ pub fn sync_spec(object: &ExternalSecret, store: impl FnMut(&StoreOrigin) -> Res
 /// The usual name of a store in the engine: `SecretStore/shop/vault`, `ClusterSecretStore/vault`.
 pub fn provider_key(store: &StoreOrigin) -> ProviderKey {
     ProviderKey::new(match store.namespace() {
+        Some(namespace) if let Some(kind) = store.generator_kind() => format!("{kind}/{namespace}/{}", store.name()),
         Some(namespace) => format!("SecretStore/{namespace}/{}", store.name()),
         None => format!("ClusterSecretStore/{}", store.name()),
     })

@@ -91,10 +91,12 @@ fn versions(kind: &Kind, registry: &ProviderRegistry) -> Vec<Value> {
         "name": kind.version,
         "served": true,
         "storage": true,
-        "additionalPrinterColumns": columns,
         "subresources": {"status": {}},
         "schema": {"openAPIV3Schema": schema(kind, registry)},
     });
+    if !columns.is_empty() {
+        current["additionalPrinterColumns"] = json!(columns);
+    }
     if !kind.selectable.is_empty() {
         current["selectableFields"] = kind.selectable.iter().map(|path| json!({"jsonPath": path})).collect();
     }
@@ -116,6 +118,7 @@ fn schema(kind: &Kind, registry: &ProviderRegistry) -> Value {
     let mut spec = match kind.spec {
         Spec::Type(schema) => schema(),
         Spec::Store(schema) => with_providers(schema(), registry),
+        Spec::Generator => registry.generator(kind.name).and_then(|factory| factory.schema()).unwrap_or(Value::Bool(true)),
     };
     structural::rewrite(&mut spec);
     json!({

@@ -8,6 +8,7 @@ mod credentials;
 pub mod operator;
 mod problems;
 mod request;
+mod selector;
 mod store;
 
 pub use credentials::{CredentialScope, KubeCredentials, KubeTemplates};

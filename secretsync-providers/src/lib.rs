@@ -17,6 +17,7 @@ use secretsync_core::provider::ProviderRegistry;
 /// let mut registry = ProviderRegistry::new();
 /// secretsync_providers::register_all(&mut registry);
 /// assert_eq!(registry.factory("vault").is_some(), cfg!(feature = "vault"));
+/// assert_eq!(registry.generator("VaultDynamicSecret").is_some(), cfg!(feature = "vault"));
 /// ```
 #[cfg_attr(
     not(any(feature = "aws", feature = "sops", feature = "vault")),
@@ -33,7 +34,11 @@ pub fn register_all(registry: &mut ProviderRegistry) {
     #[cfg(feature = "aws")]
     registry.register(aws);
     #[cfg(feature = "vault")]
-    registry.register(vault::VaultFactory::new()).register(vault::OpenBaoFactory::new());
+    {
+        let factory = vault::VaultFactory::new();
+        registry.register_generator(factory.dynamic_secrets());
+        registry.register(factory).register(vault::OpenBaoFactory::new());
+    }
 }
 
 /// SOPS with every key service whose feature is on.

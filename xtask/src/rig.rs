@@ -4,6 +4,7 @@ pub mod cache;
 pub mod cluster;
 pub mod moto;
 pub mod openbao;
+pub mod postgres;
 pub mod process;
 pub mod sops;
 pub mod tools;

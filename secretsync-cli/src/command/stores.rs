@@ -9,7 +9,7 @@ use secretsync_core::engine::EngineBuilder;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::ProviderKey;
-use secretsync_k8s::api::{self, ClusterSecretStore, ObjectKind, SecretStore};
+use secretsync_k8s::api::{self, ClusterSecretStore, Manifest as _, ObjectKind, SecretStore, VaultDynamicSecret};
 use secretsync_k8s::convert::{self, StoreSpec, StoreUse};
 
 use crate::credentials::{CredentialPool, StoreCredentials};
@@ -82,20 +82,23 @@ impl Stores {
     }
 
     fn missing(&self, origin: &StoreOrigin) -> Error {
+        let generator = origin.generator_kind().is_some();
+        let (what, field) = if generator { ("generator", "generatorRef") } else { ("store", "secretStoreRef") };
         let near: Vec<_> = self
             .known
             .keys()
+            .filter(|known| known.generator_kind().is_some() == generator)
             .filter(|known| known.namespace().is_none() || known.namespace() == origin.namespace())
             .map(|known| format!("`{known}`"))
             .collect();
         let advice = if near.is_empty() {
-            "give the store with -f; none was given that this ExternalSecret could use".to_owned()
+            format!("give the {what} with -f; none was given that this ExternalSecret could use")
         } else {
-            format!("correct `secretStoreRef`, or give the store with -f; given are {}", near.join(", "))
+            format!("correct `{field}`, or give the {what} with -f; given are {}", near.join(", "))
         };
         Error::new(ErrorKind::InvalidConfig, "find")
             .on(origin)
-            .because("there is no such store among the manifests")
+            .because(format!("there is no such {what} among the manifests"))
             .with_hint(Hint::new(Code::StoreMissing, advice))
     }
 }
@@ -103,13 +106,20 @@ impl Stores {
 fn known(object: Object) -> (StoreOrigin, Known) {
     let place = object.place.clone();
     let origin = match &object.namespace {
+        Some(namespace) if object.kind == ObjectKind::VaultDynamicSecret => {
+            StoreOrigin::generator(VaultDynamicSecret::KIND, namespace, &object.name)
+        }
         Some(namespace) => StoreOrigin::namespaced(namespace, &object.name),
         None => StoreOrigin::cluster(&object.name),
     };
-    let spec = if object.kind == ObjectKind::ClusterSecretStore {
-        api::parse::<ClusterSecretStore>(object.manifest).and_then(|store| convert::cluster_store(&store))
-    } else {
-        api::parse::<SecretStore>(object.manifest).and_then(|store| convert::store(&store))
+    let spec = match object.kind {
+        ObjectKind::ClusterSecretStore => {
+            api::parse::<ClusterSecretStore>(object.manifest).and_then(|store| convert::cluster_store(&store))
+        }
+        ObjectKind::VaultDynamicSecret => {
+            api::parse::<VaultDynamicSecret>(object.manifest).and_then(|generator| convert::dynamic_secret(&generator))
+        }
+        _ => api::parse::<SecretStore>(object.manifest).and_then(|store| convert::store(&store)),
     };
     (origin, Known { spec: spec.map_err(|error| error.within("read", &place)), place })
 }

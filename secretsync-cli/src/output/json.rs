@@ -1,9 +1,10 @@
 //! The report for programs.
 
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use secretsync_core::error::{Error, Hint, TemplateFailure, chain};
-use secretsync_core::sync::{Change, SyncReport};
+use secretsync_core::secret::Lease;
+use secretsync_core::sync::{Change, Issued, SyncReport};
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, Told};
@@ -44,7 +45,6 @@ pub(super) fn line(report: &SyncReport, time: &str) -> String {
 /// `located` is where the manifest stands, so that a template's failure can be told with its place.
 fn sync(report: &SyncReport, located: Option<&Located>) -> Value {
     let keys = |change: Change| report.changes.of(change).map(ToString::to_string).collect::<Vec<_>>();
-    let expires_at = report.expires_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs());
     json!({
         "namespace": report.owner.namespace(),
         "name": report.owner.name(),
@@ -61,12 +61,28 @@ fn sync(report: &SyncReport, located: Option<&Located>) -> Value {
         "metadata_changed": report.changes.metadata,
         "missing": report.missing,
         "kept": report.kept,
-        "expires_at": expires_at,
+        "expires_at": report.expires_at.map(seconds),
+        "issued": report.issued.iter().map(issued).collect::<Vec<_>>(),
         "error": report.error.as_ref().map(|failed| match located {
             Some(located) => with_template(error(failed), failed, located),
             None => error(failed),
         }),
     })
+}
+
+fn issued(issued: &Issued) -> Value {
+    json!({
+        "store": issued.provider.as_str(),
+        "object": issued.object,
+        "lease": issued.lease.as_ref().map(Lease::id),
+        "renewable": issued.lease.as_ref().is_some_and(Lease::renewable),
+        "expires_at": seconds(issued.expires_at),
+    })
+}
+
+/// Seconds since 1970.
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn error(error: &Error) -> Value {

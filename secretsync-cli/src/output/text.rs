@@ -2,8 +2,9 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
+use jiff::Timestamp;
 use secretsync_core::error::{Error, one_line};
-use secretsync_core::sync::{Outcome as Result, SyncReport};
+use secretsync_core::sync::{Issued, Outcome as Result, SyncReport};
 
 use super::{Outcome, Told, printable};
 use crate::diagnose;
@@ -14,7 +15,21 @@ pub(super) fn render(outcome: &Outcome, terminal: bool, colours: bool) -> String
     if !outcome.reports.is_empty() {
         text = table(outcome, terminal, colours).trim_fmt() + "\n\n";
     }
-    text + &summary(outcome) + "\n"
+    text + &summary(outcome) + "\n" + &endings(outcome)
+}
+
+/// When what was issued ends, one line each: nobody renews it once the program has ended.
+fn endings(outcome: &Outcome) -> String {
+    let line = |report: &SyncReport, issued: &Issued| {
+        let lease = match &issued.lease {
+            Some(lease) => format!(" (lease {})", lease.id()),
+            None => String::new(),
+        };
+        let end = Timestamp::try_from(issued.expires_at).unwrap_or(Timestamp::MAX).strftime("%Y-%m-%dT%H:%M:%SZ");
+        printable(&format!("{}: what {} issued ends at {end}{lease}", report.target, issued.object)) + "\n"
+    };
+    let written = outcome.reports.iter().filter(|_| outcome.told == Told::Sync);
+    written.flat_map(|report| report.issued.iter().map(move |issued| line(report, issued))).collect()
 }
 
 fn table(outcome: &Outcome, terminal: bool, colours: bool) -> Table {

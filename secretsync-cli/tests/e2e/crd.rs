@@ -4,7 +4,10 @@
 mod fields;
 #[path = "crd/objects.rs"]
 mod objects;
+#[path = "crd/superset.rs"]
+mod superset;
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -68,6 +71,22 @@ fn each_definition_is_small_and_can_be_printed_alone() {
         assert_eq!(serde_yaml::from_str::<Value>(&alone).unwrap(), kind);
     }
     assert_eq!(printed("es SecretStore es").matches("\n---\n").count(), 1);
+}
+
+#[test]
+fn the_files_for_an_installation_are_current() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/crds");
+    let mut expected: Vec<_> = Vec::new();
+    for kind in documents() {
+        let plural = kind["spec"]["names"]["plural"].as_str().unwrap();
+        let file = folder.join(format!("{plural}.yaml"));
+        let current = std::fs::read_to_string(&file).unwrap_or_default() == printed(plural);
+        assert!(current, "{} is old: write it with `secretsync crd {plural}`", file.display());
+        expected.push(file);
+    }
+    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files, expected);
 }
 
 #[test]

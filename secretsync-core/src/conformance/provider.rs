@@ -2,7 +2,7 @@
 
 use super::{Violation, ensure};
 use crate::error::{Result, chain};
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Provider, Query, RemoteRef};
 use crate::secret::Payload;
 
@@ -49,6 +49,7 @@ impl ProviderFixture {
 /// Checks addressing, answers, order and isolation, what is declared against what works, and that nothing printable shows the value.
 pub async fn check_provider(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
     check_addresses(provider, fixture)?;
+    check_reading(provider, fixture).await?;
     check_answers(provider, fixture).await?;
     check_isolation(provider, fixture).await?;
     check_declarations(provider, fixture).await?;
@@ -60,6 +61,14 @@ fn address(provider: &dyn Provider, key: &str) -> Result<ObjectRef, Violation> {
     provider
         .address(&RemoteRef::new(key))
         .map_err(|error| Violation(format!("key `{key}` is refused: {}", chain(&error))))
+}
+
+/// The object as it is fetched.
+async fn settled(provider: &dyn Provider, key: &str) -> Result<ObjectRef, Violation> {
+    let object = address(provider, key)?;
+    let reading =
+        provider.reading(&object).await.map_err(|error| Violation(format!("`{object}`: {}", chain(&error))))?;
+    Ok(object.with_read(reading))
 }
 
 fn check_addresses(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
@@ -77,8 +86,22 @@ fn check_addresses(provider: &dyn Provider, fixture: &ProviderFixture) -> Result
     Ok(())
 }
 
-async fn check_answers(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
+/// What reading an object does is asked where its name does not say so, and the answer does not change.
+async fn check_reading(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
     let object = address(provider, &fixture.key)?;
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let answer = provider.reading(&object).await;
+        let refused = |error| Violation(format!("it cannot be told what reading `{object}` does: {}", chain(&error)));
+        answers.push(answer.map_err(refused)?);
+    }
+    let settled = object.read() == Read::Issuing || answers[0] == object.read();
+    ensure(settled, format!("`{object}` is addressed as {:?}, but reading it is {:?}", object.read(), answers[0]))?;
+    ensure(answers[0] == answers[1], format!("reading `{object}` is {:?} first and {:?} then", answers[0], answers[1]))
+}
+
+async fn check_answers(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
+    let object = settled(provider, &fixture.key).await?;
     let answers = provider.fetch(std::slice::from_ref(&object), &FetchOptions::default()).await;
     ensure(answers.len() == 1, format!("one question got {} answers", answers.len()))?;
     match &answers[0] {
@@ -100,9 +123,9 @@ async fn check_answers(provider: &dyn Provider, fixture: &ProviderFixture) -> Re
 
 /// Absent and present objects side by side, in both orders.
 async fn check_isolation(provider: &dyn Provider, fixture: &ProviderFixture) -> Result<(), Violation> {
-    let present = address(provider, &fixture.key)?;
+    let present = settled(provider, &fixture.key).await?;
     for key in &fixture.absent {
-        let absent = address(provider, key)?;
+        let absent = settled(provider, key).await?;
         for order in [[&present, &absent], [&absent, &present]] {
             let objects = order.map(Clone::clone);
             let answers = provider.fetch(&objects, &FetchOptions::default()).await;
@@ -131,6 +154,8 @@ async fn check_declarations(provider: &dyn Provider, fixture: &ProviderFixture) 
     let found = provider.find(&Query::default()).await;
     ensure(found.is_ok() == info.find, format!("`find` works: {}, declared: {}", found.is_ok(), info.find))?;
     let Ok(found) = found else { return Ok(()) };
-    let object = address(provider, &fixture.key)?;
-    ensure(found.iter().any(|one| one.object == object), format!("`find` does not find `{object}`"))
+    // What reading does may still have to be asked, of a found object as of a named one.
+    let name = |object: &ObjectRef| object.clone().with_read(Read::Repeatable);
+    let object = name(&address(provider, &fixture.key)?);
+    ensure(found.iter().any(|one| name(&one.object) == object), format!("`find` does not find `{object}`"))
 }

@@ -16,11 +16,12 @@ pub(crate) use property::members;
 use super::fetch::Answers;
 use super::reads::{Members, Reads, at};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
-use crate::object::{ObjectRef, Part};
+use crate::object::{ObjectRef, Part, Read};
 use crate::provider::Fetched;
 use crate::secret::{Secret, SecretKey, SecretMap, SecretValue};
 use crate::sync::{
-    DataEntry, DataFrom, DeletionPolicy, NullBytePolicy, OnMissing, Origin, ProviderKey, SyncSpec, ValueRules,
+    DataEntry, DataFrom, DeletionPolicy, NullBytePolicy, OnMissing, Origin, ProviderKey, Selection, SyncSpec,
+    ValueRules,
 };
 
 /// The data of a target, before templates.
@@ -65,6 +66,26 @@ impl Assembled {
         self.missing.push(Missing { origin: origin.clone(), kept });
         kept
     }
+}
+
+/// Fails with the first entry whose object could not be read, among those that can be read repeatably: nothing is issued for a sync that fails anyway.
+pub(crate) fn check(spec: &SyncSpec, reads: &Reads, answers: &Answers) -> Result<()> {
+    let mut step = Assembly { spec, answers, result: Assembled::default() };
+    for (index, (entry, members)) in spec.data_from.iter().zip(&reads.data_from).enumerate() {
+        let origin = Origin::data_from(index, entry);
+        if let Members::Of(object) = members
+            && object.read() == Read::Repeatable
+        {
+            step.secret(&entry.provider, object, entry.on_missing).map_err(|error| at(&origin, error))?;
+        }
+    }
+    for (index, (entry, object)) in spec.data.iter().zip(&reads.data).enumerate() {
+        if object.read() == Read::Repeatable {
+            let origin = Origin::data(index, entry);
+            step.secret(&entry.provider, object, entry.on_missing).map_err(|error| at(&origin, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts the data together. Fails with the first entry that cannot be used; nothing of the others counts then.
@@ -123,10 +144,10 @@ impl Assembly<'_> {
             }
         }
         let keyed = values.into_iter().collect();
-        let mut keyed = if entry.rewrites.is_empty() {
-            convert::convert_keys(entry.conversion, keyed).map_err(names)?
-        } else {
-            rewrite::rewrite(&entry.rewrites, keyed)?
+        let mut keyed = match (&entry.selection, entry.rewrites.is_empty()) {
+            (_, false) => rewrite::rewrite(&entry.rewrites, keyed)?,
+            (Selection::Generate { .. }, true) => keyed,
+            (_, true) => convert::convert_keys(entry.conversion, keyed).map_err(names)?,
         };
         convert::validate_keys(&mut keyed).map_err(names)?;
         for (name, value) in keyed {
@@ -218,7 +239,8 @@ fn finish(key: &str, value: SecretValue, rules: ValueRules) -> Result<SecretValu
     Ok(value)
 }
 
-fn absent(provider: &ProviderKey, object: &ObjectRef) -> Error {
+/// The failure of an object that is not there and must be.
+pub(crate) fn absent(provider: &ProviderKey, object: &ObjectRef) -> Error {
     Error::new(ErrorKind::NotFound, "read")
         .on(format!("`{object}` from {provider}"))
         .because("it does not exist")

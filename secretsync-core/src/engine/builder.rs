@@ -1,11 +1,14 @@
 //! How an engine is put together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secretsync_template::Delimiters;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::ledger::{Ledger, OVERLAP};
 use super::providers::Providers;
 use super::render::TemplateParser;
 use super::{Engine, EngineObserver, NoObserver, Shared};
@@ -25,6 +28,7 @@ pub struct EngineBuilder {
     templates: Option<Arc<dyn CredentialSource>>,
     delimiters: Delimiters,
     concurrency: usize,
+    overlap: Duration,
 }
 
 impl EngineBuilder {
@@ -37,6 +41,7 @@ impl EngineBuilder {
             templates: None,
             delimiters: Delimiters::default(),
             concurrency: 64,
+            overlap: OVERLAP,
         }
     }
 
@@ -89,6 +94,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets how long the lease of something that was replaced lives on after its successor was written, so that whoever uses it has time to notice; half of what is left of
+    /// it at most. The default is two minutes.
+    #[must_use]
+    pub fn overlap(mut self, overlap: Duration) -> Self {
+        self.overlap = overlap;
+        self
+    }
+
     /// The engine.
     pub fn build(self) -> Engine {
         let shared = Shared {
@@ -98,8 +111,12 @@ impl EngineBuilder {
             templates: self.templates,
             parser: Arc::new(TemplateParser::new(self.delimiters)),
             slots: Semaphore::new(self.concurrency),
+            ledger: Ledger::default(),
+            overlap: self.overlap,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
             concurrency: self.concurrency,
         };
-        Engine { shared: Arc::new(shared), tasks: TaskTracker::new() }
+        Engine { shared: Arc::new(shared) }
     }
 }

@@ -51,6 +51,22 @@ pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Opt
     }
 }
 
+/// What can be decided before something is issued, so that it is not issued in vain.
+pub(crate) fn before_issuing(spec: &SyncSpec, observed: &Observed) -> Option<Decision> {
+    match observed {
+        Observed::Absent if !spec.creation.creates() => Some(leave(Reason::TargetMissing)),
+        Observed::Present(_) if spec.meta.immutable => Some(leave(Reason::Immutable)),
+        _ => None,
+    }
+}
+
+/// Whether a target is as the last apply of its sync left it, as far as can be seen without its values.
+pub(crate) fn untouched(observed: &Observed) -> bool {
+    let Observed::Present(present) = observed else { return false };
+    let owned = present.keys.values().filter(|state| state.owned).count();
+    present.holder == Holder::Ours && present.intact && present.finished && owned > 0
+}
+
 /// What to do when there is nothing to write at all.
 pub(crate) fn when_empty(spec: &SyncSpec, observed: &Observed, keep: &Keep) -> Result<Option<Decision>> {
     match spec.deletion {

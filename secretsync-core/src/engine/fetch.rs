@@ -1,21 +1,21 @@
 //! Asks the providers: finds first, then every object once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
 
 use super::Shared;
-use super::reads::{Reads, at};
+use super::reads::{ObjectKey, Reads, at};
 use crate::error::{Error, Result};
 use crate::layer::Coalesce;
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Found, Provider, Query};
 use crate::sync::{Origin, ProviderKey, Selection, SyncSpec};
 
 /// The answers to [`Reads`].
-#[derive(Debug, Default)]
-pub(crate) struct Answers(HashMap<(ProviderKey, ObjectRef), Result<Fetched>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answers(HashMap<ObjectKey, Result<Fetched>>);
 
 /// Whether an answer that another sync got may serve this one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,6 +30,21 @@ impl Answers {
     /// The answer for an object that was asked for.
     pub(crate) fn get(&self, provider: &ProviderKey, object: &ObjectRef) -> Option<&Result<Fetched>> {
         self.0.get(&(provider.clone(), object.clone()))
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds one.
+    pub(crate) fn insert(&mut self, object: ObjectKey, answer: Result<Fetched>) {
+        self.0.insert(object, answer);
+    }
+
+    /// Adds those of `others`.
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 }
 
@@ -49,7 +64,31 @@ pub(crate) async fn find(spec: &SyncSpec, shared: &Shared) -> Result<Vec<Vec<Fou
     Ok(found)
 }
 
-/// Fetches every object once, all providers at the same time, in pieces of the size that each provider takes best.
+/// Settles what reading those objects does whose name does not say so. One that cannot be settled now gets its failure as its answer.
+pub(crate) async fn settle(spec: &SyncSpec, reads: &mut Reads, shared: &Shared) -> Answers {
+    let ask = |(key, object): ObjectKey| async move {
+        let answer = match shared.provider(&key) {
+            Ok(provider) => provider.reading(&object).await,
+            Err(error) => Err(error),
+        };
+        ((key, object), answer)
+    };
+    let mut doubts = Answers::default();
+    let mut harmless = HashSet::new();
+    for (object, answer) in join_all(reads.issuing().map(ask)).await {
+        match answer {
+            Ok(Read::Repeatable) => drop(harmless.insert(object)),
+            Ok(Read::Issuing) => {}
+            Err(error) => doubts.insert(object, Err(error)),
+        }
+    }
+    if !harmless.is_empty() {
+        reads.relax(spec, &harmless);
+    }
+    doubts
+}
+
+/// Fetches every object that can be read repeatably once, all providers at the same time, in pieces of the size that each provider takes best.
 pub(crate) async fn fetch(reads: &Reads, shared: &Shared, sharing: Sharing) -> Answers {
     let mut calls = Vec::new();
     let mut answers = Answers::default();
@@ -63,7 +102,7 @@ pub(crate) async fn fetch(reads: &Reads, shared: &Shared, sharing: Sharing) -> A
                 continue;
             }
         };
-        let objects: Vec<_> = objects.iter().cloned().collect();
+        let objects: Vec<_> = objects.iter().filter(|object| object.read() == Read::Repeatable).cloned().collect();
         for piece in objects.chunks(provider.info().per_fetch.get()) {
             calls.push(ask(key.clone(), Arc::clone(&provider), piece.to_vec(), sharing));
         }

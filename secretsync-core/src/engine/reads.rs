@@ -1,11 +1,14 @@
 //! Which objects a sync needs, each once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::error::Result;
 use crate::object::{ObjectRef, Read};
 use crate::provider::{Found, RemoteRef};
 use crate::sync::{Origin, ProviderKey, Selection, SyncSpec};
+
+/// An object of a provider.
+pub(crate) type ObjectKey = (ProviderKey, ObjectRef);
 
 /// The objects that a sync needs: for each entry, and as the set that is fetched.
 #[derive(Debug, Default)]
@@ -45,6 +48,10 @@ impl Reads {
                 Selection::Extract { remote, .. } => Members::Of(
                     address(&entry.provider, remote).map_err(|error| at(&Origin::data_from(index, entry), error))?,
                 ),
+                Selection::Generate { name } => Members::Of(
+                    address(&entry.provider, &RemoteRef::new(name))
+                        .map_err(|error| at(&Origin::data_from(index, entry), error))?,
+                ),
                 Selection::Find(_) => Members::Found(found.next().unwrap_or_default()),
             };
             reads.add(&entry.provider, members.objects());
@@ -59,9 +66,41 @@ impl Reads {
         Ok(reads)
     }
 
-    /// Whether answering would mint something.
-    pub(crate) fn issue(&self) -> bool {
-        self.objects.values().flatten().any(|object| object.read() == Read::Issuing)
+    /// The objects whose reading mints something, or may do so.
+    pub(crate) fn issuing(&self) -> impl Iterator<Item = ObjectKey> + '_ {
+        self.every().filter(|(_, object)| object.read() == Read::Issuing)
+    }
+
+    /// Every object, with its provider.
+    pub(crate) fn every(&self) -> impl Iterator<Item = ObjectKey> + '_ {
+        self.objects.iter().flat_map(|(key, objects)| objects.iter().map(|object| (key.clone(), object.clone())))
+    }
+
+    /// Whether nothing is read but what is issued.
+    pub(crate) fn only_issue(&self) -> bool {
+        self.every().all(|(_, object)| object.read() == Read::Issuing)
+    }
+
+    /// Takes note that reading these objects mints nothing after all.
+    pub(crate) fn relax(&mut self, spec: &SyncSpec, harmless: &HashSet<ObjectKey>) {
+        let relax = |key: &ProviderKey, object: &mut ObjectRef| {
+            if harmless.contains(&(key.clone(), object.clone())) {
+                *object = object.clone().with_read(Read::Repeatable);
+            }
+        };
+        for (entry, members) in spec.data_from.iter().zip(&mut self.data_from) {
+            members.objects_mut().for_each(|object| relax(&entry.provider, object));
+        }
+        for (entry, object) in spec.data.iter().zip(&mut self.data) {
+            relax(&entry.provider, object);
+        }
+        for (key, objects) in &mut self.objects {
+            let relaxed = std::mem::take(objects).into_iter().map(|mut object| {
+                relax(key, &mut object);
+                object
+            });
+            objects.extend(relaxed);
+        }
     }
 
     fn add<'a>(&mut self, provider: &ProviderKey, objects: impl Iterator<Item = &'a ObjectRef>) {
@@ -74,6 +113,13 @@ impl Members {
         match self {
             Self::Of(object) => Box::new(std::iter::once(object)),
             Self::Found(found) => Box::new(found.iter().map(|one| &one.object)),
+        }
+    }
+
+    fn objects_mut(&mut self) -> Box<dyn Iterator<Item = &mut ObjectRef> + '_> {
+        match self {
+            Self::Of(object) => Box::new(std::iter::once(object)),
+            Self::Found(found) => Box::new(found.iter_mut().map(|one| &mut one.object)),
         }
     }
 }

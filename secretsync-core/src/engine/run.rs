@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use futures::future::join_all;
+
 use super::Shared;
-use super::assemble::{Assembled, assemble, keep};
-use super::decide::{Decision, before_reading, decide, immutable, when_empty};
-use super::fetch::{Sharing, fetch, find};
-use super::reads::Reads;
+use super::assemble::{Assembled, assemble, check, keep};
+use super::decide::{Decision, before_issuing, before_reading, decide, immutable, untouched, when_empty};
+use super::fetch::{Answers, Sharing, fetch, find, settle};
+use super::ledger::{AtHand, Fresh, Keeping};
+use super::reads::{ObjectKey, Reads};
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
+use crate::provider::{FetchOptions, Fetched, Provider};
 use crate::secret::SecretMap;
 use crate::store::{Applied, Desired, Observed, TargetMeta, Write};
 use crate::sync::{Changes, Outcome, Reason, Rewrite, SyncReport, SyncSpec};
@@ -25,54 +29,106 @@ pub(crate) struct Run<'a> {
     shared: &'a Shared,
     spec: &'a SyncSpec,
     mode: Mode,
+    /// What the sync was issued; `None` while nothing is.
+    keeping: Option<Keeping>,
 }
 
 /// A failure with the step it belongs to.
 struct Failure(Reason, Error);
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(shared: &'a Shared, spec: &'a SyncSpec, mode: Mode) -> Self {
-        Self { shared, spec, mode }
+    pub(crate) fn new(shared: &'a Shared, spec: &'a SyncSpec, mode: Mode, keeping: Option<Keeping>) -> Self {
+        Self { shared, spec, mode, keeping }
     }
 
-    /// Runs every step. A failure is a report too.
-    pub(crate) async fn report(self) -> SyncReport {
+    /// Runs every step. A failure is a report too. What the sync was issued comes along, to be kept or given back.
+    pub(crate) async fn report(mut self) -> (SyncReport, Option<Keeping>) {
         let (owner, target) = (self.spec.owner.clone(), self.spec.target.clone());
-        match self.steps().await {
+        let report = match self.steps().await {
             Ok(report) => report,
             Err(Failure(reason, error)) => {
                 let reason = if error.kind() == ErrorKind::NotOwned { Reason::NotOwned } else { reason };
                 SyncReport::failed(owner, target, reason, error)
             }
-        }
+        };
+        (report, self.keeping)
     }
 
-    async fn steps(&self) -> Result<SyncReport, Failure> {
+    async fn steps(&mut self) -> Result<SyncReport, Failure> {
         let observed = self.shared.store.observe(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
         if let Some(decision) = before_reading(self.spec, &observed).map_err(writing)? {
+            self.remember().await;
             return self.settle(decision, &Desired::default(), Assembled::default()).await;
         }
         keep::check(self.spec).map_err(|error| Failure(Reason::SpecInvalid, error))?;
-        let reads = self.reads().await.map_err(sourcing)?;
-        if self.mode == Mode::Plan && reads.issue() {
-            return Ok(self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default()));
+        let mut reads = self.reads().await.map_err(sourcing)?;
+        let doubts = settle(self.spec, &mut reads, self.shared).await;
+        self.open_ledger(&reads).await;
+        let issuing: Vec<_> = reads.issuing().collect();
+        if doubts.is_empty() && !issuing.is_empty() {
+            if let Some(decision) = before_issuing(self.spec, &observed) {
+                return self.settle(decision, &Desired::default(), Assembled::default()).await;
+            }
+            if self.is_left_alone(&reads, &observed) {
+                let report = self.done(Outcome::Unchanged, Reason::Synced, Changes::default(), &Assembled::default());
+                return Ok(self.accept(report, issuing));
+            }
+            if self.mode == Mode::Plan && self.lacks_some(&issuing) {
+                let report =
+                    self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default());
+                return Ok(report);
+            }
         }
-        let mut assembled = self.assemble(reads, Sharing::Shared).await.map_err(sourcing)?;
+        let (mut assembled, issued) = self.gather(reads, doubts).await.map_err(sourcing)?;
         if takes_away(&observed, &assembled) {
-            self.confirm_absence(&assembled).await.map_err(sourcing)?;
+            self.confirm_absence(&assembled, &issued).await.map_err(sourcing)?;
         }
         self.keep(&observed, &mut assembled).await.map_err(writing)?;
         if assembled.data.is_empty()
             && let Some(decision) = when_empty(self.spec, &observed, &assembled.keep).map_err(writing)?
         {
             refuse_blind(&decision, &observed, &assembled)?;
-            return self.settle(decision, &Desired::default(), assembled).await;
+            let report = self.settle(decision, &Desired::default(), assembled).await?;
+            return Ok(self.accept(report, issuing));
         }
         let data = std::mem::take(&mut assembled.data);
         let desired = self.render(&observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
         let decision = decide(self.spec, &observed, &desired, &assembled.keep).map_err(writing)?;
         refuse_blind(&decision, &observed, &assembled)?;
-        self.settle(decision, &desired, assembled).await
+        let report = self.settle(decision, &desired, assembled).await?;
+        Ok(self.accept(report, issuing))
+    }
+
+    /// Lets the background work go by this spec from now on: it may have been suspended.
+    async fn remember(&mut self) {
+        let sync = (self.spec.owner.clone(), self.spec.target.clone());
+        if self.mode == Mode::Sync && self.keeping.is_none() && self.shared.ledger.knows(&sync) {
+            self.shared.ledger.enter(&sync).await.remember(self.spec);
+        }
+    }
+
+    /// Opens the sync's page where something is issued, or was: nobody else is issued anything for the sync meanwhile.
+    async fn open_ledger(&mut self, reads: &Reads) {
+        let sync = (self.spec.owner.clone(), self.spec.target.clone());
+        if self.keeping.is_none() && (reads.issuing().next().is_some() || self.shared.ledger.knows(&sync)) {
+            self.keeping = Some(self.shared.ledger.enter(&sync).await);
+        }
+    }
+
+    /// Whether all that is issued is in the target, still good, and nowhere else: after a restart.
+    fn is_left_alone(&self, reads: &Reads, observed: &Observed) -> bool {
+        let Some(keeping) = &self.keeping else { return false };
+        let at_hand: Vec<_> = reads.issuing().map(|object| keeping.at_hand(self.shared, &object)).collect();
+        let only_there = at_hand.iter().any(|kept| matches!(kept, AtHand::InTarget));
+        let complete = !at_hand.iter().any(|kept| matches!(kept, AtHand::Nothing));
+        only_there && complete && reads.only_issue() && untouched(observed)
+    }
+
+    fn lacks_some(&self, issuing: &[ObjectKey]) -> bool {
+        let here = |object| {
+            self.keeping.as_ref().is_some_and(|kept| matches!(kept.at_hand(self.shared, object), AtHand::Here(_)))
+        };
+        !issuing.iter().all(here)
     }
 
     async fn reads(&self) -> Result<Reads> {
@@ -80,8 +136,20 @@ impl<'a> Run<'a> {
         Reads::of(self.spec, &mut found.into_iter(), |key, remote| self.shared.address(key, remote))
     }
 
-    async fn assemble(&self, reads: Reads, sharing: Sharing) -> Result<Assembled> {
-        let answers = fetch(&reads, self.shared, sharing).await;
+    /// Reads what can be read repeatably first, and has something issued only if nothing of that failed. What was issued comes beside.
+    async fn gather(&mut self, reads: Reads, doubts: Answers) -> Result<(Assembled, Answers)> {
+        let mut answers = fetch(&reads, self.shared, Sharing::Shared).await;
+        let issued = if doubts.is_empty() {
+            check(self.spec, &reads, &answers)?;
+            self.issue(&reads).await
+        } else {
+            doubts
+        };
+        answers.extend(issued.clone());
+        Ok((self.assemble(reads, answers).await?, issued))
+    }
+
+    async fn assemble(&self, reads: Reads, answers: Answers) -> Result<Assembled> {
         if !self.spec.data_from.iter().any(|entry| entry.rewrites.iter().any(Rewrite::renders)) {
             return assemble(self.spec, &reads, &answers);
         }
@@ -89,8 +157,55 @@ impl<'a> Run<'a> {
         self.compute(move || assemble(&spec, &reads, &answers)).await
     }
 
-    /// Asks everything once more, searches included and past the coalescing layer: something is taken away only on two independent answers.
-    async fn confirm_absence(&self, first: &Assembled) -> Result<()> {
+    /// Takes what the sync has, and has the rest issued: each by a call of its own that is never repeated.
+    async fn issue(&mut self, reads: &Reads) -> Answers {
+        let mut answers = Answers::default();
+        let Some(keeping) = &mut self.keeping else { return answers };
+        let mut wanted = Vec::new();
+        for object in reads.issuing() {
+            match keeping.at_hand(self.shared, &object) {
+                AtHand::Here(secret) => answers.insert(object, Ok(Fetched::Found(secret))),
+                _ => wanted.push(object),
+            }
+        }
+        let shared = self.shared;
+        let calls = wanted.into_iter().map(|object| async move {
+            let fresh = issue(shared, &object).await;
+            (object, fresh)
+        });
+        for (object, fresh) in join_all(calls).await {
+            match fresh {
+                Ok(fresh) => {
+                    answers.insert(object.clone(), Ok(Fetched::Found(fresh.secret().clone())));
+                    keeping.take(object, fresh);
+                }
+                Err(error) => answers.insert(object, Err(error)),
+            }
+        }
+        answers
+    }
+
+    /// Takes note of what the target holds now, if it holds what was issued.
+    fn accept(&mut self, mut report: SyncReport, issuing: Vec<ObjectKey>) -> SyncReport {
+        let Some(keeping) = &mut self.keeping else { return report };
+        match (report.outcome, report.reason) {
+            (Outcome::Created | Outcome::Updated | Outcome::Unchanged, Reason::Synced) => {
+                report.issued = keeping.issued(issuing.iter().cloned());
+                let first = report.issued.iter().map(|issued| issued.expires_at).min();
+                report.expires_at = report.expires_at.into_iter().chain(first).min();
+                if self.mode == Mode::Sync {
+                    keeping.accept(self.spec, issuing);
+                }
+            }
+            (_, Reason::Deleted) if self.mode == Mode::Sync => keeping.accept(self.spec, []),
+            _ => {}
+        }
+        report
+    }
+
+    /// Asks everything once more but what was issued, searches included and past the coalescing layer: something is taken away only on two independent
+    /// answers.
+    async fn confirm_absence(&self, first: &Assembled, issued: &Answers) -> Result<()> {
         let unconfirmed = |why: &'static str| {
             Error::new(ErrorKind::Unavailable, "confirm that sources are gone")
                 .on(format!("for target `{}`", self.spec.target))
@@ -98,11 +213,14 @@ impl<'a> Run<'a> {
                 .with_retry(Retry::Backoff)
                 .with_hint(Hint::new(Code::DeletionUnconfirmed, "run again; nothing was deleted"))
         };
-        let reads = self.reads().await?;
-        if reads.issue() {
+        let mut reads = self.reads().await?;
+        let doubts = settle(self.spec, &mut reads, self.shared).await;
+        if !doubts.is_empty() || reads.issuing().any(|(key, object)| issued.get(&key, &object).is_none()) {
             return Err(unconfirmed("asking again would issue something"));
         }
-        let second = self.assemble(reads, Sharing::Fresh).await?;
+        let mut answers = fetch(&reads, self.shared, Sharing::Fresh).await;
+        answers.extend(issued.clone());
+        let second = self.assemble(reads, answers).await?;
         if second.missing == first.missing && second.data.keys().eq(first.data.keys()) {
             return Ok(());
         }
@@ -220,6 +338,18 @@ impl<'a> Run<'a> {
         report.kept = kept.map(|missing| missing.origin.to_string()).collect();
         report.expires_at = assembled.expires_at;
         report
+    }
+}
+
+/// Has one object issued. There is no answer "absent": whatever does not issue has failed, and nothing is ever deleted for it.
+async fn issue(shared: &Shared, object: &ObjectKey) -> Result<Fresh> {
+    let (key, name) = object;
+    let provider = shared.provider(key)?;
+    tracing::debug!(provider = %key, object = %name, "has something issued");
+    match provider.fetch(std::slice::from_ref(name), &FetchOptions::default()).await.pop() {
+        Some(Ok(Fetched::Found(secret))) => Ok(Fresh::new(secret, provider, shared.tasks.clone())),
+        Some(Err(error)) => Err(error),
+        Some(Ok(Fetched::Absent)) | None => Err(super::assemble::absent(key, name)),
     }
 }
 

@@ -9,12 +9,12 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::Engine;
 use super::reads::Reads;
 use super::run::Mode;
-use crate::error::Retry;
+use super::{Engine, run_all};
+use crate::error::{Error, Retry};
 use crate::layer::Expectation;
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Read};
 use crate::schedule::{Lane, Place, Scheduler};
 use crate::store::TargetRef;
 use crate::sync::{Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec};
@@ -52,7 +52,7 @@ impl Engine {
     ///
     /// A success is due again after the interval of its [timing](SyncSpec::timing), a tenth of it earlier at most so that not all come at once, inside its
     /// windows, and when the first of its sources ends. A failure is tried again after one second, then after twice as long each time, up to seven minutes
-    /// apart, or when the provider asked for. When an object is read, the others that need it and that are past half of their interval
+    /// apart, or when the provider asked for; one to have something issued that may have been carried out, not before a minute has passed. When an object is read, the others that need it and that are past half of their interval
     /// take part, so one read serves all.
     ///
     /// Dropping the future, or `stop`, starts nothing new; what is under way goes on, and [`shutdown`](Self::shutdown) waits for it.
@@ -117,7 +117,7 @@ impl<'a> Watch<'a> {
             }
             self.pull_dependents(index);
             let (engine, specs) = (self.engine, self.units[index].specs.clone());
-            self.running.push(Box::pin(async move { (index, engine.run_all(specs, Mode::Sync).await) }));
+            self.running.push(Box::pin(async move { (index, run_all(&engine.shared, specs, Mode::Sync).await) }));
         }
     }
 
@@ -164,7 +164,10 @@ impl<'a> Watch<'a> {
             _ => None,
         });
         let pause = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(unit.failures)).min(LONGEST_RETRY);
-        let wait = asked.max().unwrap_or_default().max(pause);
+        // Something may have been issued whose answer was lost: it is not asked for again at once.
+        let lost = unit.issues() && failed.iter().any(|report| report.error.as_ref().is_some_and(is_final));
+        let respite = if lost { RESPITE } else { Duration::ZERO };
+        let wait = asked.max().unwrap_or_default().max(pause).max(respite);
         unit.failures = unit.failures.saturating_add(1);
         unit.pullable_from = None;
         self.scheduler.request(&index, Lane::Refresh, now + wait + jitter(wait));
@@ -192,6 +195,11 @@ impl Unit {
         Place::new(store, spec.map(|spec| spec.owner.namespace()).unwrap_or_default())
     }
 
+    /// Whether reading its objects may mint something.
+    fn issues(&self) -> bool {
+        self.objects.iter().any(|(_, object)| object.read() == Read::Issuing)
+    }
+
     fn is_past_half(&self, now: Instant) -> bool {
         self.pullable_from.is_some_and(|from| from <= now)
     }
@@ -206,6 +214,10 @@ impl Unit {
     }
 }
 
+fn is_final(error: &Error) -> bool {
+    error.retry() == Retry::Never
+}
+
 /// Up to a tenth of a duration, by chance.
 fn jitter(of: Duration) -> Duration {
     let mut chance = [0; 2];
@@ -217,6 +229,8 @@ fn jitter(of: Duration) -> Duration {
 
 /// The pause after the first failure.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The shortest pause after a failure to have something issued that may have been carried out.
+const RESPITE: Duration = Duration::from_mins(1);
 /// The shortest interval: below it a mistake would keep everybody busy.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// How soon a source that has ended, or is about to, is looked at again.

@@ -67,6 +67,7 @@ codes! {
     TemplateMissing "template-missing" "A template refers to a ConfigMap, a Secret or a key that does not exist.";
     Unsupported "unsupported" "The manifest asks for a feature that secretsync does not support.";
     UsageInvalid "usage-invalid" "The command line cannot work as written.";
+    VaultLeaseLost "vault-lease-lost" "A lease of Vault ended before its time, or can no longer be renewed.";
     VaultLoginRefused "vault-login-refused" "Vault refused the credentials of a store.";
     VaultMountMissing "vault-mount-missing" "No secrets engine answers at the path, or it has another version.";
     VaultPermissionDenied "vault-permission-denied" "The Vault token may not do this.";

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::jitter;
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
 
 /// Refuses calls for a while after several in a row failed for reasons of the whole store: it is unavailable, asks to slow down, or refuses the login.
@@ -157,6 +157,11 @@ impl Provider for Breaker {
 
     fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
         self.inner.address(reference)
+    }
+
+    /// Passes through: mostly answered from memory, so it proves nothing about the store.
+    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
+        self.inner.reading(object).await
     }
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {

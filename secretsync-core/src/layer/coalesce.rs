@@ -42,9 +42,9 @@ impl Coalesce {
     }
 
     /// Announces a later fetch of each object, so that one answer serves all who announced it. The announcement ends with the drop of the returned
-    /// value.
+    /// value. One of an object that turns out to be [issuing](Provider::reading) means nothing.
     pub fn expect(&self, objects: impl IntoIterator<Item = ObjectRef>) -> Expectation {
-        let objects: Vec<_> = objects.into_iter().filter(|object| object.read() == Read::Repeatable).collect();
+        let objects: Vec<_> = objects.into_iter().map(|object| object.with_read(Read::Repeatable)).collect();
         let mut flights = lock(&self.flights);
         for object in &objects {
             flights.announce(object);
@@ -157,6 +157,10 @@ impl Provider for Coalesce {
 
     fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
         self.inner.address(reference)
+    }
+
+    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
+        self.inner.reading(object).await
     }
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {

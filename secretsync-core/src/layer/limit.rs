@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::Result;
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
 
 /// Lets at most a fixed number of calls through at once; the others wait in order.
@@ -37,6 +37,11 @@ impl Provider for Limit {
 
     fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
         self.inner.address(reference)
+    }
+
+    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
+        let _slot = self.slot().await;
+        self.inner.reading(object).await
     }
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {

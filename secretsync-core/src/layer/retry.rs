@@ -109,6 +109,10 @@ impl Provider for Retrying {
         self.inner.address(reference)
     }
 
+    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
+        self.repeat(|| self.inner.reading(object)).await
+    }
+
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
         let mut answers = self.inner.fetch(objects, options).await;
         for next in self.settings.pauses() {

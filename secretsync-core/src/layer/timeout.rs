@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
 
 /// Ends a call that takes too long with [`ErrorKind::Unavailable`].
@@ -66,6 +66,10 @@ impl Provider for Timeout {
 
     fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
         self.inner.address(reference)
+    }
+
+    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
+        self.within("ask what reading does", self.inner.reading(object)).await
     }
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {

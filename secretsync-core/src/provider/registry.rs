@@ -14,7 +14,7 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result};
 /// Builds providers of one kind from a store's configuration.
 #[async_trait]
 pub trait ProviderFactory: fmt::Debug + Send + Sync + 'static {
-    /// The member of a store's `provider` that this factory reads: `vault`.
+    /// The member of a store's `provider` that this factory reads: `vault`. Of a generator's factory, the generator's kind.
     fn kind(&self) -> &'static str;
 
     /// What the configuration reads from outside, so that callers can tell whose namespace decides and what to watch. Pure.
@@ -95,9 +95,12 @@ impl BuildContext {
     }
 }
 
-/// Which store configured a provider; `Display` is its name in messages: `SecretStore shop/vault`.
+/// Which object configured a provider: a store, or a generator, which is a provider of what it generates. `Display` is its name in messages:
+/// `SecretStore shop/vault`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct StoreOrigin {
+    /// The kind of a generator; `None` for a store.
+    generator: Option<String>,
     /// `None` for a ClusterSecretStore.
     namespace: Option<String>,
     name: String,
@@ -106,12 +109,22 @@ pub struct StoreOrigin {
 impl StoreOrigin {
     /// A store of one namespace.
     pub fn namespaced(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { namespace: Some(namespace.into()), name: name.into() }
+        Self { generator: None, namespace: Some(namespace.into()), name: name.into() }
     }
 
     /// A store of the whole cluster.
     pub fn cluster(name: impl Into<String>) -> Self {
-        Self { namespace: None, name: name.into() }
+        Self { generator: None, namespace: None, name: name.into() }
+    }
+
+    /// A generator of one namespace.
+    pub fn generator(kind: impl Into<String>, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { generator: Some(kind.into()), ..Self::namespaced(namespace, name) }
+    }
+
+    /// The kind of a generator; `None` for a store.
+    pub fn generator_kind(&self) -> Option<&str> {
+        self.generator.as_deref()
     }
 
     /// The namespace of a namespaced store.
@@ -127,9 +140,11 @@ impl StoreOrigin {
 
 impl fmt::Display for StoreOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "SecretStore {namespace}/{}", self.name),
-            None => write!(f, "ClusterSecretStore {}", self.name),
+        match (&self.generator, &self.namespace) {
+            (Some(kind), Some(namespace)) => write!(f, "{kind} {namespace}/{}", self.name),
+            (Some(kind), None) => write!(f, "{kind} {}", self.name),
+            (None, Some(namespace)) => write!(f, "SecretStore {namespace}/{}", self.name),
+            (None, None) => write!(f, "ClusterSecretStore {}", self.name),
         }
     }
 }
@@ -151,12 +166,16 @@ impl RawConfig {
             let path = error.path().to_string();
             let page = kind.split('.').next().unwrap_or(kind);
             let field = if path == "." { String::new() } else { format!(".{path}") };
+            let member = if origin.generator.is_some() { "spec".to_owned() } else { format!("spec.provider.{kind}") };
             Error::new(ErrorKind::InvalidConfig, "read")
-                .on(format!("`spec.provider.{kind}{field}` of {origin}"))
+                .on(format!("`{member}{field}` of {origin}"))
                 .because(complaint(error.inner()))
                 .with_hint(Hint::new(
                     Code::StoreInvalid,
-                    format!("correct the field; `docs/providers/{page}.md` lists them all"),
+                    match origin.generator {
+                        Some(_) => "correct the field; `docs/providers` lists them all".to_owned(),
+                        None => format!("correct the field; `docs/providers/{page}.md` lists them all"),
+                    },
                 ))
         })
     }
@@ -185,7 +204,10 @@ fn complaint(error: &serde_json::Error) -> String {
 
 /// The kinds of providers that a program knows.
 #[derive(Clone, Debug, Default)]
-pub struct ProviderRegistry(BTreeMap<&'static str, Arc<dyn ProviderFactory>>);
+pub struct ProviderRegistry {
+    stores: BTreeMap<&'static str, Arc<dyn ProviderFactory>>,
+    generators: BTreeMap<&'static str, Arc<dyn ProviderFactory>>,
+}
 
 impl ProviderRegistry {
     /// A registry that knows nothing.
@@ -195,18 +217,29 @@ impl ProviderRegistry {
 
     /// Adds a kind; a factory of the same kind is replaced.
     pub fn register(&mut self, factory: impl ProviderFactory) -> &mut Self {
-        self.0.insert(factory.kind(), Arc::new(factory));
+        self.stores.insert(factory.kind(), Arc::new(factory));
+        self
+    }
+
+    /// Adds a kind of generators: its factory reads a generator's whole `spec`, and what it builds has one object, whose members the generator gives.
+    pub fn register_generator(&mut self, factory: impl ProviderFactory) -> &mut Self {
+        self.generators.insert(factory.kind(), Arc::new(factory));
         self
     }
 
     /// The factory of a kind.
     pub fn factory(&self, kind: &str) -> Option<&Arc<dyn ProviderFactory>> {
-        self.0.get(kind)
+        self.stores.get(kind)
+    }
+
+    /// The factory of a kind of generators.
+    pub fn generator(&self, kind: &str) -> Option<&Arc<dyn ProviderFactory>> {
+        self.generators.get(kind)
     }
 
     /// The kinds, sorted.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.0.keys().copied()
+        self.stores.keys().copied()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::{Changes, Reason};
+use super::{Changes, ProviderKey, Reason};
 use crate::error::Error;
+use crate::secret::Lease;
 use crate::store::{OwnerId, TargetRef};
 
 /// What became of a target.
@@ -57,6 +58,30 @@ pub struct SyncReport {
     pub error: Option<Error>,
     /// When the first of its sources ends, if one ends: it is due again before that.
     pub expires_at: Option<SystemTime>,
+    /// What was issued for it and is in its target, without values.
+    pub issued: Vec<Issued>,
+}
+
+/// Something that was issued for a sync, without its value: enough for a status, so that it is replaced in time after a restart too. See
+/// [`crate::engine::Engine::adopt`].
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The provider that issued it.
+    pub provider: ProviderKey,
+    /// The object, as messages name it.
+    pub object: String,
+    /// Its lease, if it has one: a certificate has none.
+    pub lease: Option<Lease>,
+    /// When it ends.
+    pub expires_at: SystemTime,
+}
+
+impl Issued {
+    /// Something that a provider issued, until when.
+    pub fn new(provider: ProviderKey, object: impl Into<String>, lease: Option<Lease>, expires_at: SystemTime) -> Self {
+        Self { provider, object: object.into(), lease, expires_at }
+    }
 }
 
 impl SyncReport {
@@ -72,6 +97,7 @@ impl SyncReport {
             kept: Vec::new(),
             error: None,
             expires_at: None,
+            issued: Vec::new(),
         }
     }
 

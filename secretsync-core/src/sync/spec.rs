@@ -105,6 +105,11 @@ pub enum Selection {
     },
     /// Each object that matches, whole.
     Find(Query),
+    /// All that a generator gives, under its own names.
+    Generate {
+        /// What the generator is called.
+        name: String,
+    },
 }
 
 /// What is done to a value before it becomes the target's.
@@ -260,6 +265,11 @@ impl DataFrom {
         Self::new(provider, Selection::Find(query))
     }
 
+    /// All that a generator gives. Its names are keys already: they are rewritten, but not converted.
+    pub fn generate(provider: ProviderKey, name: impl Into<String>) -> Self {
+        Self::new(provider, Selection::Generate { name: name.into() })
+    }
+
     /// A selection with default rules.
     pub fn new(provider: ProviderKey, selection: Selection) -> Self {
         Self {
@@ -315,7 +325,7 @@ impl Selection {
     pub fn property(&self) -> Option<&str> {
         match self {
             Self::Extract { property, .. } => property.as_deref(),
-            Self::Find(_) => None,
+            Self::Find(_) | Self::Generate { .. } => None,
         }
     }
 }
@@ -336,6 +346,9 @@ impl Origin {
         Self(match &entry.selection {
             Selection::Extract { remote, .. } => format!("spec.dataFrom[{index}].extract (key: {})", remote.key),
             Selection::Find(_) => format!("spec.dataFrom[{index}].find"),
+            Selection::Generate { name } => {
+                format!("spec.dataFrom[{index}].sourceRef.generatorRef (name: {name})")
+            }
         })
     }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::schema::{Schedule, rules};
+use super::schema::Schedule;
 use super::{GoDuration, Manifest, Metadata};
 
 pub use rewrite::{ConflictPolicy, Merge, MergeStrategy, PriorityPolicy, Regexp, Rewrite, Transform};
@@ -43,7 +43,6 @@ pub struct ExternalSecret {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = rules::spec()))]
 pub struct ExternalSecretSpec {
     /// The store of all entries that name no other.
     pub secret_store_ref: Option<StoreRef>,
@@ -64,7 +63,7 @@ pub struct ExternalSecretSpec {
     pub data_from: Vec<DataFrom>,
     /// When periodic refreshes may happen.
     pub sync_windows: Option<SyncWindows>,
-    /// Stops all work on this object. Not supported yet.
+    /// Stops all work on this object. An addition to External Secrets Operator's API.
     pub suspend: Option<bool>,
 }
 

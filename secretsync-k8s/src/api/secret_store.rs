@@ -133,15 +133,16 @@ pub struct SelectorRequirement {
     /// The label's key.
     pub key: String,
     /// How its value is compared.
+    #[schemars(with = "String")]
     pub operator: SelectorOperator,
     /// The values it is compared with.
     #[serde(default)]
     pub values: Vec<String>,
 }
 
-/// How a label is compared.
+/// How a label is compared. A cluster stores any word here.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SelectorOperator {
     /// There is no such label.
     DoesNotExist,
@@ -151,6 +152,20 @@ pub enum SelectorOperator {
     In,
     /// It has none of the values, or is not there.
     NotIn,
+    /// Another word: a selector that cannot be used.
+    Unknown,
+}
+
+impl<'de> Deserialize<'de> for SelectorOperator {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match String::deserialize(deserializer)?.as_str() {
+            "DoesNotExist" => Self::DoesNotExist,
+            "Exists" => Self::Exists,
+            "In" => Self::In,
+            "NotIn" => Self::NotIn,
+            _ => Self::Unknown,
+        })
+    }
 }
 
 impl Manifest for SecretStore {

@@ -9,13 +9,17 @@ use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selecti
 
 use super::{StoreUse, check, rewrite};
 use crate::api::external_secret::{
-    ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, MetadataPolicy,
-    NullBytePolicy, OnMissing, RemoteRef, SourceRef, StoreKind, StoreRef,
+    ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, GeneratorRef,
+    MetadataPolicy, NullBytePolicy, OnMissing, RemoteRef, SourceRef, StoreKind, StoreRef,
 };
-use crate::problems::{Problems, plain};
+use crate::api::{GENERATORS_GROUP, KNOWN_GENERATORS, Manifest as _, VaultDynamicSecret};
+use crate::problems::{Problems, plain, quote};
 
 pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
-    if spec.data.is_empty() && spec.data_from.is_empty() {
+    // External Secrets Operator leaves that to its webhook; a cluster without it has such objects, and their Secrets are retained (`eso-compat.md` 0). Where
+    // its policy would take keys away, it is refused: a list that got lost must not delete anything.
+    let loses_nothing = spec.target.deletion_policy == DeletionPolicy::Retain;
+    if spec.data.is_empty() && spec.data_from.is_empty() && !loses_nothing {
         problems.add("either data or dataFrom should be specified");
     }
     if let Some(store) = &spec.secret_store_ref {
@@ -40,6 +44,12 @@ pub(super) fn fill(
         Ok(key)
     };
     for entry in &spec.data_from {
+        if let Some(generator) = generator_of(entry) {
+            let origin = StoreOrigin::generator(&generator.kind, namespace, &generator.name);
+            let from = sync::DataFrom::generate(provider(sync, &origin)?, &generator.name);
+            sync.data_from.push(from.with_rewrites(rewrite::rewrites(&entry.rewrite)));
+            continue;
+        }
         let Some(store) = store_of(entry.source_ref.as_ref(), spec) else { continue };
         let provider = provider(sync, &origin(store, namespace))?;
         let from = data_from(entry, spec.target.deletion_policy, provider);
@@ -79,7 +89,7 @@ fn check_data(spec: &ExternalSecretSpec, problems: &mut Problems) {
 }
 
 fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, problems: &mut Problems) {
-    let generator = entry.source_ref.as_ref().and_then(|source| source.generator_ref.as_ref());
+    let generator = generator_of(entry);
     let sources =
         usize::from(entry.extract.is_some()) + usize::from(entry.find.is_some()) + usize::from(generator.is_some());
     match (sources, &entry.source_ref) {
@@ -89,13 +99,37 @@ fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, prob
         }
         (0, Some(_)) => problems.at(path, "must have `extract` or `find` beside `sourceRef.storeRef`"),
         (1, _) => {}
+        // Only `find` runs then (`eso-compat.md` 0).
+        (2, _) if generator.is_none() => {}
         _ => problems.at(path, "extract, find, or generatorRef cannot be set at the same time"),
     }
     if let Some(SourceRef { store_ref: Some(_), generator_ref: Some(_) }) = &entry.source_ref {
         problems.at(format_args!("{path}.sourceRef"), "must have exactly one member");
     }
-    check_source(path, entry.source_ref.as_ref(), spec, problems);
+    match generator {
+        Some(generator) => check_generator(&format!("{path}.sourceRef.generatorRef"), generator, problems),
+        None => check_source(path, entry.source_ref.as_ref(), spec, problems),
+    }
     rewrite::check(path, &entry.rewrite, problems);
+}
+
+fn generator_of(entry: &DataFrom) -> Option<&GeneratorRef> {
+    entry.source_ref.as_ref()?.generator_ref.as_ref()
+}
+
+/// A generator that can be used here. No store is needed beside it.
+fn check_generator(path: &str, generator: &GeneratorRef, problems: &mut Problems) {
+    let api_version = generator.api_version.as_deref().filter(|version| !version.is_empty());
+    let group = api_version.map(|version| version.split('/').next().unwrap_or_default());
+    if group.is_some_and(|group| group != GENERATORS_GROUP) {
+        problems.at(format_args!("{path}.apiVersion"), format_args!("must be of the group {GENERATORS_GROUP}"));
+    }
+    if KNOWN_GENERATORS.contains(&generator.kind.as_str()) {
+        problems.unsupported(format_args!("{path} (kind {})", generator.kind));
+    } else if generator.kind != VaultDynamicSecret::KIND {
+        problems.at(format_args!("{path}.kind"), format_args!("there is no generator {}", quote(&generator.kind)));
+    }
+    check::dns_subdomain(format_args!("{path}.name"), &generator.name, problems);
 }
 
 /// An entry's own store or, without one, that there is a store for the whole object.
@@ -132,7 +166,7 @@ fn origin(store: &StoreRef, namespace: &str) -> StoreOrigin {
 }
 
 fn data_from(entry: &DataFrom, deletion: DeletionPolicy, provider: ProviderKey) -> Option<sync::DataFrom> {
-    if let Some(reference) = &entry.extract {
+    if let Some(reference) = entry.extract.as_ref().filter(|_| entry.find.is_none()) {
         let selection = Selection::Extract { remote: remote(reference), property: given(reference.property.as_ref()) };
         let conversion = conversion(reference.conversion_strategy);
         let rules = rules(reference.decoding_strategy, reference.null_byte_policy);

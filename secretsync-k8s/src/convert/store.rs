@@ -10,10 +10,13 @@ use secretsync_core::sync::ProviderKey;
 
 use super::check;
 use crate::access::Access;
-use crate::api::{ClusterSecretStore, GoDuration, RetrySettings, SecretStore, SecretStoreSpec, StoreInterval, closest};
+use crate::api::{
+    ClusterSecretStore, GoDuration, Manifest, RetrySettings, SecretStore, SecretStoreSpec, StoreInterval,
+    VaultDynamicSecret, closest,
+};
 use crate::problems::{Problems, plain, quote, subject};
 
-/// A store, checked: which provider it configures, and who may use it.
+/// A store or a generator, checked: which provider it configures, and who may use it.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct StoreSpec {
@@ -75,6 +78,14 @@ impl StoreSpec {
 
     /// The factory of its provider. Kinds that exist elsewhere are told apart from those that do not exist.
     pub fn factory<'r>(&self, registry: &'r ProviderRegistry) -> Result<&'r Arc<dyn ProviderFactory>> {
+        if self.origin.generator_kind().is_some() {
+            return registry.generator(&self.kind).ok_or_else(|| {
+                Error::new(ErrorKind::Unsupported, "use")
+                    .on(&self.origin)
+                    .because("generators of this kind are not supported here")
+                    .with_hint(Hint::new(Code::Unsupported, "leave it to External Secrets Operator"))
+            });
+        }
         registry.factory(&self.kind).ok_or_else(|| {
             let known: Vec<_> = registry.kinds().collect();
             let error =
@@ -112,6 +123,23 @@ pub fn cluster_store(object: &ClusterSecretStore) -> Result<StoreSpec> {
     let mut problems = Problems::default();
     check::dns_subdomain("metadata.name", name, &mut problems);
     build(StoreOrigin::cluster(name), &subject("ClusterSecretStore", None, name), &object.spec, problems)
+}
+
+/// Turns a `VaultDynamicSecret` into the provider that it is.
+pub fn dynamic_secret(object: &VaultDynamicSecret) -> Result<StoreSpec> {
+    let VaultDynamicSecret { metadata, spec, .. } = object;
+    let mut problems = Problems::default();
+    super::check_object(metadata, &mut problems);
+    problems.into_result(&super::describe(object), Code::StoreInvalid)?;
+    Ok(StoreSpec {
+        origin: StoreOrigin::generator(VaultDynamicSecret::KIND, metadata.namespace(), &metadata.name),
+        kind: VaultDynamicSecret::KIND.to_owned(),
+        config: spec.config.clone(),
+        controller: spec.controller.clone().filter(|class| !class.is_empty()),
+        retry: spec.retry_settings,
+        refresh_interval: None,
+        access: Access::default(),
+    })
 }
 
 fn build(origin: StoreOrigin, subject: &str, spec: &SecretStoreSpec, mut problems: Problems) -> Result<StoreSpec> {

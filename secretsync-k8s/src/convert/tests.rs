@@ -9,7 +9,7 @@ use secretsync_core::sync::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{ClusterSecretStore, SecretStore, parse};
+use crate::api::{ClusterSecretStore, SecretStore, VaultDynamicSecret, parse};
 
 fn manifest(spec: &Value) -> Value {
     json!({
@@ -193,7 +193,8 @@ fn a_manifest_exported_from_a_cluster_is_read() {
 fn admission_rules_are_enforced_with_their_texts() {
     let one = |entry: Value| json!({ "dataFrom": [entry] });
     for (extra, expected) in [
-        (json!({"data": []}), "either data or dataFrom should be specified"),
+        (json!({"data": [], "target": {"deletionPolicy": "Delete"}}), "either data or dataFrom should be specified"),
+        (json!({"data": [], "target": {"deletionPolicy": "Merge"}}), "either data or dataFrom should be specified"),
         (
             json!({"target": {"deletionPolicy": "Delete", "creationPolicy": "Merge"}}),
             "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner",
@@ -203,7 +204,7 @@ fn admission_rules_are_enforced_with_their_texts() {
             "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
         ),
         (
-            one(json!({"extract": {"key": "a"}, "find": {}})),
+            one(json!({"extract": {"key": "a"}, "sourceRef": {"generatorRef": {"kind": "VaultDynamicSecret", "name": "a"}}})),
             "`spec.dataFrom[0]`: extract, find, or generatorRef cannot be set at the same time",
         ),
         (one(json!({})), "`spec.dataFrom[0]`: either extract, find, or sourceRef must be set to dataFrom"),
@@ -244,6 +245,16 @@ fn admission_rules_are_enforced_with_their_texts() {
     ] {
         assert_eq!(refused(&extra), (ErrorKind::InvalidConfig, expected.to_owned()), "{extra}");
     }
+}
+
+#[test]
+fn what_only_the_webhook_refuses_means_what_external_secrets_operator_makes_of_it() {
+    let both = json!({"data": [], "dataFrom": [{"extract": {"key": "a"}, "find": {"path": "b"}}]});
+    let sync = convert(manifest(&spec(&both))).unwrap();
+    let [entry] = &sync.data_from[..] else { panic!("{:?}", sync.data_from) };
+    assert!(matches!(&entry.selection, Selection::Find(query) if query.path.as_deref() == Some("b")), "{entry:?}");
+    let nothing = convert(manifest(&spec(&json!({"data": []})))).unwrap();
+    assert!(nothing.data.is_empty() && nothing.data_from.is_empty());
 }
 
 #[test]
@@ -350,13 +361,68 @@ fn all_problems_of_one_object_are_reported_together() {
 }
 
 #[test]
+fn a_generator_needs_no_store_and_is_a_source_of_its_own() {
+    let reference =
+        json!({"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "VaultDynamicSecret", "name": "creds"});
+    let rewrite = json!([{"regexp": {"source": "username", "target": "user"}}]);
+    let sync = convert(manifest(&json!({
+        "dataFrom": [{"sourceRef": {"generatorRef": reference}, "rewrite": rewrite}, {"sourceRef": {"generatorRef": {"kind": "VaultDynamicSecret", "name": "x"}}}],
+    })))
+    .unwrap();
+    let from = &sync.data_from[0];
+    assert_eq!(from.provider.as_str(), "VaultDynamicSecret/shop/creds");
+    assert!(matches!(&from.selection, Selection::Generate { name } if name == "creds"));
+    assert_eq!((from.rewrites.len(), sync.data_from.len()), (1, 2));
+    for (generator, expected) in [
+        (
+            json!({"apiVersion": "external-secrets.io/v1", "kind": "VaultDynamicSecret", "name": "x"}),
+            "`spec.dataFrom[0].sourceRef.generatorRef.apiVersion`: must be of the group generators.external-secrets.io",
+        ),
+        (
+            json!({"kind": "VaultDynamicSecrets", "name": "x"}),
+            "`spec.dataFrom[0].sourceRef.generatorRef.kind`: there is no generator `VaultDynamicSecrets`",
+        ),
+    ] {
+        let (kind, detail) = refused(&json!({"dataFrom": [{"sourceRef": {"generatorRef": generator}}]}));
+        assert_eq!((kind, detail.as_str()), (ErrorKind::InvalidConfig, expected));
+    }
+    let (_, detail) =
+        refused(&json!({"dataFrom": [{"sourceRef": {"generatorRef": {"kind": "ClusterGenerator", "name": "x"}}}]}));
+    assert_eq!(detail, "`spec.dataFrom[0].sourceRef.generatorRef (kind ClusterGenerator)` is not supported yet");
+}
+
+#[test]
+fn a_dynamic_secret_is_read_whole_and_left_to_its_factory() {
+    let object = |spec: Value| {
+        json!({
+            "apiVersion": "generators.external-secrets.io/v1alpha1",
+            "kind": "VaultDynamicSecret",
+            "metadata": {"name": "creds", "namespace": "shop"},
+            "spec": spec,
+        })
+    };
+    let read = |spec: Value| dynamic_secret(&parse::<VaultDynamicSecret>(object(spec))?);
+    let spec = read(json!({
+        "controller": "dev", "path": "database/creds/app", "retrySettings": {"maxRetries": 2, "retryInterval": "10s"},
+        "provider": {"server": "https://vault.example.com"},
+    }))
+    .unwrap();
+    assert_eq!(spec.origin.to_string(), "VaultDynamicSecret shop/creds");
+    assert_eq!((spec.controller.as_deref(), spec.retry.unwrap().max_retries), (Some("dev"), Some(2)));
+    assert_eq!(provider_key(&spec.origin).as_str(), "VaultDynamicSecret/shop/creds");
+    let error = read(json!({"retrySettings": {"maxRetries": "many"}})).unwrap_err();
+    assert!(chain(&error).contains("maxRetries"), "{}", chain(&error));
+    assert!(parse::<SecretStore>(object(json!({}))).is_err(), "it is no store");
+}
+
+#[test]
 fn what_is_not_supported_yet_is_refused_by_name() {
     let generator = json!({"generatorRef": {"kind": "Password", "name": "p"}});
     for (extra, path) in [
         (json!({"target": {"keepPrevious": {"count": 1}}}), "spec.target.keepPrevious"),
         (json!({"target": {"restart": []}}), "spec.target.restart"),
         (json!({"target": {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}), "spec.target.manifest"),
-        (json!({"dataFrom": [{"sourceRef": generator}]}), "spec.dataFrom[0].sourceRef.generatorRef"),
+        (json!({"dataFrom": [{"sourceRef": generator}]}), "spec.dataFrom[0].sourceRef.generatorRef (kind Password)"),
         (
             json!({"data": [{"secretKey": "a", "remoteRef": {"key": "k"}, "sourceRef": generator}]}),
             "spec.data[0].sourceRef.generatorRef",

@@ -1,11 +1,11 @@
-//! The kinds: names, scopes, columns (`eso-compat.md` 1.1).
+//! The kinds: names, scopes, columns (`eso-compat.md` 1.1 and 1.9).
 
 use secretsync_core::schema;
 use serde_json::{Value, json};
 
 use super::status;
 use crate::api::external_secret::ExternalSecretSpec;
-use crate::api::{ClusterExternalSecretSpec, GROUP, SecretStoreSpec};
+use crate::api::{ClusterExternalSecretSpec, GENERATORS_GROUP, GROUP, Manifest as _, SecretStoreSpec, VaultDynamicSecret};
 
 /// A kind and all that its type does not say.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub(super) enum Spec {
     Type(fn() -> Value),
     /// Its type, and the providers.
     Store(fn() -> Value),
+    /// The factory of this kind of generators.
+    Generator,
 }
 
 /// A column of `kubectl get`.
@@ -117,6 +119,18 @@ pub(super) const KINDS: &[Kind] = &[
         short_names: &["ss"],
         description: "Configures a provider for the ExternalSecrets of its namespace.",
         ..STORE
+    },
+    Kind {
+        name: VaultDynamicSecret::KIND,
+        plural: "vaultdynamicsecrets",
+        categories: &["external-secrets", "external-secrets-generators"],
+        group: GENERATORS_GROUP,
+        version: "v1alpha1",
+        old_version: None,
+        description: "Sends one request to Vault or OpenBao, and gives ExternalSecrets the keys of what it hands out.",
+        spec: Spec::Generator,
+        status: status::generator,
+        ..OURS
     },
 ];
 

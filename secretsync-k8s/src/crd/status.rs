@@ -15,6 +15,11 @@ pub(super) fn store() -> Value {
     status(json!({"capabilities": {"type": "string"}, "conditions": conditions()}))
 }
 
+/// Nothing is known of it; whatever somebody writes is kept.
+pub(super) fn generator() -> Value {
+    json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
 pub(super) fn cluster_external_secret() -> Value {
     let failed = json!({
         "type": "object",

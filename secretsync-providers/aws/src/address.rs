@@ -39,7 +39,7 @@ pub(crate) fn region(id: &str) -> Option<Region> {
 
 /// The name inside an ARN, which access rules look at: of a secret without the six letters at its end, of a parameter with its slash.
 fn arn_name(id: &str) -> Option<String> {
-    let mut parts = id.strip_prefix("arn:")?.splitn(6, ':');
+    let mut parts = id.strip_prefix("arn:")?.splitn(5, ':');
     let (service, resource) = (parts.nth(1)?, parts.nth(2)?);
     if service == "ssm" {
         return Some(resource.strip_prefix("parameter")?.to_owned());

@@ -1,7 +1,7 @@
 //! From a manifest's key to the one name of an object, and from that name to the path of a request. Pure.
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::object::{ObjectRef, Part};
+use secretsync_core::object::{ObjectRef, Part, Read};
 use secretsync_core::provider::RemoteRef;
 
 use crate::config::KvVersion;
@@ -28,6 +28,14 @@ pub(crate) fn object(mount: Option<&str>, version: KvVersion, reference: &Remote
         }
     };
     select(object, version, reference)
+}
+
+/// What reading an object of a store does, as far as its name tells: a version 1 store reads any engine, and others than KV issue something.
+pub(crate) fn reading(version: KvVersion) -> Read {
+    match version {
+        KvVersion::V1 => Read::Issuing,
+        KvVersion::V2 => Read::Repeatable,
+    }
 }
 
 /// The segments of a path; empty ones vanish.
@@ -79,6 +87,7 @@ pub(crate) fn split<'a>(key: &'a [&'a str]) -> Option<(&'a [&'a str], &'a [&'a s
 /// Adds version and part.
 fn select(object: ObjectRef, version: KvVersion, reference: &RemoteRef) -> Result<ObjectRef> {
     let RemoteRef { key, version: pinned, metadata, .. } = reference;
+    let object = object.with_read(reading(version));
     let pinned = pinned.as_deref().filter(|text| !text.is_empty());
     if version == KvVersion::V1 {
         const ADVICE: &str = "read a KV version 2 mount with `version: v2` in the store";

@@ -5,12 +5,13 @@ mod verdict;
 use std::fmt::Display;
 use std::time::Duration;
 
-use secretsync_core::error::{Error, Hint, Retry};
+use secretsync_core::error::{Code, Error, Hint, Retry};
 use thiserror::Error;
 
 use crate::auth::Wrapped;
 use crate::client::{Cause, Row, Transport};
 use crate::config::KvVersion;
+use crate::generator::ResultType;
 
 /// A failure. `Display` says what happened, without addresses of ours: [`Failure::into_error`] adds what was attempted on what.
 #[derive(Debug, Error)]
@@ -23,6 +24,8 @@ pub(crate) enum Failure {
     Authorities(&'static str),
     #[error("the credentials could not be obtained")]
     Credential(#[source] Error),
+    #[error("secretsync itself failed")]
+    Defect,
     #[error("the token is valid, but may not do this")]
     Denied(Grant),
     /// A bare 403, before it is known whose fault it is. It leaves the crate only if nobody could tell.
@@ -30,7 +33,7 @@ pub(crate) enum Failure {
     Forbidden,
     #[error("the client certificate cannot be used: {0}")]
     Identity(&'static str),
-    #[error("reading it issues a credential with a lease, which is not supported yet")]
+    #[error("reading it issued a credential with a lease, which was given back: the engine there is not KV")]
     Leased,
     #[error("the login failed")]
     Login(#[source] Error),
@@ -46,6 +49,12 @@ pub(crate) enum Failure {
     NoToken,
     #[error("the answer does not come from Vault (status {0})")]
     NotVault(u16),
+    #[error("unable to get dynamic secret: empty response from Vault")]
+    NoContent,
+    #[error("the answer has no {}", member(*.0))]
+    NoSuchPart(ResultType),
+    #[error("nothing is issued there")]
+    NothingIssued,
     #[error("a redirect was not followed (status {0})")]
     Redirect(u16),
     #[error("the login wants a second factor")]
@@ -107,6 +116,22 @@ impl Failure {
         error.on(subject).with_source(self)
     }
 
+    /// Whether the request may have been carried out although its answer is of no use.
+    pub(crate) fn may_have_been_done(&self) -> bool {
+        match self {
+            Self::Transport(transport) => matches!(transport.cause, Cause::TimedOut | Cause::Closed | Cause::Other),
+            // 412, 429, 473 and a sealed or inactive node turn a request away at the door.
+            Self::Status { status, row, .. } => matches!(status, 500 | 502..=504) && row.code != Code::VaultSealed,
+            Self::Defect
+            | Self::Malformed { .. }
+            | Self::NoContent
+            | Self::NoSuchPart(_)
+            | Self::NotVault(_)
+            | Self::TooBig => true,
+            _ => false,
+        }
+    }
+
     /// Whether the trust between us and the server is broken, as after a change of certificates.
     pub(crate) fn is_tls(&self) -> bool {
         use Cause::{CertificateExpired, CertificateName, CertificateUnknown, Tls};
@@ -130,5 +155,14 @@ fn wrapped(problem: Wrapped) -> &'static str {
     match problem {
         Wrapped::Gone => "the wrapped secret id was unwrapped before or has expired",
         Wrapped::Substituted => "what is wrapped is no secret id of this mount",
+    }
+}
+
+/// The member of an answer that a result type takes.
+fn member(result: ResultType) -> &'static str {
+    match result {
+        ResultType::Auth => "`auth`: it gives no token",
+        ResultType::Data => "`data`: it hands out nothing, or a token",
+        ResultType::Raw => "members",
     }
 }

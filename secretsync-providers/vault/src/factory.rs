@@ -9,6 +9,7 @@ use secretsync_core::schema;
 use serde_json::Value;
 
 use crate::config::{open_bao, references};
+use crate::generator::VaultDynamicSecretFactory;
 use crate::session::Pool;
 use crate::{OPENBAO, OpenBaoConfig, VAULT, VaultConfig, VaultProvider};
 
@@ -23,6 +24,11 @@ impl VaultFactory {
     /// A factory with the safe defaults: no plain http beyond this machine.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The factory of `VaultDynamicSecret`s, which share logins with the stores of this one.
+    pub fn dynamic_secrets(&self) -> VaultDynamicSecretFactory {
+        VaultDynamicSecretFactory::new(self.pool.clone())
     }
 }
 

@@ -95,7 +95,9 @@ impl Finder<'_> {
             Filter::Tags(tags) => names = self.tagged(&search.mount, names, tags).await?,
         }
         names.sort_unstable();
-        Ok(names.into_iter().map(|name| Found::new(ObjectRef::new(&name).within(&search.mount), name)).collect())
+        let read = address::reading(self.session.settings().version);
+        let object = |name: &str| ObjectRef::new(name).within(&search.mount).with_read(read);
+        Ok(names.into_iter().map(|name| Found::new(object(&name), name)).collect())
     }
 
     /// Every name below the folder.

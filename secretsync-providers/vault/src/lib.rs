@@ -7,6 +7,8 @@ pub mod config;
 mod error;
 mod factory;
 mod find;
+mod generator;
+mod lease;
 mod mounts;
 mod provider;
 mod session;
@@ -14,6 +16,9 @@ mod transit;
 
 pub use config::{OpenBaoConfig, TransitConfig, VaultConfig};
 pub use factory::{OpenBaoFactory, VaultFactory};
+pub use generator::{
+    GENERATOR_KIND, ResultType, VaultDynamicSecret, VaultDynamicSecretConfig, VaultDynamicSecretFactory,
+};
 pub use provider::VaultProvider;
 pub use transit::TransitFactory;
 

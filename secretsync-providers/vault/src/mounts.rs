@@ -1,10 +1,11 @@
 //! Whether an answer of "not there" can be believed: what is mounted where.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secretsync_core::json::Json;
-use secretsync_core::object::ObjectRef;
+use secretsync_core::object::{ObjectRef, Read};
 use tokio::time::Instant;
 
 use crate::client::{Answer, url};
@@ -12,9 +13,16 @@ use crate::config::KvVersion;
 use crate::error::{Failure, Grant, MountProblem};
 use crate::session::Session;
 
-/// What the server said about its mounts. One question a mount and minute, and only where something was not found.
+/// What the server said about its mounts. One question a mount where it must be known what reading there does; where something was not found, one a
+/// minute.
 #[derive(Debug, Default)]
-pub(crate) struct Mounts(Mutex<Vec<(Mount, Instant)>>);
+pub(crate) struct Mounts {
+    known: Mutex<Vec<(Mount, Instant)>>,
+    /// Paths whose mount the token may not know, and since when.
+    hidden: Mutex<HashMap<String, Instant>>,
+    /// Held while it is asked what reading does, so that many who ask at once cause one question.
+    asking: tokio::sync::Mutex<()>,
+}
 
 /// A secrets engine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,13 +34,49 @@ struct Mount {
 }
 
 impl Mounts {
+    /// What reading an object of a version 1 store does: repeatable where the engine is KV, else it must be taken for one that issues something.
+    pub(crate) async fn reading(&self, session: &Session, object: &ObjectRef) -> Result<Read, Failure> {
+        let path = plain(object);
+        let place = object.container().or_else(|| path.split('/').next()).unwrap_or_default();
+        let _turn = self.asking.lock().await;
+        let mount = match self.known(&path, None) {
+            Some(mount) => Some(mount),
+            None if self.is_hidden(place) => None,
+            None => {
+                // A refusal of a dead token would be taken for one that may not know.
+                let answer = match session.get(&question(&path), None, &question(&path)).await {
+                    // A proxy in front may let nothing but the secrets through.
+                    Err(Failure::NotVault(400..=499) | Failure::Status { status: 400 | 405, .. }) => {
+                        Err(Failure::Forbidden)
+                    }
+                    answer => answer,
+                };
+                let found = self.learn(answer)?;
+                if found.is_none() {
+                    self.hidden().insert(place.to_owned(), Instant::now());
+                }
+                found
+            }
+        };
+        Ok(match mount {
+            Some(Mount { version: Some(_), .. }) => Read::Repeatable,
+            _ => Read::Issuing,
+        })
+    }
+
+    /// Forgets what is mounted where an object is: it was seen to be something else.
+    pub(crate) fn forget(&self, object: &ObjectRef) {
+        let path = plain(object);
+        self.mounts().retain(|(mount, _)| !mount.holds(&path));
+    }
+
     /// Succeeds if an engine as the store describes it is mounted where the object was looked for. Everything else is a failure: a missing engine is
     /// no absent object, and neither is one of the other KV version, which looks in other places.
     pub(crate) async fn confirm(&self, session: &Session, object: &ObjectRef, tried: &str) -> Result<(), Failure> {
         let settings = session.settings();
-        let mount = match self.known(&plain(object)) {
+        let mount = match self.known(&plain(object), Some(MEMORY)) {
             Some(mount) => Some(mount),
-            None => self.ask(session, object).await?,
+            None => self.learn(session.glance(&question(&plain(object))).await)?,
         };
         match problem(mount, object.container(), settings.version) {
             None => Ok(()),
@@ -57,24 +101,37 @@ impl Mounts {
         Failure::Denied(Grant { path, capability, namespace })
     }
 
-    /// The mount that holds a path, if it was asked for lately.
-    fn known(&self, path: &str) -> Option<Mount> {
-        let mut mounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        mounts.retain(|(_, at)| at.elapsed() < MEMORY);
-        let found =
-            mounts.iter().find(|(mount, _)| path.strip_prefix(&mount.path).is_some_and(|rest| rest.starts_with('/')));
-        found.map(|(mount, _)| mount.clone())
+    /// The mount that holds a path, if it was asked for, and not longer ago than that.
+    fn known(&self, path: &str, memory: Option<Duration>) -> Option<Mount> {
+        let recent = |at: &Instant| memory.is_none_or(|memory| at.elapsed() < memory);
+        let mounts = self.mounts();
+        mounts.iter().find(|(mount, at)| mount.holds(path) && recent(at)).map(|(mount, _)| mount.clone())
     }
 
-    async fn ask(&self, session: &Session, object: &ObjectRef) -> Result<Option<Mount>, Failure> {
-        let answer = match session.glance(&question(&plain(object))).await {
-            // No mount and no right to know are answered alike.
+    fn is_hidden(&self, place: &str) -> bool {
+        let mut hidden = self.hidden();
+        hidden.retain(|_, since| since.elapsed() < MEMORY);
+        hidden.contains_key(place)
+    }
+
+    fn mounts(&self) -> MutexGuard<'_, Vec<(Mount, Instant)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hidden(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an answer to a question tells. No mount and no right to know are answered alike.
+    fn learn(&self, answer: Result<Answer, Failure>) -> Result<Option<Mount>, Failure> {
+        let answer = match answer {
             Err(Failure::Forbidden) => return Ok(None),
             answer => answer?,
         };
         let Answer::Found(body) = answer else { return Ok(None) };
         let Some(mount) = Mount::read(&body) else { return Ok(None) };
-        let mut mounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mounts = self.mounts();
+        mounts.retain(|(known, _)| known.path != mount.path);
         if mounts.len() < REMEMBERED {
             mounts.push((mount.clone(), Instant::now()));
         }
@@ -83,6 +140,10 @@ impl Mounts {
 }
 
 impl Mount {
+    fn holds(&self, path: &str) -> bool {
+        path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     fn read(body: &Json) -> Option<Self> {
         let text = |json: &Json, name: &str| match json.get(name) {
             Some(Json::String(text)) => Some(text.expose().to_owned()),
@@ -126,7 +187,7 @@ pub(crate) fn plain(object: &ObjectRef) -> String {
     }
 }
 
-/// Long enough for one run over a store, short enough for a mount that is replaced.
+/// How long "not there" is believed: long enough for one run over a store, short enough for a mount that is replaced.
 const MEMORY: Duration = Duration::from_mins(1);
 /// A server with more mounts is asked again; memory stays bounded.
 const REMEMBERED: usize = 256;

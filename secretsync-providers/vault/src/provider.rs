@@ -1,24 +1,29 @@
 //! Objects of Vault as secrets.
 
+pub(crate) mod issued;
 mod payload;
 mod seen;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use secretsync_core::Result;
-use secretsync_core::object::{ObjectRef, Part};
+use secretsync_core::error::Retry;
+use secretsync_core::object::{ObjectRef, Part, Read};
 use secretsync_core::provider::{
     BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
 };
 use tokio::time::timeout;
 
 use self::seen::Seen;
-use crate::client::{Answer, Cause, Transport};
+use crate::client::{Answer, Cause, Request, Transport};
 use crate::config::{KvVersion, Settings, VaultConfig};
 use crate::error::Failure;
 use crate::find::{Finder, Search};
+use crate::lease::{Handed, SessionLeases};
 use crate::mounts::{Mounts, plain, question};
 use crate::session::{Pool, Session};
 use crate::{Member, VAULT, address};
@@ -31,8 +36,9 @@ use crate::{Member, VAULT, address};
 #[derive(Debug)]
 pub struct VaultProvider {
     info: ProviderInfo,
-    session: Session,
-    mounts: Mounts,
+    session: Arc<Session>,
+    mounts: Arc<Mounts>,
+    leases: SessionLeases,
     seen: Seen,
 }
 
@@ -55,23 +61,49 @@ impl VaultProvider {
             KvVersion::V1 => info,
             KvVersion::V2 => info.with_versions(),
         };
-        Ok(Self {
-            info,
-            session: Session::new(settings, context.credentials, pool),
-            mounts: Mounts::default(),
-            seen: Seen::default(),
-        })
+        let session = Arc::new(Session::new(settings, context.credentials, pool));
+        let leases = SessionLeases::new(Arc::clone(&session));
+        Ok(Self { info, session, mounts: Arc::default(), leases, seen: Seen::default() })
     }
 
     async fn fetch_within(&self, object: &ObjectRef, options: &FetchOptions) -> Result<Fetched> {
-        let read = self.read(object);
-        let answer = match options.timeout {
-            Some(bound) => {
-                timeout(bound, read).await.unwrap_or_else(|_| Err(Failure::Transport(Transport::of(Cause::TimedOut))))
+        let read = async {
+            match object.read() {
+                Read::Issuing => self.issue(object).await,
+                _ => self.read(object).await,
             }
-            None => read.await,
         };
-        answer.map_err(|failure| failure.into_error("read", format!("`{object}` from {}", self.info.name)))
+        bounded(options.timeout, read).await.map_err(|failure| {
+            // What may have been issued already is not issued again.
+            let lost = object.read() == Read::Issuing && failure.may_have_been_done();
+            let error = failure.into_error("read", format!("`{object}` from {}", self.info.name));
+            if lost { error.with_retry(Retry::Never) } else { error }
+        })
+    }
+
+    /// Reads what issues something. A task of its own: whoever asked may go away, and what comes then is given back.
+    async fn issue(&self, object: &ObjectRef) -> Result<Fetched, Failure> {
+        let (session, mounts) = (Arc::clone(&self.session), Arc::clone(&self.mounts));
+        let leases = self.leases.clone();
+        let object = object.clone();
+        let issued = self.leases.detached(async move {
+            let path = address::request_path(&object, session.settings().version);
+            let asked = SystemTime::now();
+            match session.ask(|| Request::get(&path), Some(&question(&plain(&object)))).await {
+                Ok((Answer::Found(body), login)) => match issued::data(body, asked) {
+                    Some(secret) => Ok(Handed::new(secret, &login, leases)),
+                    None => Err(Failure::Malformed { version: KvVersion::V1, found: "its `data` is no object" }),
+                },
+                // An engine that does not have what the path names: never a reason to delete something.
+                Ok((Answer::Empty | Answer::Missing(_), _)) => {
+                    mounts.confirm(&session, &object, &path).await?;
+                    Err(Failure::NothingIssued)
+                }
+                Err(Failure::Forbidden) => Err(mounts.blame(&session, &object, path, "read").await),
+                Err(failure) => Err(failure),
+            }
+        });
+        issued.await.map(Fetched::Found)
     }
 
     async fn read(&self, object: &ObjectRef) -> Result<Fetched, Failure> {
@@ -97,7 +129,8 @@ impl VaultProvider {
             Ok(Fetched::Found(secret)) if !self.seen.is_current(object, secret.version.as_ref()) => Err(Failure::Stale),
             Ok(fetched) => Ok(fetched),
             Err(payload::Odd::Leased(lease)) => {
-                self.session.revoke(&lease).await;
+                self.mounts.forget(object);
+                self.leases.return_unused(&lease).await;
                 Err(Failure::Leased)
             }
             Err(payload::Odd::Malformed(found)) => {
@@ -120,6 +153,16 @@ impl Provider for VaultProvider {
         address::object(settings.mount.as_deref(), settings.version, reference)
     }
 
+    async fn reading(&self, object: &ObjectRef) -> Result<Read> {
+        if self.session.settings().version == KvVersion::V2 {
+            return Ok(object.read());
+        }
+        let reading = self.mounts.reading(&self.session, object).await;
+        reading.map_err(|failure| {
+            failure.into_error("ask what engine holds", format!("`{object}` from {}", self.info.name))
+        })
+    }
+
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
         let reads: Vec<_> = objects.iter().map(|object| self.fetch_within(object, options)).collect();
         stream::iter(reads).buffered(CONCURRENT.get()).collect().await
@@ -139,11 +182,25 @@ impl Provider for VaultProvider {
     }
 
     fn leases(&self) -> Option<&dyn Leases> {
-        None
+        Some(&self.leases)
     }
 
     async fn close(&self) {
+        self.leases.settle().await;
         self.session.close().await;
+    }
+}
+
+/// Gives up after a while, where there is a bound.
+pub(crate) async fn bounded<T>(
+    bound: Option<Duration>,
+    call: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match bound {
+        Some(bound) => {
+            timeout(bound, call).await.unwrap_or_else(|_| Err(Failure::Transport(Transport::of(Cause::TimedOut))))
+        }
+        None => call.await,
     }
 }
 

@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secretsync_core::json::Json;
 use secretsync_core::provider::CredentialSource;
 use secretsync_core::session::{Session as Shared, SessionPool, SessionSettings, SharedSession};
 use zeroize::Zeroizing;
@@ -61,8 +60,8 @@ impl Session {
         query: Option<(&'static str, &str)>,
         witness: &str,
     ) -> Result<Answer, Failure> {
-        let request = || Request::get(path).with_query(query);
-        self.send(request, Some(witness)).await
+        let (answer, _) = self.ask(|| Request::get(path).with_query(query), Some(witness)).await?;
+        Ok(answer)
     }
 
     /// Writes `body` to a path, as [`get`](Self::get) reads one.
@@ -72,23 +71,14 @@ impl Session {
         body: &Zeroizing<Vec<u8>>,
         witness: Option<&str>,
     ) -> Result<Answer, Failure> {
-        self.send(|| Request::post(path, body.clone()), witness).await
+        let (answer, _) = self.ask(|| Request::post(path, body.clone()), witness).await?;
+        Ok(answer)
     }
 
     /// Reads a path whose 403 says nothing about the token: it is no reason to look closer.
     pub(crate) async fn glance(&self, path: &str) -> Result<Answer, Failure> {
         let login = self.login().await?;
         self.call(&login, Request::get(path)).await
-    }
-
-    /// Gives a lease back. A failure is logged only: the lease ends by itself.
-    pub(crate) async fn revoke(&self, lease: &Json) {
-        let mut body = Zeroizing::new(br#"{"sync":true,"lease_id":"#.to_vec());
-        body.extend_from_slice(&lease.compact());
-        body.push(b'}');
-        if let Err(error) = self.post("sys/leases/revoke", &body, None).await {
-            tracing::warn!(store = %self.settings.origin, error = &error as &dyn std::error::Error, "a lease was not revoked");
-        }
     }
 
     /// Proves that server and token work.
@@ -110,11 +100,16 @@ impl Session {
         self.shared.login().await.map_err(Failure::Login)
     }
 
-    async fn send<'a>(&self, request: impl Fn() -> Request<'a>, witness: Option<&str>) -> Result<Answer, Failure> {
+    /// As [`get`](Self::get), for any request. The login that was used comes along: what the answer hands out may end with it.
+    pub(crate) async fn ask<'a>(
+        &self,
+        request: impl Fn() -> Request<'a>,
+        witness: Option<&str>,
+    ) -> Result<(Answer, Login), Failure> {
         let first = self.login().await?;
         let verdict = match self.call(&first, request()).await {
             Err(Failure::Forbidden) => self.judge(&first, witness).await?,
-            answer => return answer,
+            answer => return Ok((answer?, first)),
         };
         let Verdict::Again(second) = verdict else { return Err(Failure::Forbidden) };
         match self.call(&second, request()).await {
@@ -122,7 +117,7 @@ impl Session {
                 Verdict::Denied => Err(Failure::Forbidden),
                 Verdict::Again(third) => Err(third.access().refused()),
             },
-            answer => answer,
+            answer => Ok((answer?, second)),
         }
     }
 

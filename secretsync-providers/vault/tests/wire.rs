@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secretsync_core::access::{KeyAccess, KeyTemplate};
 use secretsync_core::error::{Code, ErrorKind, Retry};
+use secretsync_core::object::Read;
 use secretsync_core::provider::{FetchOptions, Fetched, Provider, Query, RemoteRef};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -267,8 +268,14 @@ async fn a_strange_form_is_an_error_and_never_an_empty_secret() {
 }
 
 #[tokio::test]
-async fn a_leased_credential_is_given_back_and_refused() {
+async fn a_leased_credential_where_kv_was_said_to_be_is_given_back_and_refused() {
     let server = MockServer::start().await;
+    let mount = json!({"data": {"path": "database/", "type": "kv", "options": {"version": "1"}}});
+    Mock::given(path("/v1/sys/internal/ui/mounts/database/creds/app"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(mount))
+        .expect(2)
+        .mount(&server)
+        .await;
     let issued = json!({"lease_id": "database/creds/app/x\"y", "data": {"password": "hunter2"}});
     Mock::given(path("/v1/database/creds/app"))
         .respond_with(ResponseTemplate::new(200).set_body_json(issued))
@@ -279,11 +286,75 @@ async fn a_leased_credential_is_given_back_and_refused() {
         .and(header("x-vault-token", "t"))
         .and(body_json(json!({"lease_id": "database/creds/app/x\"y", "sync": true})))
         .respond_with(ResponseTemplate::new(204))
-        .expect(1)
+        .expect(2)
         .mount(&server)
         .await;
     let provider = provider(&server.uri(), &Token::new("t"), json!({"version": "v1"})).await;
-    failure(read(&*provider, "database/creds/app").await, ErrorKind::Unsupported, Code::Unsupported);
+    for _ in 0..2 {
+        // What was said about the mount is not believed any more: it is asked again.
+        failure(read(&*provider, "database/creds/app").await, ErrorKind::InvalidConfig, Code::StoreInvalid);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_is_read_as_if_it_issued_something_and_asked_about_once() {
+    for (status, body) in [(403, r#"{"errors":["preflight capability check returned 403"]}"#), (404, "<html>")] {
+        let server = MockServer::start().await;
+        Mock::given(path("/v1/sys/internal/ui/mounts/engine/creds/a"))
+            .respond_with(ResponseTemplate::new(status).set_body_string(body))
+            .expect(1..=2)
+            .mount(&server)
+            .await;
+        Mock::given(path(LOOKUP))
+            .respond_with(ResponseTemplate::new(200).set_body_json(kv1(&json!({}))))
+            .mount(&server)
+            .await;
+        Mock::given(path("/v1/engine/creds/a"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(kv1(&json!({"x": "y"}))))
+            .mount(&server)
+            .await;
+        let provider = provider(&server.uri(), &Token::new("t"), json!({"version": "v1"})).await;
+        for _ in 0..5 {
+            let object = provider.address(&RemoteRef::new("engine/creds/a")).unwrap();
+            assert_eq!(provider.reading(&object).await.unwrap(), Read::Issuing, "{status}");
+            assert_eq!(content(read(&*provider, "engine/creds/a").await), json!({"x": "y"}));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_no_reason_to_believe_that_something_is_issued() {
+    let server = MockServer::start().await;
+    Mock::given(path("/v1/sys/internal/ui/mounts/kv1/a"))
+        .respond_with(ResponseTemplate::new(503).set_body_string(r#"{"errors":["Vault is sealed"]}"#))
+        .mount(&server)
+        .await;
+    let provider = provider(&server.uri(), &Token::new("t"), json!({"version": "v1"})).await;
+    let object = provider.address(&RemoteRef::new("kv1/a")).unwrap();
+    let error = provider.reading(&object).await.unwrap_err();
+    assert_eq!((error.retry(), error.hint().unwrap().code()), (Retry::Backoff, Code::VaultSealed));
+}
+
+#[tokio::test]
+async fn only_a_request_that_was_turned_away_may_be_sent_again() {
+    for (status, body, retry) in [
+        (500, r#"{"errors":["x"]}"#, Retry::Never),
+        (504, "<html>", Retry::Never),
+        (200, "<html>", Retry::Never),
+        (200, r#"{"data":null}"#, Retry::Never),
+        (503, r#"{"errors":["Vault is sealed"]}"#, Retry::Backoff),
+        (429, r#"{"errors":["quota"]}"#, Retry::Backoff),
+        (412, r#"{"errors":["x"]}"#, Retry::Backoff),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(path("/v1/db/creds/a"))
+            .respond_with(ResponseTemplate::new(status).set_body_string(body))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let provider = provider(&server.uri(), &Token::new("t"), json!({"version": "v1"})).await;
+        assert_eq!(read(&*provider, "db/creds/a").await.unwrap_err().retry(), retry, "{status} {body}");
+    }
 }
 
 #[tokio::test]

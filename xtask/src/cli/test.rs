@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn run_steps(steps: &mut Steps, cargo_test: &[String]) -> Result<()> {
-    steps.run("install tools", || tools::install(&Tool::RIG))?;
+    steps.run("install tools", || tools::install(&Tool::RIG).and_then(|()| tools::install_postgres()))?;
     steps.run("tests", || {
         let scope: &[&str] = if names_a_package(cargo_test) { &[] } else { &["--workspace"] };
         let mut command = cargo(&["test"]);

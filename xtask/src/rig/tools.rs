@@ -1,5 +1,6 @@
 //! The programs of the rig: which versions, and how each is installed.
 
+pub(crate) mod debian;
 mod recipe;
 
 use std::path::{Path, PathBuf};
@@ -141,6 +142,11 @@ impl Tool {
             },
         }
     }
+}
+
+/// Unpacks `PostgreSQL` into the cache, unless this machine has one.
+pub fn install_postgres() -> Result<()> {
+    debian::Postgres::find().map(drop)
 }
 
 /// Installs all of `tools`: the downloads beside the compilations, which go one after the other.

@@ -7,7 +7,8 @@ use secretsync_core::schema::{ObjectName, SecretKey};
 use serde::Deserialize;
 
 use super::Rewrite;
-use crate::api::schema::{GENERATORS_VERSION, GeneratorKind, rules};
+use crate::api::schema::GeneratorKind;
+use crate::api::GENERATORS_API_VERSION;
 
 /// One key of the Secret.
 #[non_exhaustive]
@@ -29,13 +30,12 @@ pub struct Data {
 #[non_exhaustive]
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = rules::data_from()))]
 pub struct DataFrom {
     /// Takes the members of one object.
     pub extract: Option<RemoteRef>,
     /// Takes each object that matches.
     pub find: Option<Find>,
-    /// Changes the keys, in order. Not supported yet.
+    /// Changes the keys, in order.
     #[serde(default)]
     pub rewrite: Vec<Rewrite>,
     /// Another store than the object's, or a generator.
@@ -102,7 +102,7 @@ pub struct FindName {
 pub struct SourceRef {
     /// A store.
     pub store_ref: Option<StoreRef>,
-    /// A generator. Not supported yet.
+    /// A generator, of a `dataFrom` entry.
     pub generator_ref: Option<GeneratorRef>,
 }
 
@@ -136,7 +136,7 @@ pub enum StoreKind {
 #[serde(rename_all = "camelCase")]
 pub struct GeneratorRef {
     /// The generator's group and version.
-    #[schemars(extend("default" = GENERATORS_VERSION))]
+    #[schemars(extend("default" = GENERATORS_API_VERSION))]
     pub api_version: Option<String>,
     /// The generator's kind.
     #[schemars(with = "GeneratorKind")]

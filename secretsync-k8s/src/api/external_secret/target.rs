@@ -7,13 +7,11 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::Template;
-use crate::api::schema::rules;
 
 /// The Secret that is written.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = rules::target()))]
 pub struct Target {
     /// Its name; without it the ExternalSecret's.
     #[schemars(with = "Option<ObjectName>")]

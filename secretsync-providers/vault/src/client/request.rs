@@ -13,6 +13,7 @@ pub(crate) struct Request<'a> {
     method: Method,
     path: &'a str,
     query: Option<(&'static str, &'a str)>,
+    pairs: &'a [(String, String)],
     namespace: Option<&'a HeaderValue>,
     body: Option<Zeroizing<Vec<u8>>>,
 }
@@ -20,16 +21,27 @@ pub(crate) struct Request<'a> {
 impl<'a> Request<'a> {
     /// Reads a path. Its segments are plain text: they are escaped here and nowhere else.
     pub(crate) fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, query: None, namespace: None, body: None }
+        Self { method: Method::GET, path, query: None, pairs: &[], namespace: None, body: None }
+    }
+
+    /// Deletes what a path names.
+    pub(crate) fn delete(path: &'a str) -> Self {
+        Self { method: Method::DELETE, ..Self::get(path) }
     }
 
     /// Writes JSON to a path.
     pub(crate) fn post(path: &'a str, body: Zeroizing<Vec<u8>>) -> Self {
-        Self { method: Method::POST, path, query: None, namespace: None, body: Some(body) }
+        Self { method: Method::POST, body: Some(body), ..Self::get(path) }
     }
 
     pub(crate) fn with_query(mut self, query: Option<(&'static str, &'a str)>) -> Self {
         self.query = query;
+        self
+    }
+
+    /// Adds names and values of a manifest to the query.
+    pub(crate) fn with_pairs(mut self, pairs: &'a [(String, String)]) -> Self {
+        self.pairs = pairs;
         self
     }
 
@@ -47,6 +59,9 @@ impl<'a> Request<'a> {
         let mut url = url(server, self.path);
         if let Some((name, value)) = self.query {
             url.query_pairs_mut().append_pair(name, value);
+        }
+        if !self.pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(self.pairs);
         }
         let mut request =
             http.request(self.method, url).build().map_err(|error| Failure::Setup(error.without_url()))?;

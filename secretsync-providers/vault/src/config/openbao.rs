@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use secretsync_core::error::Result;
 use secretsync_core::provider::{RawConfig, StoreOrigin};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::auth::{AppRoleAuth, PasswordAuth, path};
 use super::place::Place;
@@ -38,6 +39,7 @@ pub struct OpenBaoConfig {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = one_method()))]
 pub struct OpenBaoAuth {
     /// The namespace to log in to, where it is not that of the secrets.
     pub namespace: Option<String>,
@@ -48,6 +50,15 @@ pub struct OpenBaoAuth {
     /// A name and a password.
     #[schemars(transform = path("userpass"))]
     pub user_pass: Option<PasswordAuth>,
+}
+
+/// External Secrets Operator's rule about methods, in the API server's expression language (CEL).
+fn one_method() -> Value {
+    let methods = ["appRole", "tokenSecretRef", "userPass"].map(|method| format!("has(self.{method})"));
+    json!([{
+        "rule": format!("[{}].filter(given, given).size() == 1", methods.join(", ")),
+        "message": "exactly one auth method must be given",
+    }])
 }
 
 impl fmt::Debug for OpenBaoConfig {

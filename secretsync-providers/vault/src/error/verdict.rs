@@ -12,9 +12,7 @@ type Verdict = (ErrorKind, Code, Cow<'static, str>);
 
 impl Failure {
     pub(super) fn verdict(&self) -> Verdict {
-        use ErrorKind::{
-            InvalidConfig, InvalidData, NotFound, PermissionDenied, Unauthenticated, Unavailable, Unsupported,
-        };
+        use ErrorKind::{InvalidConfig, InvalidData, NotFound, PermissionDenied, Unauthenticated, Unavailable};
         let (kind, code, advice) = match self {
             Self::Denied(grant) => return (PermissionDenied, Code::VaultPermissionDenied, grant.advice().into()),
             Self::Mount { problem, .. } => return (problem.kind(), Code::VaultMountMissing, problem.advice().into()),
@@ -32,7 +30,6 @@ impl Failure {
                 (Unauthenticated, Code::VaultTokenInvalid, "add `auth` to the store: its requests carry no token")
             }
             Self::Forbidden => (PermissionDenied, Code::VaultPermissionDenied, "check the policies of the token"),
-            Self::Leased => (Unsupported, Code::Unsupported, "read static secrets of a KV engine"),
             Self::Malformed { .. } => (InvalidData, Code::DataInvalid, "check `path` and `version` of the store"),
             Self::NoFolder => (
                 NotFound,
@@ -64,6 +61,39 @@ impl Failure {
                 InvalidData,
                 Code::SopsKeyMissing,
                 "check that the document was encrypted with this key, and that its `min_decryption_version` still allows the key's version",
+            ),
+            other => return other.issue_verdict(),
+        };
+        (kind, code, advice.into())
+    }
+
+    /// What went wrong where something was to be issued, or was although it should not.
+    fn issue_verdict(&self) -> Verdict {
+        let (kind, code, advice) = match self {
+            Self::Leased => (
+                ErrorKind::InvalidConfig,
+                Code::StoreInvalid,
+                "run again if the mount was just replaced; engines that issue credentials are read with `version: v1`",
+            ),
+            Self::NothingIssued => (
+                ErrorKind::NotFound,
+                Code::SecretMissing,
+                "create the role, or correct the key; `bao read` shows what the engine has",
+            ),
+            Self::NoContent => (
+                ErrorKind::InvalidData,
+                Code::DataInvalid,
+                "correct `path` and `method`, or set `allowEmptyResponse: true`",
+            ),
+            Self::NoSuchPart(_) => (
+                ErrorKind::InvalidData,
+                Code::DataInvalid,
+                "set `resultType` to what the path answers: `Data`, `Auth` or `Raw`",
+            ),
+            Self::Defect => (
+                ErrorKind::Internal,
+                Code::InternalDefect,
+                "report it with the version and the manifest, without values",
             ),
             other => return other.login_verdict(),
         };

@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use secretsync_core::json::Json;
 use secretsync_core::object::{ObjectRef, Part};
 use secretsync_core::provider::Fetched;
-use secretsync_core::secret::{Secret, SecretObject};
+use secretsync_core::secret::{Lease, Secret, SecretObject};
 
 use crate::config::KvVersion;
 
 /// An answer that is no secret.
 #[derive(Debug)]
 pub(super) enum Odd {
-    /// A credential was issued; this is the id of its lease, a JSON text.
-    Leased(Json),
+    /// A credential was issued although nothing was to be.
+    Leased(Lease),
     /// It has another form.
     Malformed(&'static str),
 }
@@ -24,9 +24,8 @@ pub(super) fn found(object: &ObjectRef, version: KvVersion, body: Json) -> Resul
     let mut body = body.into_object().map_err(|_| Odd::Malformed("it is no object"))?;
     if let Some(Json::String(lease)) = body.get("lease_id")
         && !lease.expose().is_empty()
-        && let Some(lease) = body.swap_remove("lease_id")
     {
-        return Err(Odd::Leased(lease));
+        return Err(Odd::Leased(Lease::new(lease.expose(), false)));
     }
     let data = body.swap_remove("data").ok_or(Odd::Malformed("it has no `data`"))?;
     if data.as_object().is_none() {

@@ -143,7 +143,9 @@ pub(crate) async fn read(provider: &dyn Provider, key: &str) -> Result<Fetched> 
 }
 
 pub(crate) async fn read_ref(provider: &dyn Provider, reference: &RemoteRef) -> Result<Fetched> {
-    fetch(provider, &provider.address(reference)?).await
+    let object = provider.address(reference)?;
+    let reading = provider.reading(&object).await?;
+    fetch(provider, &object.with_read(reading)).await
 }
 
 pub(crate) async fn fetch(provider: &dyn Provider, object: &ObjectRef) -> Result<Fetched> {

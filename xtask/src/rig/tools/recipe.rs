@@ -139,7 +139,7 @@ fn install_crate(name: &str, version: &str, into: &Path) -> Result<()> {
     run(cargo, "cargo install", "check that cargo reaches the crate registry")
 }
 
-fn run(mut command: Command, what: &str, advice: &str) -> Result<()> {
+pub(super) fn run(mut command: Command, what: &str, advice: &str) -> Result<()> {
     let output = command.output().with_context(|| format!("failed to run {what}; {advice}"))?;
     if output.status.success() {
         return Ok(());
