@@ -54,7 +54,7 @@ impl World {
     /// An ExternalSecret that takes one member of the object.
     pub(crate) fn single(&self, name: &str, target: &Value, member: &str) -> Value {
         let mut manifest = self.manifest(name, target);
-        manifest["spec"]["dataFrom"] = Value::Null;
+        manifest["spec"].as_object_mut().unwrap().remove("dataFrom");
         manifest["spec"]["data"] = json!([{"secretKey": member, "remoteRef": {"key": "app", "property": member}}]);
         manifest
     }

@@ -35,6 +35,14 @@ impl Subject for Operator {
     }
 
     fn work(&self, scene: &Scene<'_>) -> Map<String, Value> {
+        let shows_spec = *scene.case.get("observe_spec") == true;
+        let said = |object: &Value| {
+            let (name, mut said) = said(object);
+            if shows_spec {
+                said["spec"] = object["spec"].clone();
+            }
+            (name, said)
+        };
         scene.list("ExternalSecret").iter().map(said).collect()
     }
 
