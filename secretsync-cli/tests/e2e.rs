@@ -33,6 +33,8 @@ mod sops;
 mod sops_services;
 #[path = "e2e/sops_verbs.rs"]
 mod sops_verbs;
+#[path = "e2e/spread.rs"]
+mod spread;
 #[path = "e2e/targets.rs"]
 mod targets;
 #[path = "e2e/templates.rs"]

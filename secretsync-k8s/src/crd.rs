@@ -118,7 +118,9 @@ fn schema(kind: &Kind, registry: &ProviderRegistry) -> Value {
     let mut spec = match kind.spec {
         Spec::Type(schema) => schema(),
         Spec::Store(schema) => with_providers(schema(), registry),
-        Spec::Generator => registry.generator(kind.name).and_then(|factory| factory.schema()).unwrap_or(Value::Bool(true)),
+        Spec::Generator => {
+            registry.generator(kind.name).and_then(|factory| factory.schema()).unwrap_or(Value::Bool(true))
+        }
     };
     structural::rewrite(&mut spec);
     json!({

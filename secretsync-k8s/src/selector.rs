@@ -32,9 +32,7 @@ fn about(place: usize, requirement: &SelectorRequirement) -> Vec<(String, &'stat
     let empty = requirement.values.is_empty();
     let rule = match requirement.operator {
         SelectorOperator::In | SelectorOperator::NotIn if empty => Some("must not be empty with this operator"),
-        SelectorOperator::Exists | SelectorOperator::DoesNotExist if !empty => {
-            Some("must be empty with this operator")
-        }
+        SelectorOperator::Exists | SelectorOperator::DoesNotExist if !empty => Some("must be empty with this operator"),
         SelectorOperator::Unknown => {
             problems.push((format!("{path}.operator"), "must be In, NotIn, Exists or DoesNotExist"));
             None

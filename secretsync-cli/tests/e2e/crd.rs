@@ -4,6 +4,8 @@
 mod fields;
 #[path = "crd/objects.rs"]
 mod objects;
+#[path = "crd/stores.rs"]
+mod stores;
 #[path = "crd/superset.rs"]
 mod superset;
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use secretsync_core::schema::{NamespaceName, ObjectName};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::external_secret::ExternalSecretSpec;
 use super::{GoDuration, LabelSelector, Manifest, Metadata};
@@ -32,8 +33,9 @@ pub struct ClusterExternalSecret {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterExternalSecretSpec {
-    /// The spec of the ExternalSecrets.
-    pub external_secret_spec: ExternalSecretSpec,
+    /// The spec of the ExternalSecrets. It is copied as it is: each of them says itself what is wrong with it.
+    #[schemars(with = "ExternalSecretSpec")]
+    pub external_secret_spec: Value,
     /// The name of the ExternalSecrets; without it that of this object.
     #[schemars(with = "Option<ObjectName>")]
     pub external_secret_name: Option<String>,

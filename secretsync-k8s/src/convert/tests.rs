@@ -204,7 +204,9 @@ fn admission_rules_are_enforced_with_their_texts() {
             "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
         ),
         (
-            one(json!({"extract": {"key": "a"}, "sourceRef": {"generatorRef": {"kind": "VaultDynamicSecret", "name": "a"}}})),
+            one(
+                json!({"extract": {"key": "a"}, "sourceRef": {"generatorRef": {"kind": "VaultDynamicSecret", "name": "a"}}}),
+            ),
             "`spec.dataFrom[0]`: extract, find, or generatorRef cannot be set at the same time",
         ),
         (one(json!({})), "`spec.dataFrom[0]`: either extract, find, or sourceRef must be set to dataFrom"),

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::status;
 use crate::api::external_secret::ExternalSecretSpec;
-use crate::api::{ClusterExternalSecretSpec, GENERATORS_GROUP, GROUP, Manifest as _, SecretStoreSpec, VaultDynamicSecret};
+use crate::api::{
+    ClusterExternalSecretSpec, GENERATORS_GROUP, GROUP, Manifest as _, SecretStoreSpec, VaultDynamicSecret,
+};
 
 /// A kind and all that its type does not say.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The one task that knows the cluster and decides what runs.
 
 mod plan;
+mod spread;
 mod world;
 
 use std::collections::{BTreeSet, HashMap};
@@ -23,6 +24,7 @@ use self::world::{SyncState, World};
 use super::Context;
 use super::due::{Due, back_off, due};
 use super::job::{self, Done};
+use super::kinds;
 use super::object::{FINALIZER, StoreObject, SyncObject};
 use super::store::{Validated, validate};
 use super::target::{TargetObject, is_valid, written};
@@ -31,6 +33,7 @@ use super::watch::{Change, Id, Kind, watch};
 /// What the scheduler decides about.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Key {
+    Spread(String),
     Store(Kind, Id),
     Sync(Id),
 }
@@ -38,6 +41,7 @@ enum Key {
 /// What a task brings back.
 enum Finished {
     Cleaned,
+    Spread(Box<spread::Done>),
     Store(Box<Validated>),
     Sync(Box<Done>),
 }
@@ -69,7 +73,8 @@ impl Controller {
     pub(super) async fn run(mut self, stop: impl Future<Output = ()> + Send) {
         let (sender, mut changes) = mpsc::channel(CHANGES);
         let mut watches = JoinSet::new();
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::ClusterExternalSecret || self.spreads_objects())
+        {
             let (client, namespace) = (self.context.client.clone(), self.context.settings.namespace.clone());
             watches.spawn(watch(client, kind, namespace, sender.clone()));
         }
@@ -101,7 +106,12 @@ impl Controller {
         match change {
             Change::Complete(kind) => {
                 self.complete.insert(kind);
-                if self.is_ready() {
+                if !kind.is_needed() {
+                    self.consider_spreads();
+                } else if self.is_ready() {
+                    if !self.context.metrics.is_ready() {
+                        self.tell_kinds();
+                    }
                     self.context.metrics.set_ready();
                     tracing::info!(
                         syncs = self.world.syncs.len(),
@@ -112,11 +122,14 @@ impl Controller {
                     for id in &all {
                         self.consider(id);
                     }
+                    self.consider_spreads();
                 }
             }
+            Change::Put(Kind::ClusterExternalSecret, object) => self.put_spread(&object),
+            Change::Gone(Kind::ClusterExternalSecret, id) => self.spread_gone(&id),
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
             Change::Put(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), object) => self.put_store(kind, &object),
-            Change::Put(Kind::Namespace, object) => self.world.put_namespace(&object),
+            Change::Put(Kind::Namespace, object) => self.put_namespace(&object),
             Change::Put(Kind::Target, object) => {
                 let id = Id::of(&object);
                 let target = TargetRef::new(id.namespace, id.name);
@@ -127,6 +140,7 @@ impl Controller {
             }
             Change::Gone(Kind::ExternalSecret, id) => {
                 self.world.remove_sync(&id);
+                self.produced_gone(&id);
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 self.scheduler.remove(&Key::Sync(id));
             }
@@ -141,7 +155,7 @@ impl Controller {
                     Finished::Cleaned
                 });
             }
-            Change::Gone(Kind::Namespace, id) => drop(self.world.namespaces.remove(&id.name)),
+            Change::Gone(Kind::Namespace, id) => self.namespace_gone(&id.name),
             Change::Gone(Kind::Target, id) => {
                 let target = TargetRef::new(id.namespace, id.name);
                 self.world.remove_target(&target);
@@ -150,11 +164,21 @@ impl Controller {
         }
     }
 
+    /// Says whose definitions of the kinds the cluster has.
+    fn tell_kinds(&mut self) {
+        let client = self.context.client.clone();
+        self.running.spawn(async move {
+            kinds::tell(&client).await;
+            Finished::Cleaned
+        });
+    }
+
     fn is_ready(&self) -> bool {
-        self.complete.len() == Kind::ALL.len()
+        Kind::ALL.iter().all(|kind| !kind.is_needed() || self.complete.contains(kind))
     }
 
     fn put_sync(&mut self, object: &DynamicObject) {
+        self.put_produced(object);
         let object = SyncObject::read(object);
         let id = object.id.clone();
         if object.deleting {
@@ -256,6 +280,10 @@ impl Controller {
         while self.running.len() < self.context.settings.concurrency {
             let Some(key) = self.scheduler.next(Instant::now()) else { return };
             match &key {
+                Key::Spread(name) => match self.spread_work(name) {
+                    Some(work) => drop(self.keys.insert(self.running.spawn(work).id(), key)),
+                    None => self.scheduler.finish(&key),
+                },
                 Key::Store(kind, id) => {
                     let Some(store) = self.world.stores.get(&origin(*kind, id)) else {
                         self.scheduler.finish(&key);
@@ -295,6 +323,7 @@ impl Controller {
         }
         match joined {
             Ok((_, Finished::Cleaned)) => {}
+            Ok((_, Finished::Spread(done))) => self.spread_done(*done),
             Ok((_, Finished::Store(validated))) => self.store_validated(*validated),
             Ok((_, Finished::Sync(done))) => self.sync_done(*done),
             Err(_) => self.failed_itself(key),

@@ -25,6 +25,8 @@ pub struct OperatorSettings {
     pub cluster_stores: bool,
     /// Whether SecretStores are validated.
     pub stores: bool,
+    /// Whether ClusterExternalSecrets are spread over namespaces. They are not where the operator works in one namespace only.
+    pub cluster_external_secrets: bool,
     /// What encloses the actions of templates; empty texts for `{{` and `}}`.
     pub delimiters: (String, String),
     /// The identity of this process that cluster stores without credentials of their own may use; `None` for nobody's.
@@ -48,6 +50,7 @@ impl Default for OperatorSettings {
             heartbeat: Duration::from_mins(5),
             cluster_stores: true,
             stores: true,
+            cluster_external_secrets: true,
             delimiters: (String::new(), String::new()),
             own_identity: None,
             live_address: None,

@@ -9,7 +9,9 @@ use crate::parity::crds;
 
 /// The schemas of the served version, and what else it says, by the definition's name.
 fn versions(documents: Vec<Value>) -> BTreeMap<String, Value> {
-    let served = |document: &Value| document["spec"]["versions"].as_array().unwrap().iter().find(|it| it["served"] == true).cloned();
+    let served = |document: &Value| {
+        document["spec"]["versions"].as_array().unwrap().iter().find(|it| it["served"] == true).cloned()
+    };
     documents.iter().map(|it| (it["metadata"]["name"].as_str().unwrap().to_owned(), served(it).unwrap())).collect()
 }
 
@@ -36,7 +38,10 @@ fn our_schemas_take_whatever_theirs_take_and_fill_in_the_same() {
 #[test]
 fn our_kinds_bear_the_same_names() {
     let names = |documents: Vec<Value>| -> Vec<Value> {
-        documents.iter().map(|it| json!([it["metadata"], it["spec"]["group"], it["spec"]["names"], it["spec"]["scope"]])).collect()
+        documents
+            .iter()
+            .map(|it| json!([it["metadata"], it["spec"]["group"], it["spec"]["names"], it["spec"]["scope"]]))
+            .collect()
     };
     assert_eq!(names(documents()), names(theirs()));
 }
@@ -51,7 +56,10 @@ fn stricter(ours: &Value, theirs: &Value, path: &str) -> Vec<String> {
     };
     let is_open = ours["x-kubernetes-preserve-unknown-fields"] == true;
     differ("type", ours.get("type") == theirs.get("type") || is_open && ours.get("type").is_none());
-    differ("default", ours.get("default") == theirs.get("default") || theirs["default"] == false && ours["default"].is_null());
+    differ(
+        "default",
+        ours.get("default") == theirs.get("default") || theirs["default"] == false && ours["default"].is_null(),
+    );
     let texts = |schema: &Value, field: &str| -> Option<BTreeSet<String>> {
         Some(schema[field].as_array()?.iter().map(|text| text.as_str().unwrap().to_owned()).collect())
     };

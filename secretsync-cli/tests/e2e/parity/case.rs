@@ -103,7 +103,11 @@ impl Case {
     /// Whether External Secrets Operator's schemas refuse an object.
     pub(crate) fn is_rejected(&self, object: &str) -> bool {
         self.body["expect"].is_null()
-            && self.golden()["steps"].as_array().unwrap().iter().any(|step| step["state"]["rejected"].get(object).is_some())
+            && self.golden()["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|step| step["state"]["rejected"].get(object).is_some())
     }
 
     /// Whether it uses what we add to the manifests.

@@ -7,8 +7,8 @@ use secretsync_core::schema::{ObjectName, SecretKey};
 use serde::Deserialize;
 
 use super::Rewrite;
-use crate::api::schema::GeneratorKind;
 use crate::api::GENERATORS_API_VERSION;
+use crate::api::schema::GeneratorKind;
 
 /// One key of the Secret.
 #[non_exhaustive]

@@ -146,12 +146,7 @@ fn policy(config: &AwsConfig) -> SessionTagsPolicy {
 fn tags(config: &AwsConfig, context: &BuildContext) -> Result<Vec<SessionTag>> {
     let custom = config.custom_session_tags.as_ref();
     if custom.is_some_and(|tags| RESERVED_TAGS.iter().any(|reserved| tags.contains_key(*reserved))) {
-        return Err(invalid(
-            &context.origin,
-            "customSessionTags",
-            RESERVED_TAG,
-            "remove the reserved keys",
-        ));
+        return Err(invalid(&context.origin, "customSessionTags", RESERVED_TAG, "remove the reserved keys"));
     }
     let mut tags: BTreeMap<String, String> = match policy(config) {
         SessionTagsPolicy::None => return Ok(config.session_tags.clone().unwrap_or_default()),
