@@ -54,6 +54,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What is there: who holds it, which keys, equal to what.
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed>;
 
+    /// What is known of a target without looking, from a watch for example; `None` where only [`observe`](Self::observe) can tell. It may be outdated: an
+    /// [`apply`](Self::apply) on the ground of it must notice that, and answer [`Applied::Outdated`].
+    async fn recall(&self, _target: &TargetRef, _owner: &OwnerId) -> Result<Option<Observed>> {
+        Ok(None)
+    }
+
     /// The values of the keys that this owner wrote and that can be read. They are asked for only where keys stay as they are: those of templates that give
     /// another result at each rendering, and those of missing entries with `onMissing: Keep`. A store without this method refuses both.
     async fn own_values(&self, target: &TargetRef, _owner: &OwnerId) -> Result<SecretMap> {
@@ -243,6 +249,8 @@ impl<'a> Write<'a> {
 pub enum Applied {
     /// The target is new.
     Created,
+    /// Nothing was written: it is not as it was [recalled](Store::recall).
+    Outdated,
     /// It was as it should be.
     Unchanged,
     /// It was changed.

@@ -15,13 +15,22 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{FetchOptions, Fetched, Provider};
 use crate::secret::SecretMap;
 use crate::store::{Applied, Desired, Observed, TargetMeta, Write};
-use crate::sync::{Changes, Outcome, Reason, Rewrite, SyncReport, SyncSpec};
+use crate::sync::{Changes, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec};
 
 /// Whether the target may be touched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Mode {
     Plan,
     Sync,
+}
+
+/// What a sync knows its target by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ground {
+    /// The store recalled it: it may be outdated.
+    Recalled,
+    /// It was looked at.
+    Seen,
 }
 
 /// One sync under way.
@@ -54,49 +63,83 @@ impl<'a> Run<'a> {
         (report, self.keeping)
     }
 
+    /// Goes by what the store recalls where that is enough, else by a look at the target. What was read meanwhile is not read again: it is still announced.
     async fn steps(&mut self) -> Result<SyncReport, Failure> {
+        if let Some(recalled) = self.recall().await? {
+            match self.steps_from(&recalled, Ground::Recalled).await {
+                Ok(None) => {}
+                // Whether somebody else holds it, or it cannot take this write, is for a look to say.
+                Err(Failure(Reason::WriteFailed, error))
+                    if matches!(error.kind(), ErrorKind::NotOwned | ErrorKind::InvalidConfig) => {}
+                Ok(Some(report)) => return Ok(report),
+                Err(failure) => return Err(failure),
+            }
+        }
         let observed = self.shared.store.observe(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
-        if let Some(decision) = before_reading(self.spec, &observed).map_err(writing)? {
+        let report = self.steps_from(&observed, Ground::Seen).await?;
+        report.ok_or_else(|| writing(contended(self.spec)))
+    }
+
+    /// What the store knows without looking, where a sync may go by it: whoever creates notices that something is there, others do not.
+    async fn recall(&self) -> Result<Option<Observed>, Failure> {
+        let spec = self.spec;
+        if self.mode == Mode::Plan || spec.refresh == RefreshPolicy::CreatedOnce {
+            return Ok(None);
+        }
+        let recalled = self.shared.store.recall(&spec.target, &spec.owner).await.map_err(writing)?;
+        Ok(recalled.filter(|recalled| spec.creation.creates() || matches!(recalled, Observed::Present(_))))
+    }
+
+    /// Every step after the look. `None` where what was recalled is not enough to go by, or turned out to be outdated.
+    async fn steps_from(&mut self, observed: &Observed, ground: Ground) -> Result<Option<SyncReport>, Failure> {
+        if let Some(decision) = before_reading(self.spec, observed).map_err(writing)? {
             self.remember().await;
-            return self.settle(decision, &Desired::default(), Assembled::default()).await;
+            return self.settle(decision, &Desired::default(), &Assembled::default(), ground).await;
         }
         keep::check(self.spec).map_err(|error| Failure(Reason::SpecInvalid, error))?;
         let mut reads = self.reads().await.map_err(sourcing)?;
         let doubts = settle(self.spec, &mut reads, self.shared).await;
         self.open_ledger(&reads).await;
         let issuing: Vec<_> = reads.issuing().collect();
+        if ground == Ground::Recalled && !issuing.is_empty() {
+            return Ok(None);
+        }
         if doubts.is_empty() && !issuing.is_empty() {
-            if let Some(decision) = before_issuing(self.spec, &observed) {
-                return self.settle(decision, &Desired::default(), Assembled::default()).await;
+            if let Some(decision) = before_issuing(self.spec, observed) {
+                return self.settle(decision, &Desired::default(), &Assembled::default(), ground).await;
             }
-            if self.is_left_alone(&reads, &observed) {
+            if self.is_left_alone(&reads, observed) {
                 let report = self.done(Outcome::Unchanged, Reason::Synced, Changes::default(), &Assembled::default());
-                return Ok(self.accept(report, issuing));
+                return Ok(Some(self.accept(report, issuing)));
             }
             if self.mode == Mode::Plan && self.lacks_some(&issuing) {
                 let report =
                     self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default());
-                return Ok(report);
+                return Ok(Some(report));
             }
         }
         let (mut assembled, issued) = self.gather(reads, doubts).await.map_err(sourcing)?;
-        if takes_away(&observed, &assembled) {
+        let takes_away = takes_away(observed, &assembled);
+        if ground == Ground::Recalled && (takes_away || assembled.data.is_empty() || assembled.keep.any()) {
+            return Ok(None);
+        }
+        if takes_away {
             self.confirm_absence(&assembled, &issued).await.map_err(sourcing)?;
         }
-        self.keep(&observed, &mut assembled).await.map_err(writing)?;
+        self.keep(observed, &mut assembled).await.map_err(writing)?;
         if assembled.data.is_empty()
-            && let Some(decision) = when_empty(self.spec, &observed, &assembled.keep).map_err(writing)?
+            && let Some(decision) = when_empty(self.spec, observed, &assembled.keep).map_err(writing)?
         {
-            refuse_blind(&decision, &observed, &assembled)?;
-            let report = self.settle(decision, &Desired::default(), assembled).await?;
-            return Ok(self.accept(report, issuing));
+            refuse_blind(&decision, observed, &assembled)?;
+            let report = self.settle(decision, &Desired::default(), &assembled, ground).await?;
+            return Ok(report.map(|report| self.accept(report, issuing)));
         }
         let data = std::mem::take(&mut assembled.data);
-        let desired = self.render(&observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
-        let decision = decide(self.spec, &observed, &desired, &assembled.keep).map_err(writing)?;
-        refuse_blind(&decision, &observed, &assembled)?;
-        let report = self.settle(decision, &desired, assembled).await?;
-        Ok(self.accept(report, issuing))
+        let desired = self.render(observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
+        let decision = decide(self.spec, observed, &desired, &assembled.keep).map_err(writing)?;
+        refuse_blind(&decision, observed, &assembled)?;
+        let report = self.settle(decision, &desired, &assembled, ground).await?;
+        Ok(report.map(|report| self.accept(report, issuing)))
     }
 
     /// Lets the background work go by this spec from now on: it may have been suspended.
@@ -266,18 +309,29 @@ impl<'a> Run<'a> {
         Ok(kept)
     }
 
-    /// Does what was decided, or only says it.
-    async fn settle(&self, decision: Decision, desired: &Desired, assembled: Assembled) -> Result<SyncReport, Failure> {
-        match decision {
+    /// Does what was decided, or only says it. `None` where what was decided on is outdated.
+    async fn settle(
+        &self,
+        decision: Decision,
+        desired: &Desired,
+        assembled: &Assembled,
+        ground: Ground,
+    ) -> Result<Option<SyncReport>, Failure> {
+        if ground == Ground::Recalled && matches!(decision, Decision::Mark { .. } | Decision::Remove { .. }) {
+            return Ok(None);
+        }
+        let (outcome, reason, changes) = match decision {
             Decision::Leave { reason, changes } => {
                 if reason == Reason::Synced {
                     self.admit(&self.write(desired, &[])).await?;
                 }
-                Ok(self.done(Outcome::Unchanged, reason, changes, &assembled))
+                (Outcome::Unchanged, reason, changes)
             }
-            Decision::Mark { refused: true } if !self.shared.store.marks() => Err(writing(immutable(self.spec))),
+            Decision::Mark { refused: true } if !self.shared.store.marks() => {
+                return Err(writing(immutable(self.spec)));
+            }
             Decision::Mark { refused: false } if !self.shared.store.marks() => {
-                Ok(self.done(Outcome::Unchanged, Reason::Immutable, Changes::default(), &assembled))
+                (Outcome::Unchanged, Reason::Immutable, Changes::default())
             }
             Decision::Mark { refused } => {
                 let mut meta = desired.meta.clone();
@@ -291,30 +345,30 @@ impl<'a> Run<'a> {
                 if refused {
                     return Err(writing(immutable(self.spec)));
                 }
-                let changes = Changes { keys: Vec::new(), metadata: true };
-                Ok(self.done(Outcome::Updated, Reason::Immutable, changes, &assembled))
+                (Outcome::Updated, Reason::Immutable, Changes { keys: Vec::new(), metadata: true })
             }
             Decision::Remove { changes } => {
                 if self.writes() {
                     self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
                 }
-                Ok(self.done(Outcome::Removed, Reason::Deleted, changes, &assembled))
+                (Outcome::Removed, Reason::Deleted, changes)
             }
             Decision::Apply { outcome, changes, remove } => {
                 let write = self.write(desired, &remove);
                 self.admit(&write).await?;
                 if !self.writes() {
-                    return Ok(self.done(outcome, Reason::Synced, changes, &assembled));
+                    return Ok(Some(self.done(outcome, Reason::Synced, changes, assembled)));
                 }
-                let applied = self.shared.store.apply(&write).await.map_err(writing)?;
-                let (outcome, changes) = match applied {
+                let (outcome, changes) = match self.shared.store.apply(&write).await.map_err(writing)? {
                     Applied::Created => (Outcome::Created, changes),
+                    Applied::Outdated => return Ok(None),
                     Applied::Unchanged => (Outcome::Unchanged, changes.into_unchanged()),
                     Applied::Updated => (Outcome::Updated, changes),
                 };
-                Ok(self.done(outcome, Reason::Synced, changes, &assembled))
+                (outcome, Reason::Synced, changes)
             }
-        }
+        };
+        Ok(Some(self.done(outcome, reason, changes, assembled)))
     }
 
     /// Whether the store is told to write: also in a plan where it only stages, so that what later syncs see is the same.
@@ -339,6 +393,15 @@ impl<'a> Run<'a> {
         report.expires_at = assembled.expires_at;
         report
     }
+}
+
+/// A store that looked must not say that what it saw is outdated: it looks again by itself, and gives up in the end.
+fn contended(spec: &SyncSpec) -> Error {
+    Error::new(ErrorKind::Unavailable, "write")
+        .on(format!("target `{}`", spec.target))
+        .because("somebody else keeps changing it at the same time")
+        .with_retry(Retry::Backoff)
+        .with_hint(Hint::new(Code::TargetUnwritable, "run again; if it happens again, find out who else writes it"))
 }
 
 /// Has one object issued. There is no answer "absent": whatever does not issue has failed, and nothing is ever deleted for it.

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: whole programs beside those that people use today, in one run on one machine.
 
+mod operator;
 mod sops;
 mod vault;
 
@@ -14,6 +15,9 @@ use super::{capture, cargo, pass_through, target_folder};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// The operator with 1,000 ExternalSecrets beside a client that only reads and writes: cold start, new objects while all refresh, calls and memory.
+    /// Fails over the budget.
+    Operator(operator::Arguments),
     /// One key out of a SOPS document of 100 and of 10,000 values, in each text format, beside `sops decrypt`. Fails below 4 and 10 times its speed.
     Sops,
     /// 1,000 objects of OpenBao beside a reader that does nothing else, and one of them beside `bao kv get`. Fails below 0.8 and 5 times their speed.
@@ -22,6 +26,7 @@ pub(super) enum Verb {
 
 pub(super) fn run(verb: &Verb) -> Result<()> {
     match verb {
+        Verb::Operator(arguments) => operator::run(arguments),
         Verb::Sops => sops::run(),
         Verb::Vault => vault::run(),
     }
@@ -57,8 +62,8 @@ print(json.dumps([statistics.median(times) * 1000, peak / 1024]))";
     Ok(Cost { milliseconds: figure(0)?, mebibytes: figure(1)? })
 }
 
-/// The program as it is released.
-fn program() -> Result<PathBuf> {
-    pass_through(cargo(&["build", "--release", "--quiet", "--locked", "--bin", "secretsync"]))?;
-    Ok(target_folder()?.join("release/secretsync"))
+/// A program as it is released.
+fn program(name: &str) -> Result<PathBuf> {
+    pass_through(cargo(&["build", "--release", "--quiet", "--locked", "--bin", name]))?;
+    Ok(target_folder()?.join("release").join(name))
 }

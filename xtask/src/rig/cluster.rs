@@ -1,5 +1,6 @@
 //! A Kubernetes cluster without nodes for a test: etcd, API server and the controllers that survival tests rely on.
 
+mod audit;
 mod control_plane;
 mod kubeconfig;
 mod namespace;
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use super::process::{Group, random_token};
 use super::tools::Tool;
 
+pub use audit::ApiRequest;
 pub use namespace::Namespace;
 
 /// The user that may do everything.
@@ -49,6 +51,7 @@ pub struct User {
 pub struct ClusterBuilder {
     users: Vec<(String, Vec<String>)>,
     crds: Vec<String>,
+    audit: bool,
 }
 
 impl ClusterBuilder {
@@ -67,12 +70,19 @@ impl ClusterBuilder {
         self
     }
 
+    /// Has the API server write down what everybody but its administrators asks for: see [`Cluster::api_requests`].
+    #[must_use]
+    pub fn with_audit(mut self) -> Self {
+        self.audit = true;
+        self
+    }
+
     /// Starts the cluster and waits until it serves. Installs its programs first if need be (compiles for minutes, once).
     pub fn start(self) -> Result<Cluster> {
         let kubectl = Tool::Kubectl.path()?;
         let mut group = Group::new("cluster")?;
         let users = users(self.users)?;
-        let port = control_plane::start_api_server(&mut group, &users)?;
+        let port = control_plane::start_api_server(&mut group, &users, self.audit)?;
         let address = format!("https://127.0.0.1:{port}");
         let mut cluster = Cluster { group, address, users, kubectl };
         cluster.write_kubeconfigs()?;
@@ -120,6 +130,11 @@ impl Cluster {
     pub fn user(&self, name: &str) -> Result<&User> {
         let user = self.users.iter().find(|user| user.name == name);
         user.ok_or_else(|| anyhow!("the cluster has no user {name}: add it to the builder"))
+    }
+
+    /// The requests that were answered so far, in the order of their ends. Only in a cluster [with an audit](ClusterBuilder::with_audit).
+    pub fn api_requests(&self) -> Result<Vec<ApiRequest>> {
+        audit::read(&audit::log(&self.group))
     }
 
     /// Runs `kubectl` as [`ADMIN`] and returns its standard output. Fails with its standard error.

@@ -19,7 +19,7 @@ const RECIPIENT: &str = "age1l5pzvjlqecvn4y3ejtzyul49z54mq2sy7jae7xp2xmk92q977u4
 const SIZES: [(usize, usize, f64); 2] = [(100, 15, 4.0), (10_000, 5, 10.0)];
 
 pub(super) fn run() -> Result<()> {
-    let program = program()?;
+    let program = program("secretsync")?;
     let sops = Sops::new()?;
     let folder = tempfile::tempdir().context("failed to make a folder for documents")?;
     fs::write(folder.path().join("key.txt"), KEY)?;

@@ -26,7 +26,7 @@ const LEAST_READS: f64 = 0.8;
 const LEAST_ONE: f64 = 5.0;
 
 pub(super) fn run() -> Result<()> {
-    let program = program()?;
+    let program = program("secretsync")?;
     let bao = OpenBao::start()?;
     let folder = tempfile::tempdir().context("failed to make a folder for manifests")?;
     for n in 0..OBJECTS {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::User;
+use super::{User, audit};
 use crate::rig::process::Group;
 use crate::rig::tools::Tool;
 
@@ -16,7 +16,7 @@ pub(super) const API_SERVER: &str = "kube-apiserver";
 pub(super) const CONTROLLERS: &str = "kube-controller-manager";
 
 /// Starts etcd and the API server, and returns the port of the latter, which listens but need not be ready.
-pub(super) fn start_api_server(group: &mut Group, users: &[User]) -> Result<u16> {
+pub(super) fn start_api_server(group: &mut Group, users: &[User], audited: bool) -> Result<u16> {
     let (etcd, api_server) = (Tool::Etcd.path()?, Tool::KubeApiserver.path()?);
     let data = group.data();
     let write = |name: &str, text: String| {
@@ -25,6 +25,8 @@ pub(super) fn start_api_server(group: &mut Group, users: &[User]) -> Result<u16>
     };
     let key = write("service-account.key", elliptic_curve_key()?)?;
     let tokens = write("tokens.csv", token_file(users))?;
+    let policy = if audited { Some(write("audit-policy.json", audit::policy())?) } else { None };
+    let log = audit::log(group);
     let etcd_port = group.start_on_free_port("etcd", |port| Ok(etcd_command(&etcd, &data, port)))?;
     group.start_on_free_port(API_SERVER, |port| {
         let mut command = Command::new(&api_server);
@@ -40,6 +42,9 @@ pub(super) fn start_api_server(group: &mut Group, users: &[User]) -> Result<u16>
             .args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24"])
             // It waits for a service account before it admits a pod; there are no pods.
             .arg("--disable-admission-plugins=ServiceAccount");
+        if let Some(policy) = &policy {
+            command.arg(flag("audit-policy-file", policy)).arg(flag("audit-log-path", &log));
+        }
         Ok(command)
     })
 }
