@@ -86,7 +86,7 @@ fn manifest(kind: &Kind, registry: &ProviderRegistry) -> Value {
 }
 
 fn versions(kind: &Kind, registry: &ProviderRegistry) -> Vec<Value> {
-    let columns: Vec<_> = kind.columns.iter().map(|column| column.to_json()).collect();
+    let columns: Vec<_> = kind.columns.iter().map(kinds::Column::to_json).collect();
     let mut current = json!({
         "name": kind.version,
         "served": true,

@@ -17,6 +17,7 @@ use crate::args::LogLevel;
 /// The flags are those of External Secrets Operator's controller, so its Deployment needs another image only. Flags without a meaning here are accepted.
 #[derive(Parser)]
 #[command(name = "secretsync-operator", version, max_term_width = 100)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Flags {
     /// Where `/metrics` is served; `0` for nowhere.
     #[arg(long, value_name = "ADDRESS", default_value = ":8080")]

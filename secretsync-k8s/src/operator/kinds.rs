@@ -20,8 +20,8 @@ struct Components {
 #[derive(Debug, Default, Deserialize)]
 struct Field {
     #[serde(default)]
-    properties: BTreeMap<String, Field>,
-    items: Option<Box<Field>>,
+    properties: BTreeMap<String, Self>,
+    items: Option<Box<Self>>,
     #[serde(default, rename = "x-kubernetes-preserve-unknown-fields")]
     keeps_everything: bool,
 }

@@ -8,6 +8,7 @@ use secretsync_core::provider::Ambient;
 /// How an operator works. Names and defaults follow External Secrets Operator's flags (`eso-compat.md` 6.1) where they mean the same.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct OperatorSettings {
     /// Stores of another class, and ExternalSecrets that use them, are left alone. Stores without a class are anybody's.
     pub class: String,

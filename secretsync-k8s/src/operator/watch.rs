@@ -104,7 +104,7 @@ pub(super) async fn watch(client: Client, kind: Kind, namespace: Option<String>,
             tell(kind, all.map(|event| event.map(|event| event_of(event, from_metadata))), into).await;
         }
         Kind::ClusterExternalSecret | Kind::ClusterSecretStore => {
-            tell(kind, watcher(Api::all_with(client, &kind.resource()), config), into).await
+            tell(kind, watcher(Api::all_with(client, &kind.resource()), config), into).await;
         }
         Kind::ExternalSecret | Kind::SecretStore => {
             let resource = kind.resource();

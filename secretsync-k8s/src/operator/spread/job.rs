@@ -101,14 +101,14 @@ impl Step<'_> {
             Self::Create(namespace) | Self::Update(namespace, _) => (*namespace, job.plan.name.as_str()),
         };
         let target = Target::external_secret(namespace, name);
-        let (verb, content, body) = match &self {
+        let (verb, form, body) = match &self {
             Self::Remove(_, uid) => (Verb::Delete, "application/json", json!({"preconditions": {"uid": uid}})),
             Self::Create(namespace) => (Verb::Create, "application/json", job.made(namespace)),
             Self::Update(_, known) => (Verb::Patch, "application/json-patch+json", job.mended(known)),
         };
         let call = Call::new(verb, target, View::Metadata)
             .with_query(format!("fieldManager={MANAGER}"))
-            .with_body(content, Zeroizing::new(body.to_string().into_bytes()));
+            .with_body(form, Zeroizing::new(body.to_string().into_bytes()));
         let is_there = !matches!(self, Self::Remove(..));
         let outcome = match call.send(&context.client).await {
             Ok(_) => Ok(is_there.then(|| namespace.to_owned())),
