@@ -100,6 +100,8 @@ pub(crate) struct Shared {
     ledger: Ledger,
     /// How long a lease outlives its replacement.
     overlap: Duration,
+    /// Whether anything may be issued.
+    issues: bool,
     tasks: TaskTracker,
     /// Ends the background work that waits for a moment to come.
     stop: CancellationToken,

@@ -19,6 +19,14 @@ use crate::manifests::{Located, Manifests, Object};
 use crate::output::Progress;
 use crate::target::Target;
 
+/// What the engine is wanted for.
+pub(super) enum Purpose {
+    /// To write targets, or to tell what would be written.
+    Write,
+    /// To look at finished Secrets only, made of this data, or of what can be read without having it issued.
+    Show(Option<Box<Data>>),
+}
+
 /// Everything that a verb needs.
 pub(super) struct Prepared {
     /// The engine with every provider that a sync needs.
@@ -49,8 +57,12 @@ impl Order {
     }
 }
 
-/// Reads the manifests, builds the providers that they need unless there is `data`, and names the syncs. An error means that nothing was tried.
-pub(super) async fn prepare(source: Source, target: Target, data: Option<Data>) -> Result<(Prepared, Progress)> {
+/// Reads the manifests, builds the providers that they need unless there is data, and names the syncs. An error means that nothing was tried.
+pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) -> Result<(Prepared, Progress)> {
+    let (shows, data) = match purpose {
+        Purpose::Write => (false, None),
+        Purpose::Show(data) => (true, data.map(|data| *data)),
+    };
     let credentials = flags(&source.credentials)?;
     let manifests = Manifests::read(&source.files, &source.namespace)?;
     let Manifests { external_secrets, stores, namespaces, references, skipped } = manifests;
@@ -80,6 +92,9 @@ pub(super) async fn prepare(source: Source, target: Target, data: Option<Data>) 
         .observer(Arc::new(progress.clone()))
         .template_source(Arc::new(templates))
         .template_delimiters(source.template_left_delimiter, source.template_right_delimiter);
+    if shows {
+        builder = builder.without_issuing();
+    }
     if let Some(data) = data {
         builder = builder.provider(Data::key(), data.into_provider());
     }

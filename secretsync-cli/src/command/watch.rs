@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 
-use super::prepare;
+use super::prepare::{Purpose, prepare};
 use crate::args::Job;
 use crate::output::{self, Style, WatchLog};
 use crate::process;
@@ -23,7 +23,7 @@ pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
             )));
     }
     let stop = process::stop()?;
-    let (mut prepared, progress) = prepare::prepare(source, Target::open(to).await?, None).await?;
+    let (mut prepared, progress) = prepare(source, Target::open(to).await?, Purpose::Write).await?;
     progress.end();
     let specs = std::mem::take(&mut prepared.specs);
     let mut log = WatchLog::start(style, specs.len());

@@ -29,6 +29,7 @@ pub struct EngineBuilder {
     delimiters: Delimiters,
     concurrency: usize,
     overlap: Duration,
+    issues: bool,
 }
 
 impl EngineBuilder {
@@ -42,6 +43,7 @@ impl EngineBuilder {
             delimiters: Delimiters::default(),
             concurrency: 64,
             overlap: OVERLAP,
+            issues: true,
         }
     }
 
@@ -102,6 +104,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Has nothing issued: a sync that would need it fails, as [`Code::IssuingRefused`] tells. For those who only want to look.
+    ///
+    /// [`Code::IssuingRefused`]: crate::error::Code::IssuingRefused
+    #[must_use]
+    pub fn without_issuing(mut self) -> Self {
+        self.issues = false;
+        self
+    }
+
     /// The engine.
     pub fn build(self) -> Engine {
         let shared = Shared {
@@ -113,6 +124,7 @@ impl EngineBuilder {
             slots: Semaphore::new(self.concurrency),
             ledger: Ledger::default(),
             overlap: self.overlap,
+            issues: self.issues,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             concurrency: self.concurrency,

@@ -207,9 +207,12 @@ impl Unit {
     /// How long after a success it is due again.
     fn rest(&self, reports: &[SyncReport]) -> Option<Duration> {
         let interval = self.interval.map(|interval| interval.saturating_sub(jitter(interval)));
-        let ends = reports.iter().filter_map(|report| report.expires_at).min();
-        let ends =
-            ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default().max(SHORTEST_END) + FIRST_RETRY);
+        let ends = reports.iter().filter_map(|report| {
+            let left = report.expires_at?.duration_since(SystemTime::now()).unwrap_or_default();
+            // The engine itself looks after what was issued, and knows better when.
+            let shortest = if report.issued.is_empty() { SHORTEST_END } else { RESPITE };
+            Some(left.max(shortest) + FIRST_RETRY)
+        });
         interval.into_iter().chain(ends).min()
     }
 }
