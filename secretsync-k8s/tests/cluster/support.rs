@@ -170,5 +170,6 @@ fn merge(into: &mut Value, from: &Value) {
 /// Our own kinds, as JSON documents.
 fn crds() -> String {
     let documents = definitions(&ProviderRegistry::new());
-    documents.iter().map(|definition| format!("---\n{}\n", definition.manifest())).collect()
+    let texts: Vec<_> = documents.iter().map(|definition| format!("---\n{}\n", definition.manifest())).collect();
+    texts.concat()
 }

@@ -8,7 +8,7 @@ use super::documents;
 use crate::parity::crds;
 
 /// The schemas of the served version, and what else it says, by the definition's name.
-fn versions(documents: Vec<Value>) -> BTreeMap<String, Value> {
+fn versions(documents: &[Value]) -> BTreeMap<String, Value> {
     let served = |document: &Value| {
         document["spec"]["versions"].as_array().unwrap().iter().find(|it| it["served"] == true).cloned()
     };
@@ -22,7 +22,7 @@ fn theirs() -> Vec<Value> {
 
 #[test]
 fn our_schemas_take_whatever_theirs_take_and_fill_in_the_same() {
-    let (ours, theirs) = (versions(documents()), versions(theirs()));
+    let (ours, theirs) = (versions(&documents()), versions(&theirs()));
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     for (name, theirs) in &theirs {
         let spec = |version: &Value| version["schema"]["openAPIV3Schema"]["properties"]["spec"].clone();
@@ -37,13 +37,13 @@ fn our_schemas_take_whatever_theirs_take_and_fill_in_the_same() {
 
 #[test]
 fn our_kinds_bear_the_same_names() {
-    let names = |documents: Vec<Value>| -> Vec<Value> {
+    let names = |documents: &[Value]| -> Vec<Value> {
         documents
             .iter()
             .map(|it| json!([it["metadata"], it["spec"]["group"], it["spec"]["names"], it["spec"]["scope"]]))
             .collect()
     };
-    assert_eq!(names(documents()), names(theirs()));
+    assert_eq!(names(&documents()), names(&theirs()));
 }
 
 /// Where our schema refuses or changes what theirs takes.

@@ -30,10 +30,10 @@ fn names(names: &[&str]) -> Vec<String> {
 impl Scene {
     /// Namespaces `a` (team red), `b` (team blue), `c`.
     fn new(spec: &Value) -> Self {
-        Self::with(spec, json!({}), json!({}))
+        Self::with(spec, &json!({}), &json!({}))
     }
 
-    fn with(spec: &Value, annotations: Value, status: Value) -> Self {
+    fn with(spec: &Value, annotations: &Value, status: &Value) -> Self {
         let mut whole = json!({"externalSecretSpec": {"dataFrom": [{"extract": {"key": "x"}}]}});
         for (name, value) in spec.as_object().unwrap() {
             whole[name] = value.clone();
@@ -125,9 +125,9 @@ fn spec_labels_and_annotations_are_all_put_right() {
         (json!({"dataFrom": [{"extract": {"key": "y"}}]}), json!({})),
         (spec.clone(), json!({"labels": {"by": "hand"}})),
         (spec.clone(), json!({"annotations": {"by": "hand"}})),
-        // The owner was made anew under the same name.
+        // Its owner was made anew under the same name.
         (
-            spec.clone(),
+            spec,
             json!({"ownerReferences": [{"apiVersion": "external-secrets.io/v1", "kind": "ClusterExternalSecret", "name": "app", "uid": "old", "controller": true}]}),
         ),
     ] {
@@ -143,7 +143,7 @@ fn the_mark_of_a_forced_sync_is_mirrored_and_goes_again() {
     let spec = json!({"namespaces": ["a"], "externalSecretMetadata": {"annotations": {"note": "n", "external-secrets.io/force-sync": "old"}}});
     let key = "external-secrets.io/force-sync";
     let annotations = |scene: &Scene| scene.object.wish.as_ref().unwrap().content.annotations.clone();
-    let forced = Scene::with(&spec, json!({ key: "1" }), json!({}));
+    let forced = Scene::with(&spec, &json!({ key: "1" }), &json!({}));
     assert_eq!(annotations(&forced).get(key).map(String::as_str), Some("1"));
     let plain = Scene::new(&spec);
     assert_eq!(annotations(&plain).keys().collect::<Vec<_>>(), ["note"]);
@@ -194,7 +194,7 @@ fn a_selector_that_means_nothing_leaves_everything_as_it_is() {
         json!({"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "In"}]}}),
         json!({"namespaces": ["b"], "refreshTime": "often"}),
     ] {
-        let plan = Scene::with(&spec, json!({}), status.clone()).fine("a").plan();
+        let plan = Scene::with(&spec, &json!({}), &status).fine("a").plan();
         assert!(plan.is_done(), "{spec}");
         assert_eq!(plan.failed.keys().collect::<Vec<_>>(), ["unknown"]);
         assert_eq!((plan.settled.len(), plan.name.as_str()), (1, "app"));
