@@ -60,8 +60,8 @@ pub(crate) struct SyncJob {
     #[command(flatten)]
     pub(crate) job: Job,
 
-    /// Do not end: sync each target again at its `refreshInterval`, when a credential ends, and after failures, until SIGINT or SIGTERM. Tells what changes.
-    /// Manifests are read once.
+    /// Do not end: sync each target again at its `refreshInterval`, when a file with its sources changes, when a credential ends, and after failures, until
+    /// SIGINT or SIGTERM. Tells what changes. Manifests are read once.
     #[arg(long)]
     pub(crate) watch: bool,
 }

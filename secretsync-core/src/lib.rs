@@ -12,6 +12,9 @@ pub mod layer;
 pub mod memory;
 pub mod net;
 pub mod object;
+#[cfg(feature = "path-watch")]
+#[cfg_attr(docsrs, doc(cfg(feature = "path-watch")))]
+pub mod path_watch;
 pub mod provider;
 pub mod regex;
 pub mod schedule;

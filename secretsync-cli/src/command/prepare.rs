@@ -1,5 +1,7 @@
 //! From a command line to an engine and its syncs.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use secretsync_core::access::KeyAccess;
@@ -7,7 +9,7 @@ use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::Ambient;
 use secretsync_core::store::{OwnerId, TargetRef};
-use secretsync_core::sync::{Reason, SyncReport, SyncSpec};
+use secretsync_core::sync::{ProviderKey, Reason, SyncReport, SyncSpec};
 use secretsync_k8s::api::{self, ExternalSecret};
 use secretsync_k8s::convert::{self, StoreUse};
 
@@ -39,6 +41,8 @@ pub(super) struct Prepared {
     pub(super) places: Vec<Located>,
     /// Documents that are none of ours.
     pub(super) skipped: usize,
+    /// The files and folders that providers read.
+    pub(super) paths: BTreeMap<PathBuf, Vec<ProviderKey>>,
 }
 
 /// The order of the manifests: a report that is known already, or the place of one that comes.
@@ -98,9 +102,10 @@ pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) ->
     if let Some(data) = data {
         builder = builder.provider(Data::key(), data.into_provider());
     }
+    let paths = stores.paths();
     let engine = stores.build(builder, &pool, source.ambient.then(Ambient::from_env)).await.build();
     let places = external_secrets.into_iter().map(Object::located).collect();
-    Ok((Prepared { engine, specs, order: Order(order), places, skipped }, progress))
+    Ok((Prepared { engine, specs, order: Order(order), places, skipped, paths }, progress))
 }
 
 /// Reads each `--credential`. What cannot be read is not quoted: it may be the credential itself.

@@ -1,9 +1,14 @@
 //! `secretsync sync --watch`.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::path_watch::PathWatch;
+use secretsync_core::sync::ProviderKey;
 
 use super::prepare::{Purpose, prepare};
 use crate::args::Job;
@@ -31,9 +36,24 @@ pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
     if specs.is_empty() {
         return Ok(output::failed());
     }
-    prepared.engine.watch(specs, |report| log.tell(report), stop).await;
+    // Seen before anything is read, so that no change falls between.
+    let mut files = PathWatch::new();
+    files.set(prepared.paths.keys().cloned()).await;
+    tokio::select! {
+        () = prepared.engine.watch(specs, |report| log.tell(report), stop) => {}
+        () = pass_on(files, &prepared.paths, &prepared.engine) => {}
+    }
     super::end(&prepared.engine, GRACE).await;
     Ok(output::stopped())
+}
+
+/// Tells the engine for ever whose files changed.
+async fn pass_on(mut files: PathWatch, paths: &BTreeMap<PathBuf, Vec<ProviderKey>>, engine: &Engine) {
+    loop {
+        let changed = files.changed().await;
+        tracing::info!(path = %changed.display(), "a source has changed");
+        paths.get(&changed).into_iter().flatten().for_each(|key| engine.source_changed(key));
+    }
 }
 
 /// How long what is under way may take after a signal: Kubernetes kills after 30 s.

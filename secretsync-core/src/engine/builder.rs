@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secretsync_template::Delimiters;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -127,8 +127,12 @@ impl EngineBuilder {
             issues: self.issues,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            changes: broadcast::Sender::new(CHANGES),
             concurrency: self.concurrency,
         };
         Engine { shared: Arc::new(shared) }
     }
 }
+
+/// How many changes of sources a watch may be late with; it takes it that everything changed when there are more.
+const CHANGES: usize = 256;

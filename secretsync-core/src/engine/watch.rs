@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::reads::Reads;
@@ -26,6 +27,8 @@ type Objects = Vec<(ProviderKey, ObjectRef)>;
 #[derive(Debug)]
 struct Unit {
     specs: Vec<SyncSpec>,
+    /// Where its sources are.
+    providers: BTreeSet<ProviderKey>,
     /// How often it runs when all is well; `None` when it has no reason to run again.
     interval: Option<Duration>,
     objects: Objects,
@@ -53,7 +56,7 @@ impl Engine {
     /// A success is due again after the interval of its [timing](SyncSpec::timing), a tenth of it earlier at most so that not all come at once, inside its
     /// windows, and when the first of its sources ends. A failure is tried again after one second, then after twice as long each time, up to seven minutes
     /// apart, or when the provider asked for; one to have something issued that may have been carried out, not before a minute has passed. When an object is read, the others that need it and that are past half of their interval
-    /// take part, so one read serves all.
+    /// take part, so one read serves all. What changes by itself is synced at once when somebody [says so](Self::source_changed), if it has an interval or has failed.
     ///
     /// Dropping the future, or `stop`, starts nothing new; what is under way goes on, and [`shutdown`](Self::shutdown) waits for it.
     pub async fn watch(
@@ -62,6 +65,7 @@ impl Engine {
         mut told: impl FnMut(&SyncReport) + Send,
         stop: impl Future<Output = ()> + Send,
     ) {
+        let mut changes = self.shared.changes.subscribe();
         let mut watch = Watch::new(self, specs);
         tokio::pin!(stop);
         loop {
@@ -80,6 +84,7 @@ impl Engine {
                     reports.iter().for_each(&mut told);
                     watch.finished(index, &reports);
                 }
+                news = changes.recv() => watch.source_changed(&news),
                 () = due => {}
             }
         }
@@ -145,6 +150,17 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Makes everything due that depends on a provider; on any where nobody knows which.
+    fn source_changed(&mut self, news: &Result<ProviderKey, RecvError>) {
+        let now = Instant::now();
+        for (index, unit) in self.units.iter().enumerate() {
+            let depends = news.as_ref().map_or(true, |key| unit.providers.contains(key));
+            if depends && (unit.interval.is_some() || unit.failures > 0) {
+                self.scheduler.request(&index, Lane::Urgent, now);
+            }
+        }
+    }
+
     fn finished(&mut self, index: usize, reports: &[SyncReport]) {
         let unit = &mut self.units[index];
         unit.expectations.clear();
@@ -186,7 +202,8 @@ impl Unit {
             objects.into_iter().map(move |object| (key.clone(), object))
         };
         let objects = reads.flat_map(|reads| reads.objects).flat_map(named).collect();
-        Self { specs, interval, objects, pullable_from: None, failures: 0, expectations: Vec::new() }
+        let providers = specs.iter().flat_map(SyncSpec::providers).cloned().collect();
+        Self { specs, providers, interval, objects, pullable_from: None, failures: 0, expectations: Vec::new() }
     }
 
     fn place(&self) -> Place {

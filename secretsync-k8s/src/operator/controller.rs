@@ -104,27 +104,7 @@ impl Controller {
 
     fn change(&mut self, change: Change) {
         match change {
-            Change::Complete(kind) => {
-                self.complete.insert(kind);
-                if !kind.is_needed() {
-                    self.consider_spreads();
-                } else if self.is_ready() {
-                    if !self.context.metrics.is_ready() {
-                        self.tell_kinds();
-                    }
-                    self.context.metrics.set_ready();
-                    tracing::info!(
-                        syncs = self.world.syncs.len(),
-                        stores = self.world.stores.len(),
-                        "the cluster is known"
-                    );
-                    let all: Vec<_> = self.world.syncs.keys().cloned().collect();
-                    for id in &all {
-                        self.consider(id);
-                    }
-                    self.consider_spreads();
-                }
-            }
+            Change::Complete(kind) => self.complete(kind),
             Change::Put(Kind::ClusterExternalSecret, object) => self.put_spread(&object),
             Change::Gone(Kind::ClusterExternalSecret, id) => self.spread_gone(&id),
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
@@ -162,6 +142,27 @@ impl Controller {
                 self.look_after(&target);
             }
         }
+    }
+
+    /// Everything of a kind is known. With the last kind that is needed, work begins.
+    fn complete(&mut self, kind: Kind) {
+        self.complete.insert(kind);
+        if !self.is_ready() {
+            return;
+        }
+        if !kind.is_needed() {
+            return self.consider_spreads();
+        }
+        if !self.context.metrics.is_ready() {
+            self.tell_kinds();
+        }
+        self.context.metrics.set_ready();
+        tracing::info!(syncs = self.world.syncs.len(), stores = self.world.stores.len(), "the cluster is known");
+        let all: Vec<_> = self.world.syncs.keys().cloned().collect();
+        for id in &all {
+            self.consider(id);
+        }
+        self.consider_spreads();
     }
 
     /// Says whose definitions of the kinds the cluster has.
