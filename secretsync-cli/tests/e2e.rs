@@ -29,6 +29,8 @@ mod render;
 mod sandbox;
 #[path = "e2e/sops.rs"]
 mod sops;
+#[path = "e2e/sops_kms.rs"]
+mod sops_kms;
 #[path = "e2e/sops_services.rs"]
 mod sops_services;
 #[path = "e2e/sops_verbs.rs"]
