@@ -2,6 +2,7 @@
 
 mod lease;
 mod plan;
+mod spread;
 mod wake;
 mod world;
 
@@ -26,6 +27,7 @@ use self::world::{SyncState, World};
 use super::Context;
 use super::due::{Due, back_off, due};
 use super::job::{self, Done, Ended};
+use super::kinds;
 use super::object::{StoreObject, SyncObject};
 use super::reference::{Files, References};
 use super::store::{Validated, validate};
@@ -36,6 +38,7 @@ use crate::api::{Manifest as _, VaultDynamicSecret};
 /// What the scheduler decides about.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Key {
+    Spread(String),
     Store(Kind, Id),
     Sync(Id),
 }
@@ -45,6 +48,7 @@ enum Finished {
     Cleaned,
     /// An object may go now.
     Departed(String),
+    Spread(Box<spread::Done>),
     Store(Box<Validated>),
     Sync(Box<Done>),
 }
@@ -93,7 +97,8 @@ impl Controller {
     /// Works until `stop` is ready. What is under way then is ended by the engine.
     pub(super) async fn run(mut self, stop: impl Future<Output = ()> + Send) {
         let mut watches = JoinSet::new();
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::ClusterExternalSecret || self.spreads_objects())
+        {
             let (client, namespace) = (self.context.client.clone(), self.context.settings.namespace.clone());
             watches.spawn(watch(client, kind, namespace, self.sender.clone()));
         }
@@ -125,16 +130,13 @@ impl Controller {
 
     fn change(&mut self, change: Change) {
         match change {
-            Change::Complete(kind) => {
-                self.complete.insert(kind);
-                if self.is_ready() {
-                    self.begin();
-                }
-            }
+            Change::Complete(kind) => self.complete(kind),
+            Change::Put(Kind::ClusterExternalSecret, object) => self.put_spread(&object),
+            Change::Gone(Kind::ClusterExternalSecret, id) => self.spread_gone(&id),
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
             Change::Put(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), object) => self.put_store(kind, &object),
             Change::Put(Kind::Generator, object) => self.put_generator(&object),
-            Change::Put(Kind::Namespace, object) => self.world.put_namespace(&object),
+            Change::Put(Kind::Namespace, object) => self.put_namespace(&object),
             Change::Put(Kind::Target, object) => {
                 if let Some(referred) = self.references.managed(&object) {
                     self.renew(&referred);
@@ -150,13 +152,14 @@ impl Controller {
                 if let Some(state) = self.world.remove_sync(&id) {
                     self.give_back(state);
                 }
+                self.produced_gone(&id);
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 self.scheduler.remove(&Key::Sync(id));
             }
             Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::Generator | Kind::SecretStore), id) => {
                 self.store_gone(kind, &id);
             }
-            Change::Gone(Kind::Namespace, id) => drop(self.world.namespaces.remove(&id.name)),
+            Change::Gone(Kind::Namespace, id) => self.namespace_gone(&id.name),
             Change::Reference(referred) => self.renew(&referred),
             Change::Gone(Kind::Target, id) => {
                 if let Some(referred) = self.references.unmanaged(&id) {
@@ -169,11 +172,20 @@ impl Controller {
         }
     }
 
-    /// Everything is known: what is due begins.
-    fn begin(&mut self) {
+    /// Everything of a kind is known. With the last kind that is needed, work begins.
+    fn complete(&mut self, kind: Kind) {
+        self.complete.insert(kind);
+        if !self.is_ready() {
+            return;
+        }
+        if !kind.is_needed() {
+            return self.consider_spreads();
+        }
+        if !self.context.metrics.is_ready() {
+            self.tell_kinds();
+        }
         self.context.metrics.set_ready();
-        let (syncs, stores) = (self.world.syncs.len(), self.world.stores.len());
-        tracing::info!(syncs, stores, "the cluster is known");
+        tracing::info!(syncs = self.world.syncs.len(), stores = self.world.stores.len(), "the cluster is known");
         let all: Vec<_> = self.world.syncs.keys().cloned().collect();
         for id in &all {
             self.consider(id);
@@ -181,26 +193,24 @@ impl Controller {
         for object in std::mem::take(&mut self.leaving) {
             self.depart(object);
         }
+        self.consider_spreads();
     }
 
-    fn store_gone(&mut self, kind: Kind, id: &Id) {
-        self.scheduler.remove(&Key::Store(kind, id.clone()));
-        self.context.metrics.forget(kind, id);
-        let origin = origin(kind, id);
-        self.world.stores.remove(&origin);
-        self.world.unsettled.insert(origin.clone());
-        let context = Arc::clone(&self.context);
+    /// Says whose definitions of the kinds the cluster has.
+    fn tell_kinds(&mut self) {
+        let client = self.context.client.clone();
         self.running.spawn(async move {
-            context.providers.forget(&context.engine, &origin).await;
+            kinds::tell(&client).await;
             Finished::Cleaned
         });
     }
 
     fn is_ready(&self) -> bool {
-        self.complete.len() == Kind::ALL.len()
+        Kind::ALL.iter().all(|kind| !kind.is_needed() || self.complete.contains(kind))
     }
 
     fn put_sync(&mut self, object: &DynamicObject) {
+        self.put_produced(object);
         let object = SyncObject::read(object);
         if object.deleting {
             return self.depart(object);
@@ -284,17 +294,6 @@ impl Controller {
         }
     }
 
-    /// Whether it is ours to try a store and to tell how it is.
-    fn validates(&self, store: &StoreObject) -> bool {
-        let settings = &self.context.settings;
-        let serves = match store.kind {
-            Kind::ClusterSecretStore => settings.cluster_stores,
-            Kind::SecretStore => settings.stores,
-            _ => false,
-        };
-        serves && store.is_of_class(&settings.class)
-    }
-
     fn start_due(&mut self) {
         if !self.is_ready() {
             return;
@@ -302,6 +301,10 @@ impl Controller {
         while self.running.len() < self.context.settings.concurrency {
             let Some(key) = self.scheduler.next(Instant::now()) else { return };
             match &key {
+                Key::Spread(name) => match self.spread_work(name) {
+                    Some(work) => drop(self.keys.insert(self.running.spawn(work).id(), key)),
+                    None => self.scheduler.finish(&key),
+                },
                 Key::Store(kind, id) => {
                     let Some(store) = self.world.stores.get(&origin(*kind, id)) else {
                         self.scheduler.finish(&key);
@@ -343,6 +346,7 @@ impl Controller {
         match joined {
             Ok((_, Finished::Cleaned)) => {}
             Ok((_, Finished::Departed(uid))) => drop(self.departing.remove(&uid)),
+            Ok((_, Finished::Spread(done))) => self.spread_done(*done),
             Ok((_, Finished::Store(validated))) => self.store_validated(*validated),
             Ok((_, Finished::Sync(done))) => self.sync_done(*done),
             Err(_) => self.failed_itself(key),

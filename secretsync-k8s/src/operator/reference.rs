@@ -228,7 +228,7 @@ mod tests {
         let one = referred(CredentialKind::ConfigMap, "shop", "ca");
         let config_maps = (CredentialKind::ConfigMap, Some("shop".to_owned()));
         let found = places(many.iter().chain([&one]), false);
-        assert_eq!(found, BTreeSet::from([config_maps.clone(), (CredentialKind::Secret, None)]));
+        assert_eq!(found, BTreeSet::from([config_maps, (CredentialKind::Secret, None)]));
         assert_eq!(places(many[1..].iter(), false).len(), MOST_NAMESPACES);
         assert_eq!(places(many.iter(), true).len(), MOST_NAMESPACES + 1, "who may see one namespace asks for no more");
     }

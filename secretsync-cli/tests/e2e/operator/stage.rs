@@ -12,7 +12,7 @@ use xtask::rig::postgres::Postgres;
 
 use crate::sandbox::{Running, Sandbox};
 
-/// Servers for all tests: an OpenBao with KV at `secret/` and a database engine over PostgreSQL.
+/// Servers for all tests: an OpenBao with KV at `secret/` and a database engine over `PostgreSQL`.
 pub(crate) struct Servers {
     pub(crate) cluster: Cluster,
     pub(crate) bao: OpenBao,
@@ -93,18 +93,6 @@ impl Stage {
         format!("{} {}: {}", text("status"), text("reason"), text("message"))
     }
 
-    /// Waits until something is as it should be.
-    pub(crate) fn until<T: PartialEq + std::fmt::Debug>(&self, expected: &T, look: impl Fn() -> T) {
-        let found = wait(look, |found| found == expected);
-        assert_eq!(found, *expected);
-    }
-
-    /// Waits until a text has a part.
-    pub(crate) fn until_told(&self, part: &str, look: impl Fn() -> String) {
-        let found = wait(look, |found| found.contains(part));
-        assert!(found.contains(part), "{part} in {found}");
-    }
-
     /// Users that the database engine made for a role.
     pub(crate) fn database_users(&self, role: &str) -> usize {
         let statement = format!("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%-{role}-%'");
@@ -114,7 +102,7 @@ impl Stage {
     /// Waits until a lease is renewed.
     pub(crate) fn until_renewed(&self, lease: &str) {
         let before = self.last_renewal(lease);
-        self.until(&true, || self.last_renewal(lease) != before);
+        until(&true, || self.last_renewal(lease) != before);
     }
 
     fn last_renewal(&self, lease: &str) -> String {
@@ -128,6 +116,18 @@ impl Stage {
         let requests = self.servers.bao.audit_requests().unwrap();
         requests.iter().filter(|request| request.path == path).count()
     }
+}
+
+/// Waits until something is as it should be.
+pub(crate) fn until<T: PartialEq + std::fmt::Debug>(expected: &T, look: impl Fn() -> T) {
+    let found = wait(look, |found| found == expected);
+    assert_eq!(found, *expected);
+}
+
+/// Waits until a text has a part.
+pub(crate) fn until_told(part: &str, look: impl Fn() -> String) {
+    let found = wait(look, |found| found.contains(part));
+    assert!(found.contains(part), "{part} in {found}");
 }
 
 /// Looks again and again, a minute at most.

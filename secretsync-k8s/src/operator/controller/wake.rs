@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kube::api::DynamicObject;
@@ -11,10 +12,10 @@ use secretsync_core::sync::RefreshPolicy;
 use tokio::time::Instant;
 
 use super::world::{StoreState, SyncState};
-use super::{Controller, Key, origin};
+use super::{Controller, Finished, Key, origin};
 use crate::operator::object::StoreObject;
 use crate::operator::reference::{Referred, Referrer};
-use crate::operator::watch::Kind;
+use crate::operator::watch::{Id, Kind};
 
 /// How often the objects that a store refers to have changed, and who has to be told.
 #[derive(Debug, Default)]
@@ -113,6 +114,30 @@ impl Controller {
             state.renewals.waiting.insert(consumer);
         }
         self.scheduler.request(&key, Lane::Urgent, at);
+    }
+
+    pub(super) fn store_gone(&mut self, kind: Kind, id: &Id) {
+        self.scheduler.remove(&Key::Store(kind, id.clone()));
+        self.context.metrics.forget(kind, id);
+        let origin = origin(kind, id);
+        self.world.stores.remove(&origin);
+        self.world.unsettled.insert(origin.clone());
+        let context = Arc::clone(&self.context);
+        self.running.spawn(async move {
+            context.providers.forget(&context.engine, &origin).await;
+            Finished::Cleaned
+        });
+    }
+
+    /// Whether it is ours to try a store and to tell how it is.
+    pub(super) fn validates(&self, store: &StoreObject) -> bool {
+        let settings = &self.context.settings;
+        let serves = match store.kind {
+            Kind::ClusterSecretStore => settings.cluster_stores,
+            Kind::SecretStore => settings.stores,
+            _ => false,
+        };
+        serves && store.is_of_class(&settings.class)
     }
 
     /// A generator has no status to be told, so it is tried by those who use it.

@@ -17,6 +17,7 @@ use super::lease::Issuance;
 use super::wake::Renewals;
 use crate::convert::{self, StoreUse};
 use crate::operator::object::{StoreObject, SyncObject};
+use crate::operator::spread::known::{Namespaces, Spreads};
 use crate::operator::status::Status;
 use crate::operator::target::TargetObject;
 use crate::operator::watch::Id;
@@ -27,8 +28,9 @@ pub(super) struct World {
     pub(super) syncs: HashMap<Id, SyncState>,
     pub(super) stores: HashMap<StoreOrigin, StoreState>,
     /// Labels of namespaces.
-    pub(super) namespaces: HashMap<String, BTreeMap<String, String>>,
+    pub(super) namespaces: Namespaces,
     pub(super) targets: HashMap<TargetRef, TargetObject>,
+    pub(super) spreads: Spreads,
     /// Targets by the mark of the ExternalSecret that owns them.
     by_mark: HashMap<String, BTreeSet<TargetRef>>,
     by_target: HashMap<TargetRef, BTreeSet<Id>>,
@@ -128,8 +130,9 @@ impl World {
         }
     }
 
-    pub(super) fn put_namespace(&mut self, object: &DynamicObject) {
-        self.namespaces.insert(object.name_any(), object.labels().clone());
+    /// Takes in a namespace; gives its labels as they were.
+    pub(super) fn put_namespace(&mut self, object: &DynamicObject) -> Option<BTreeMap<String, String>> {
+        self.namespaces.insert(object.name_any(), object.labels().clone())
     }
 
     pub(super) fn put_target(&mut self, target: TargetRef, seen: TargetObject) {
