@@ -18,6 +18,7 @@ pub mod path_watch;
 pub mod provider;
 pub mod regex;
 pub mod schedule;
+pub mod schema;
 pub mod secret;
 pub mod session;
 pub mod store;

@@ -8,11 +8,13 @@ mod due;
 mod event;
 mod http;
 mod job;
+mod kinds;
 mod lease;
 mod metrics;
 mod object;
 mod reference;
 mod settings;
+mod spread;
 mod status;
 mod store;
 mod target;
@@ -67,7 +69,7 @@ impl Operator {
             .template_delimiters(left, right)
             .concurrency(settings.concurrency)
             .build();
-        let providers = Providers::new(client.clone(), registry, settings.own_identity.clone());
+        let providers = Providers::new(client.clone(), registry, &settings);
         let events = Events::new(client.clone());
         let metrics = Arc::default();
         Self { context: Arc::new(Context { client, engine, providers, events, metrics, settings }), replacements }

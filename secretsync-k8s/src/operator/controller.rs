@@ -2,6 +2,7 @@
 
 mod lease;
 mod plan;
+mod spread;
 mod wake;
 mod world;
 
@@ -26,8 +27,9 @@ use self::world::{SyncState, World};
 use super::Context;
 use super::due::{Due, back_off, due};
 use super::job::{self, Done, Ended};
+use super::kinds;
 use super::object::{StoreObject, SyncObject};
-use super::reference::References;
+use super::reference::{Files, References};
 use super::store::{Validated, validate};
 use super::target::{TargetObject, is_valid, written};
 use super::watch::{Change, Id, Kind, watch};
@@ -36,6 +38,7 @@ use crate::api::{Manifest as _, VaultDynamicSecret};
 /// What the scheduler decides about.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Key {
+    Spread(String),
     Store(Kind, Id),
     Sync(Id),
 }
@@ -45,6 +48,7 @@ enum Finished {
     Cleaned,
     /// An object may go now.
     Departed(String),
+    Spread(Box<spread::Done>),
     Store(Box<Validated>),
     Sync(Box<Done>),
 }
@@ -62,6 +66,7 @@ pub(super) struct Controller {
     leaving: Vec<SyncObject>,
     departing: BTreeSet<String>,
     references: References,
+    files: Files,
     replacements: UnboundedReceiver<SyncReport>,
     sender: mpsc::Sender<Change>,
     changes: mpsc::Receiver<Change>,
@@ -77,6 +82,7 @@ impl Controller {
             leaving: Vec::new(),
             departing: BTreeSet::new(),
             references,
+            files: Files::default(),
             replacements,
             sender,
             changes,
@@ -91,13 +97,14 @@ impl Controller {
     /// Works until `stop` is ready. What is under way then is ended by the engine.
     pub(super) async fn run(mut self, stop: impl Future<Output = ()> + Send) {
         let mut watches = JoinSet::new();
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::ClusterExternalSecret || self.spreads_objects())
+        {
             let (client, namespace) = (self.context.client.clone(), self.context.settings.namespace.clone());
             watches.spawn(watch(client, kind, namespace, self.sender.clone()));
         }
         tokio::pin!(stop);
         loop {
-            self.settle_references();
+            self.settle_references().await;
             self.start_due();
             let wake = self.scheduler.wake();
             let due = async {
@@ -110,6 +117,7 @@ impl Controller {
                 biased;
                 () = &mut stop => break,
                 Some(change) = self.changes.recv() => self.change(change),
+                path = self.files.changed() => self.file_changed(&path),
                 Some(report) = self.replacements.recv() => self.replaced(report),
                 Some(joined) = self.running.join_next_with_id() => self.finished(joined),
                 () = due => {}
@@ -122,28 +130,13 @@ impl Controller {
 
     fn change(&mut self, change: Change) {
         match change {
-            Change::Complete(kind) => {
-                self.complete.insert(kind);
-                if self.is_ready() {
-                    self.context.metrics.set_ready();
-                    tracing::info!(
-                        syncs = self.world.syncs.len(),
-                        stores = self.world.stores.len(),
-                        "the cluster is known"
-                    );
-                    let all: Vec<_> = self.world.syncs.keys().cloned().collect();
-                    for id in &all {
-                        self.consider(id);
-                    }
-                    for object in std::mem::take(&mut self.leaving) {
-                        self.depart(object);
-                    }
-                }
-            }
+            Change::Complete(kind) => self.complete(kind),
+            Change::Put(Kind::ClusterExternalSecret, object) => self.put_spread(&object),
+            Change::Gone(Kind::ClusterExternalSecret, id) => self.spread_gone(&id),
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
             Change::Put(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), object) => self.put_store(kind, &object),
             Change::Put(Kind::Generator, object) => self.put_generator(&object),
-            Change::Put(Kind::Namespace, object) => self.world.put_namespace(&object),
+            Change::Put(Kind::Namespace, object) => self.put_namespace(&object),
             Change::Put(Kind::Target, object) => {
                 if let Some(referred) = self.references.managed(&object) {
                     self.renew(&referred);
@@ -159,22 +152,14 @@ impl Controller {
                 if let Some(state) = self.world.remove_sync(&id) {
                     self.give_back(state);
                 }
+                self.produced_gone(&id);
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 self.scheduler.remove(&Key::Sync(id));
             }
             Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::Generator | Kind::SecretStore), id) => {
-                self.scheduler.remove(&Key::Store(kind, id.clone()));
-                self.context.metrics.forget(kind, &id);
-                let origin = origin(kind, &id);
-                self.world.stores.remove(&origin);
-                self.world.unsettled.insert(origin.clone());
-                let context = Arc::clone(&self.context);
-                self.running.spawn(async move {
-                    context.providers.forget(&context.engine, &origin).await;
-                    Finished::Cleaned
-                });
+                self.store_gone(kind, &id);
             }
-            Change::Gone(Kind::Namespace, id) => drop(self.world.namespaces.remove(&id.name)),
+            Change::Gone(Kind::Namespace, id) => self.namespace_gone(&id.name),
             Change::Reference(referred) => self.renew(&referred),
             Change::Gone(Kind::Target, id) => {
                 if let Some(referred) = self.references.unmanaged(&id) {
@@ -187,11 +172,45 @@ impl Controller {
         }
     }
 
+    /// Everything of a kind is known. With the last kind that is needed, work begins.
+    fn complete(&mut self, kind: Kind) {
+        self.complete.insert(kind);
+        if !self.is_ready() {
+            return;
+        }
+        if !kind.is_needed() {
+            return self.consider_spreads();
+        }
+        if !self.context.metrics.is_ready() {
+            self.tell_kinds();
+        }
+        self.context.metrics.set_ready();
+        tracing::info!(syncs = self.world.syncs.len(), stores = self.world.stores.len(), "the cluster is known");
+        let all: Vec<_> = self.world.syncs.keys().cloned().collect();
+        for id in &all {
+            self.consider(id);
+        }
+        for object in std::mem::take(&mut self.leaving) {
+            self.depart(object);
+        }
+        self.consider_spreads();
+    }
+
+    /// Says whose definitions of the kinds the cluster has.
+    fn tell_kinds(&mut self) {
+        let client = self.context.client.clone();
+        self.running.spawn(async move {
+            kinds::tell(&client).await;
+            Finished::Cleaned
+        });
+    }
+
     fn is_ready(&self) -> bool {
-        self.complete.len() == Kind::ALL.len()
+        Kind::ALL.iter().all(|kind| !kind.is_needed() || self.complete.contains(kind))
     }
 
     fn put_sync(&mut self, object: &DynamicObject) {
+        self.put_produced(object);
         let object = SyncObject::read(object);
         if object.deleting {
             return self.depart(object);
@@ -207,7 +226,7 @@ impl Controller {
         let Some(state) = self.world.syncs.get(id) else { return };
         let interval = state.spec.as_ref().ok().and_then(|spec| spec.timing.interval).unwrap_or(LONGEST_WAIT);
         self.scheduler.add(Key::Sync(id.clone()), Place::new(state.store_name(), &*id.namespace), interval);
-        if !state.adopted {
+        if !state.issuance.adopted {
             return self.scheduler.request(&Key::Sync(id.clone()), Lane::Urgent, Instant::now());
         }
         let synced = state.status.synced_revision.is_some();
@@ -227,13 +246,13 @@ impl Controller {
         let (at, lane) = match due(spec, &state.status, &state.object.revision, now) {
             Due::At(at, lane) => (at, lane),
             Due::Window => (now + WINDOW_CHECK, Lane::Refresh),
-            Due::Never => match state.expires_at.into_iter().chain(state.look_at).min() {
+            Due::Never => match state.expires_at.into_iter().chain(state.issuance.look_at).min() {
                 Some(at) => (at, Lane::Refresh),
                 None => return,
             },
         };
         let at = state.expires_at.map_or(at, |ends| at.min(ends.max(now + SHORTEST_END)));
-        let at = state.look_at.map_or(at, |look| at.min(look));
+        let at = state.issuance.look_at.map_or(at, |look| at.min(look));
         let wait = at.duration_since(now).unwrap_or_default().min(LONGEST_WAIT);
         self.scheduler.request(&Key::Sync(id.clone()), lane, Instant::now() + wait);
     }
@@ -275,26 +294,6 @@ impl Controller {
         }
     }
 
-    /// Whether it is ours to try a store and to tell how it is.
-    fn validates(&self, store: &StoreObject) -> bool {
-        let settings = &self.context.settings;
-        let serves = match store.kind {
-            Kind::ClusterSecretStore => settings.cluster_stores,
-            Kind::SecretStore => settings.stores,
-            _ => false,
-        };
-        serves && store.is_of_class(&settings.class)
-    }
-
-    /// A generator has no status to be told, so it is tried by those who use it.
-    fn put_generator(&mut self, object: &DynamicObject) {
-        let generator = StoreObject::read(Kind::Generator, object);
-        let origin = origin(Kind::Generator, &generator.id);
-        if self.world.put_store(origin.clone(), generator) && self.is_ready() {
-            self.wake_users(&origin, None, Instant::now());
-        }
-    }
-
     fn start_due(&mut self) {
         if !self.is_ready() {
             return;
@@ -302,6 +301,10 @@ impl Controller {
         while self.running.len() < self.context.settings.concurrency {
             let Some(key) = self.scheduler.next(Instant::now()) else { return };
             match &key {
+                Key::Spread(name) => match self.spread_work(name) {
+                    Some(work) => drop(self.keys.insert(self.running.spawn(work).id(), key)),
+                    None => self.scheduler.finish(&key),
+                },
                 Key::Store(kind, id) => {
                     let Some(store) = self.world.stores.get(&origin(*kind, id)) else {
                         self.scheduler.finish(&key);
@@ -316,7 +319,7 @@ impl Controller {
                     Plan::Run(job) => {
                         if let Some(state) = self.world.syncs.get_mut(id) {
                             (state.running, state.touched) = (true, false);
-                            state.replaced = None;
+                            state.issuance.replaced = None;
                         }
                         let context = Arc::clone(&self.context);
                         let work = async move { Finished::Sync(Box::new(job::run(context, *job).await)) };
@@ -343,6 +346,7 @@ impl Controller {
         match joined {
             Ok((_, Finished::Cleaned)) => {}
             Ok((_, Finished::Departed(uid))) => drop(self.departing.remove(&uid)),
+            Ok((_, Finished::Spread(done))) => self.spread_done(*done),
             Ok((_, Finished::Store(validated))) => self.store_validated(*validated),
             Ok((_, Finished::Sync(done))) => self.sync_done(*done),
             Err(_) => self.failed_itself(key),
@@ -393,6 +397,7 @@ impl Controller {
 
     fn sync_done(&mut self, done: Done) {
         let id = done.id.clone();
+        self.give_back_leftovers(&done);
         let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == done.uid) else { return };
         state.running = false;
         state.object.status = done.status;
@@ -414,7 +419,7 @@ impl Controller {
         if report.outcome == Outcome::Failed {
             return self.sync_failed(&id, &report);
         }
-        state.adopted = true;
+        state.issuance.adopted = true;
         state.settle(written(&report.changes));
         if std::mem::take(&mut state.touched) {
             // Somebody was at the target meanwhile; what the watch tells of our own write comes first.

@@ -94,7 +94,7 @@ impl StoreObject {
 }
 
 /// The object as a manifest: what lists leave out is put back, and what the cluster adds is left out.
-fn manifest<T: Manifest>(object: &DynamicObject) -> Value {
+pub(super) fn manifest<T: Manifest>(object: &DynamicObject) -> Value {
     let metadata = &object.metadata;
     json!({
         "apiVersion": T::API_VERSION,

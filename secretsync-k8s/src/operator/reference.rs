@@ -1,8 +1,9 @@
-//! What the configurations of stores refer to is watched: Secrets and ConfigMaps, as metadata, and only where something refers to them.
+//! What the configurations of stores refer to is watched: files, and Secrets and ConfigMaps as metadata, only where something refers to them.
 //!
 //! A namespace with a referred object has one watch of its kind; where there would be too many of them, one watch sees all namespaces. Nothing is kept of objects
 //! that nobody refers to. Secrets that are managed here are told by the watch of targets, which sees them anyway.
 
+mod files;
 mod seen;
 mod watch;
 
@@ -15,6 +16,7 @@ use secretsync_core::provider::{CredentialKind, CredentialRef, StoreOrigin};
 use tokio::sync::mpsc::Sender;
 use tokio::task::{AbortHandle, JoinSet};
 
+pub(super) use self::files::Files;
 pub(crate) use self::seen::Seen;
 use super::watch::{Change, Id};
 use crate::CredentialScope;
@@ -226,7 +228,7 @@ mod tests {
         let one = referred(CredentialKind::ConfigMap, "shop", "ca");
         let config_maps = (CredentialKind::ConfigMap, Some("shop".to_owned()));
         let found = places(many.iter().chain([&one]), false);
-        assert_eq!(found, BTreeSet::from([config_maps.clone(), (CredentialKind::Secret, None)]));
+        assert_eq!(found, BTreeSet::from([config_maps, (CredentialKind::Secret, None)]));
         assert_eq!(places(many[1..].iter(), false).len(), MOST_NAMESPACES);
         assert_eq!(places(many.iter(), true).len(), MOST_NAMESPACES + 1, "who may see one namespace asks for no more");
     }

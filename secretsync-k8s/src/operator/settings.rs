@@ -1,6 +1,7 @@
 //! What an operator is told at its start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secretsync_core::provider::Ambient;
@@ -8,6 +9,7 @@ use secretsync_core::provider::Ambient;
 /// How an operator works. Names and defaults follow External Secrets Operator's flags (`eso-compat.md` 6.1) where they mean the same.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct OperatorSettings {
     /// Stores of another class, and ExternalSecrets that use them, are left alone. Stores without a class are anybody's.
     pub class: String,
@@ -25,10 +27,14 @@ pub struct OperatorSettings {
     pub cluster_stores: bool,
     /// Whether SecretStores are validated.
     pub stores: bool,
+    /// Whether ClusterExternalSecrets are spread over namespaces. They are not where the operator works in one namespace only.
+    pub cluster_external_secrets: bool,
     /// What encloses the actions of templates; empty texts for `{{` and `}}`.
     pub delimiters: (String, String),
     /// The identity of this process that cluster stores without credentials of their own may use; `None` for nobody's.
     pub own_identity: Option<Ambient>,
+    /// The folder below which stores may name files and folders; `None` where they may name none.
+    pub sops_root: Option<PathBuf>,
     /// Where `/healthz` and `/readyz` are served; `None` for nowhere.
     pub live_address: Option<SocketAddr>,
     /// Where `/metrics` is served; `None` for nowhere.
@@ -48,8 +54,10 @@ impl Default for OperatorSettings {
             heartbeat: Duration::from_mins(5),
             cluster_stores: true,
             stores: true,
+            cluster_external_secrets: true,
             delimiters: (String::new(), String::new()),
             own_identity: None,
+            sops_root: None,
             live_address: None,
             metrics_address: None,
             grace: Duration::from_secs(20),

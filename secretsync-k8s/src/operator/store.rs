@@ -1,19 +1,23 @@
 //! Stores: their providers are built when they are needed, and their health is told in their status.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use kube::Client;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Result, chain};
-use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
+use secretsync_core::provider::{
+    Ambient, BuildContext, CredentialRef, NoCredentials, Provider, ProviderRegistry, StoreOrigin,
+};
 use secretsync_core::sync::ProviderKey;
 use serde_json::json;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::Context;
+use super::OperatorSettings;
 use super::object::StoreObject;
 use super::reference::Seen;
 use super::status::Condition;
@@ -38,6 +42,7 @@ pub(super) struct Providers {
     client: Client,
     registry: ProviderRegistry,
     own_identity: Option<Ambient>,
+    files: Option<PathBuf>,
     seen: Arc<Seen>,
     built: Mutex<HashMap<ProviderKey, Built>>,
 }
@@ -49,13 +54,19 @@ struct Built {
 }
 
 impl Providers {
-    pub(super) fn new(client: Client, registry: ProviderRegistry, own_identity: Option<Ambient>) -> Self {
-        Self { client, registry, own_identity, seen: Arc::default(), built: Mutex::default() }
+    pub(super) fn new(client: Client, registry: ProviderRegistry, settings: &OperatorSettings) -> Self {
+        let (own_identity, files) = (settings.own_identity.clone(), settings.sops_root.clone());
+        Self { client, registry, own_identity, files, seen: Arc::default(), built: Mutex::default() }
     }
 
-    /// The kinds of providers that there are.
-    pub(super) fn registry(&self) -> &ProviderRegistry {
-        &self.registry
+    /// What the configuration of a store reads: objects of the cluster, and files.
+    pub(super) fn reads_of(&self, store: &StoreObject) -> (Vec<CredentialRef>, Vec<PathBuf>) {
+        let Ok(spec) = &store.spec else { return Default::default() };
+        let Ok(factory) = spec.factory(&self.registry) else { return Default::default() };
+        let context =
+            BuildContext::new(spec.origin.clone(), Arc::new(NoCredentials::default())).with_base(self.files.clone());
+        let references = factory.references(&spec.config, &spec.origin).unwrap_or_default();
+        (references, factory.paths(&spec.config, &context).unwrap_or_default())
     }
 
     /// What is known of the objects that stores refer to.
@@ -88,7 +99,10 @@ impl Providers {
         let own = self.own_identity.clone().filter(|_| spec.origin.namespace().is_none());
         let credentials = KubeCredentials::new(self.client.clone(), scope).of_cluster("in-cluster");
         let credentials = Arc::new(credentials.counting_changes(self.seen()));
-        let context = BuildContext::new(spec.origin.clone(), credentials).with_own_identity(own).for_consumer(consumer);
+        let context = BuildContext::new(spec.origin.clone(), credentials)
+            .with_own_identity(own)
+            .for_consumer(consumer)
+            .with_base(self.files.clone());
         spec.factory(&self.registry)?.build(&spec.config, context).await
     }
 

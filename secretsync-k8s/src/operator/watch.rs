@@ -19,6 +19,7 @@ use crate::api::{GENERATORS_GROUP, GROUP, Manifest as _, VaultDynamicSecret};
 /// The kinds that are watched.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Kind {
+    ClusterExternalSecret,
     ClusterSecretStore,
     ExternalSecret,
     /// `VaultDynamicSecret`, which a cluster may lack.
@@ -64,7 +65,8 @@ impl std::fmt::Display for Id {
 
 impl Kind {
     /// Everything that the operator watches.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
+        Self::ClusterExternalSecret,
         Self::ClusterSecretStore,
         Self::ExternalSecret,
         Self::Generator,
@@ -73,8 +75,14 @@ impl Kind {
         Self::Target,
     ];
 
+    /// Whether nothing else can go on before everything of this kind is known. Some clusters have no ClusterExternalSecrets, not even as a kind.
+    pub(super) fn is_needed(self) -> bool {
+        self != Self::ClusterExternalSecret
+    }
+
     fn resource(self) -> ApiResource {
         let (group, version, kind, plural) = match self {
+            Self::ClusterExternalSecret => (GROUP, "v1", "ClusterExternalSecret", "clusterexternalsecrets"),
             Self::ClusterSecretStore => (GROUP, "v1", "ClusterSecretStore", "clustersecretstores"),
             Self::ExternalSecret => (GROUP, "v1", "ExternalSecret", "externalsecrets"),
             Self::Generator => (GENERATORS_GROUP, "v1alpha1", VaultDynamicSecret::KIND, "vaultdynamicsecrets"),
@@ -103,7 +111,9 @@ pub(super) async fn watch(client: Client, kind: Kind, namespace: Option<String>,
             let all = watcher(Api::<PartialObjectMeta<Namespace>>::all(client), config);
             tell(kind, all.map(|event| event.map(|event| event_of(event, from_metadata))), into).await;
         }
-        Kind::ClusterSecretStore => tell(kind, watcher(Api::all_with(client, &kind.resource()), config), into).await,
+        Kind::ClusterExternalSecret | Kind::ClusterSecretStore => {
+            tell(kind, watcher(Api::all_with(client, &kind.resource()), config), into).await;
+        }
         Kind::ExternalSecret | Kind::Generator | Kind::SecretStore => {
             let resource = kind.resource();
             let api: Api<DynamicObject> = match namespace {
@@ -171,6 +181,10 @@ async fn tell(
                 let id = Id::of(&object);
                 known.remove(&id);
                 changes.push(Change::Gone(kind, id));
+            }
+            // The kind may come yet.
+            Err(Error::InitialListFailed(kube::Error::Api(refusal))) if refusal.code == 404 && !kind.is_needed() => {
+                tracing::debug!(?kind, "the cluster does not know the kind");
             }
             Err(error) => {
                 tracing::warn!(?kind, error = &error as &dyn std::error::Error, "a watch failed and begins again");

@@ -46,7 +46,7 @@ impl Client {
                 let base = base.ok_or_else(|| {
                     Error::settings(
                         "names a path, but this program reads no files for stores",
-                        "use `source.configMapRef` or `source.secretRef`",
+                        "use `source.configMapRef` or `source.secretRef`; an operator reads files with the flag `--sops-root`",
                     )
                 })?;
                 Self::Path(Arc::new(Folder::new(below(&base, &path)?, base, path)))

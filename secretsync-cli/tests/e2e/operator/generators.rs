@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::stage::Stage;
+use super::stage::{Stage, until, until_told};
 
 /// A generator that asks OpenBao for random bytes, so that each request gives something else.
 fn generator(path: &str) -> String {
@@ -46,19 +46,19 @@ fn a_generator_gives_the_keys_and_a_changed_one_gives_others_at_once() {
     let generator = |path: &str| generator(path).replace("@TOKEN@", stage.servers().bao.token());
     let _operator = stage.operator("");
     stage.apply(SYNC);
-    stage.until_told("there is no such generator", || stage.ready("externalsecret", "thrown"));
+    until_told("there is no such generator", || stage.ready("externalsecret", "thrown"));
     stage.apply(&generator("sys/tools/random/8"));
-    stage.until(&16, || stage.value("thrown", "made_random_bytes").len());
+    until(&16, || stage.value("thrown", "made_random_bytes").len());
     assert_eq!(stage.ready("externalsecret", "thrown"), "True SecretSynced: secret synced");
     let events = stage.namespace.kubectl(&["get", "events", "-o", "jsonpath={.items[*].reason}"]).unwrap();
     assert!(events.contains("UpdateFailed") && events.contains("Created"), "{events}");
 
     stage.apply(&generator("sys/tools/random/16"));
-    stage.until(&32, || stage.value("thrown", "made_random_bytes").len());
+    until(&32, || stage.value("thrown", "made_random_bytes").len());
     stage.namespace.kubectl(&["delete", "vaultdynamicsecret", "dice"]).unwrap();
     let patch = json!({"spec": {"refreshInterval": "1h1m"}}).to_string();
     stage.namespace.kubectl(&["patch", "externalsecret", "thrown", "--type=merge", "-p", &patch]).unwrap();
-    stage.until_told("there is no such generator", || stage.ready("externalsecret", "thrown"));
+    until_told("there is no such generator", || stage.ready("externalsecret", "thrown"));
     assert_eq!(stage.value("thrown", "made_random_bytes").len(), 32, "a failure takes nothing away");
 }
 
@@ -77,7 +77,7 @@ fn a_generator_of_another_class_leaves_no_trace_and_a_broken_one_stops_nobody() 
         );
     }
     let _operator = stage.operator("");
-    stage.until(&8, || stage.value("good", "made_random_bytes").len());
-    stage.until_told("False SecretSyncedError", || stage.ready("externalsecret", "broken"));
+    until(&8, || stage.value("good", "made_random_bytes").len());
+    until_told("False SecretSyncedError", || stage.ready("externalsecret", "broken"));
     assert_eq!(stage.get("externalsecret", "thrown")["status"], json!(null));
 }

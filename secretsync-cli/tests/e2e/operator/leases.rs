@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use super::stage::{Stage, until, until_told};
 
 /// A store of any path, and a user of the database.
 const MANIFESTS: &str = "
@@ -65,8 +65,8 @@ fn a_lease_outlives_its_operator_and_is_renewed_by_the_next_one() {
     let creds = format!("database/creds/{role}");
     apply(&stage, &role, MANIFESTS);
     let first = stage.operator("");
-    stage.until(&true, || works(&stage));
-    stage.until_told(&format!("{creds}/"), || issued(&stage).to_string());
+    until(&true, || works(&stage));
+    until_told(&format!("{creds}/"), || issued(&stage).to_string());
     let (told, user) = (issued(&stage), stage.value("db", "username"));
     assert_eq!(
         (&told["provider"], &told["renewable"]),
@@ -94,16 +94,16 @@ fn what_nears_its_last_end_is_replaced_and_told_also_after_a_restart() {
     let (stage, role) = setup("9s", "9s");
     apply(&stage, &role, &MANIFESTS.replace("refreshInterval: 1s", "refreshInterval: '0'"));
     let first = stage.operator("");
-    stage.until(&true, || works(&stage));
+    until(&true, || works(&stage));
     let one = stage.value("db", "username");
-    stage.until(&true, || stage.value("db", "username") != one && works(&stage));
+    until(&true, || stage.value("db", "username") != one && works(&stage));
     let two = stage.value("db", "username");
     let lease = || issued(&stage)["lease"].as_str().unwrap_or_default().to_owned();
     let before = lease();
-    stage.until(&true, || lease() != before);
+    until(&true, || lease() != before);
     drop(first);
     let _second = stage.operator("");
-    stage.until(&true, || stage.value("db", "username") != two && works(&stage));
+    until(&true, || stage.value("db", "username") != two && works(&stage));
     assert_eq!(stage.ready("externalsecret", "db"), "True SecretSynced: secret synced");
     let events = stage.namespace.kubectl(&["get", "events", "-o", "jsonpath={.items[*].reason}"]).unwrap();
     assert!(events.contains("Updated"), "{events}");
@@ -114,26 +114,22 @@ fn the_end_of_an_external_secret_is_the_end_of_its_lease() {
     let (stage, role) = setup("1h", "24h");
     apply(&stage, &role, MANIFESTS);
     let first = stage.operator("");
-    stage.until(&1, || stage.database_users(&role));
-    stage.until_told("externalsecret-cleanup", || {
-        stage.get("externalsecret", "db")["metadata"]["finalizers"].to_string()
-    });
+    until(&1, || stage.database_users(&role));
+    until_told("externalsecret-cleanup", || stage.get("externalsecret", "db")["metadata"]["finalizers"].to_string());
     stage.namespace.kubectl(&["delete", "externalsecret", "db", "--timeout=50s"]).unwrap();
-    stage.until(&0, || stage.database_users(&role));
-    stage.until(&Value::Null, || stage.get("secret", "db"));
+    until(&0, || stage.database_users(&role));
+    until(&Value::Null, || stage.get("secret", "db"));
 
     apply(&stage, &role, MANIFESTS);
-    stage.until_told("externalsecret-cleanup", || {
-        stage.get("externalsecret", "db")["metadata"]["finalizers"].to_string()
-    });
-    stage.until(&1, || stage.database_users(&role));
+    until_told("externalsecret-cleanup", || stage.get("externalsecret", "db")["metadata"]["finalizers"].to_string());
+    until(&1, || stage.database_users(&role));
     drop(first);
     stage.namespace.kubectl(&["delete", "externalsecret", "db", "--wait=false"]).unwrap();
     sleep(Duration::from_secs(1));
     assert_eq!(stage.database_users(&role), 1, "it waits for an operator");
     let _second = stage.operator("");
-    stage.until(&Value::Null, || stage.get("externalsecret", "db"));
-    stage.until(&0, || stage.database_users(&role));
+    until(&Value::Null, || stage.get("externalsecret", "db"));
+    until(&0, || stage.database_users(&role));
 }
 
 #[test]
@@ -141,12 +137,12 @@ fn another_target_is_issued_its_own_and_the_lease_of_the_first_is_given_back() {
     let (stage, role) = setup("1h", "24h");
     apply(&stage, &role, MANIFESTS);
     let _operator = stage.operator("");
-    stage.until(&1, || stage.database_users(&role));
+    until(&1, || stage.database_users(&role));
     let one = stage.value("db", "username");
     let patch = json!({"spec": {"target": {"name": "other"}}}).to_string();
     stage.namespace.kubectl(&["patch", "externalsecret", "db", "--type=merge", "-p", &patch]).unwrap();
-    stage.until(&true, || !stage.value("other", "username").is_empty());
-    stage.until(&false, || stage.servers().postgres.has_role(&one).unwrap());
+    until(&true, || !stage.value("other", "username").is_empty());
+    until(&false, || stage.servers().postgres.has_role(&one).unwrap());
     assert_eq!(stage.database_users(&role), 1);
 }
 
@@ -166,12 +162,12 @@ fn what_hangs_on_a_login_is_replaced_after_a_restart_before_that_login_ends() {
         .replace("{token: '@TOKEN@'}", "{password: 'let me in'}");
     apply(&stage, &role, &manifests);
     let first = stage.operator("");
-    stage.until_told("loginEndsAt", || issued(&stage).to_string());
+    until_told("loginEndsAt", || issued(&stage).to_string());
     let one = stage.value("db", "username");
     assert!(works(&stage));
     drop(first);
     let _second = stage.operator("");
-    stage.until(&true, || stage.value("db", "username") != one);
+    until(&true, || stage.value("db", "username") != one);
     assert!(stage.servers().postgres.has_role(&one).unwrap(), "the first one still works");
     assert!(works(&stage));
 }

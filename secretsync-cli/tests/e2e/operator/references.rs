@@ -1,8 +1,11 @@
 //! What stores refer to is watched: nobody waits for an interval of an hour.
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use super::stage::{Stage, until, until_told};
 use crate::sops;
 
 /// A store whose token is in a Secret, and an ExternalSecret that would read again in an hour.
@@ -46,8 +49,8 @@ fn a_token_that_is_replaced_is_used_at_once_and_a_bad_one_is_told_at_once() {
     token(&stage, stage.servers().bao.token());
     stage.apply(MANIFESTS);
     let _operator = stage.operator("");
-    stage.until(&"one".to_owned(), || stage.value("app", "a"));
-    stage.until_told("True Valid", || stage.ready("secretstore", "vault"));
+    until(&"one".to_owned(), || stage.value("app", "a"));
+    until_told("True Valid", || stage.ready("secretstore", "vault"));
 
     write(&stage, "two");
     let path = format!("secret/data/{}", stage.namespace.name());
@@ -56,18 +59,18 @@ fn a_token_that_is_replaced_is_used_at_once_and_a_bad_one_is_told_at_once() {
     stage.apply(&secret("foreign", &json!({"a": "c"})));
     let limited = format!("path \"{path}\" {{ capabilities = [\"read\"] }}");
     token(&stage, &stage.servers().bao.token_with_policy(stage.namespace.name(), &limited).unwrap());
-    stage.until(&"two".to_owned(), || stage.value("app", "a"));
+    until(&"two".to_owned(), || stage.value("app", "a"));
     assert_eq!(stage.asked(&path), asked + 1, "others' Secrets wake nobody");
 
     token(&stage, "wrong");
-    stage.until_told("False InvalidProviderConfig", || stage.ready("secretstore", "vault"));
+    until_told("False InvalidProviderConfig", || stage.ready("secretstore", "vault"));
     assert_eq!(stage.value("app", "a"), "two");
     write(&stage, "three");
     stage.namespace.kubectl(&["delete", "secret", "token"]).unwrap();
-    stage.until_told("cannot get Kubernetes secret", || stage.ready("secretstore", "vault"));
+    until_told("cannot get Kubernetes secret", || stage.ready("secretstore", "vault"));
     token(&stage, stage.servers().bao.token());
-    stage.until(&"three".to_owned(), || stage.value("app", "a"));
-    stage.until_told("True Valid", || stage.ready("secretstore", "vault"));
+    until(&"three".to_owned(), || stage.value("app", "a"));
+    until_told("True Valid", || stage.ready("secretstore", "vault"));
 }
 
 #[test]
@@ -88,11 +91,11 @@ fn documents_in_a_config_map_are_read_when_they_change_and_a_key_when_it_comes()
     );
     stage.apply(&manifests.replace("{key: '@NS@', property: a}", "{key: app.yaml, property: a}"));
     let _operator = stage.operator("");
-    stage.until_told("False InvalidProviderConfig", || stage.ready("secretstore", "vault"));
+    until_told("False InvalidProviderConfig", || stage.ready("secretstore", "vault"));
     stage.apply(&secret("age", &json!({ "key.txt": key })));
-    stage.until(&"one".to_owned(), || stage.value("app", "a"));
+    until(&"one".to_owned(), || stage.value("app", "a"));
     documents("a: two\n");
-    stage.until(&"two".to_owned(), || stage.value("app", "a"));
+    until(&"two".to_owned(), || stage.value("app", "a"));
 }
 
 #[test]
@@ -115,12 +118,12 @@ fn a_store_of_the_cluster_is_renewed_for_the_namespace_whose_credential_changed(
     }
     let _operator = stage.operator("");
     for stage in [&stage, &other] {
-        stage.until(&"one".to_owned(), || stage.value("app", "a"));
+        until(&"one".to_owned(), || stage.value("app", "a"));
         write(stage, "two");
     }
     let policy = "path \"secret/*\" { capabilities = [\"read\"] }";
     token(&other, &stage.servers().bao.token_with_policy(other.namespace.name(), policy).unwrap());
-    other.until(&"two".to_owned(), || other.value("app", "a"));
+    until(&"two".to_owned(), || other.value("app", "a"));
     assert_eq!(stage.value("app", "a"), "one", "nothing of this namespace has changed");
     stage.servers().cluster.kubectl(&["delete", "clustersecretstore", class]).unwrap();
 }
@@ -153,10 +156,61 @@ spec:
     stage.apply(&secret("root", &json!({"token": bao.token()})));
     stage.apply(&format!("{MANIFESTS}{chained}"));
     let _operator = stage.operator("");
-    stage.until(&"one".to_owned(), || stage.value("app", "a"));
+    until(&"one".to_owned(), || stage.value("app", "a"));
     write(&stage, "two");
     let policy = "path \"secret/*\" { capabilities = [\"read\"] }";
     let token = bao.token_with_policy(stage.namespace.name(), policy).unwrap();
     bao.write(&tokens, &json!({"data": {"token": token}})).unwrap();
-    stage.until(&"two".to_owned(), || stage.value("app", "a"));
+    until(&"two".to_owned(), || stage.value("app", "a"));
+}
+
+/// Puts a document where a mounted ConfigMap has it: behind a link to a folder that is exchanged as a whole.
+fn mount(folder: &Path, version: &str, document: &str) {
+    std::fs::create_dir_all(folder.join(version)).unwrap();
+    std::fs::write(folder.join(version).join("app.yaml"), document).unwrap();
+    symlink(version, folder.join("..data_tmp")).unwrap();
+    std::fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+    if !folder.join("app.yaml").exists() {
+        symlink("..data/app.yaml", folder.join("app.yaml")).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_of_documents_is_followed_like_a_mounted_config_map_and_nothing_is_read_outside_of_it() {
+    let stage = Stage::new("refs");
+    let (recipient, key) = sops::key();
+    let folder = stage.sandbox().path("root/docs");
+    let document = |text: &str| sops::encrypt(text, &recipient);
+    mount(&folder, "..1", &document("a: one\n"));
+    stage.sandbox().file("outside/app.yaml", &document("a: secret\n"));
+    symlink("../../outside", folder.join("link")).unwrap();
+    stage.apply(&secret("age", &json!({ "key.txt": key })));
+    let manifests = |path: &str| {
+        let vault =
+            "vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}";
+        let sops =
+            format!("sops: {{source: {{path: {path}}}, keys: [{{age: {{secretRef: {{name: age, key: key.txt}}}}}}]}}");
+        MANIFESTS.replace(vault, &sops).replace("{key: '@NS@', property: a}", "{key: app.yaml, property: a}")
+    };
+    stage.apply(&manifests("docs"));
+    for (name, path) in [("up", "../outside"), ("absolute", "/etc"), ("linked", "docs/link")] {
+        stage.apply(
+            &manifests(path)
+                .replace("name: vault", &format!("name: {name}"))
+                .replace("name: app,", &format!("name: {name},")),
+        );
+    }
+    let operator = stage.operator("--sops-root=root");
+    until(&"one".to_owned(), || stage.value("app", "a"));
+    mount(&folder, "..2", &document("a: two\n"));
+    until(&"two".to_owned(), || stage.value("app", "a"));
+    for name in ["up", "absolute", "linked"] {
+        until_told("sops-path-refused", || stage.ready("secretstore", name));
+        assert_eq!(stage.value(name, "a"), "");
+    }
+    drop(operator);
+    let _rootless = stage.operator("");
+    stage.namespace.kubectl(&["delete", "secretstore", "vault"]).unwrap();
+    stage.apply(&manifests("docs"));
+    until_told("this program reads no files for stores", || stage.ready("secretstore", "vault"));
 }

@@ -8,13 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use xtask::rig::cluster::{Cluster, Namespace};
 use xtask::rig::openbao::OpenBao;
+use xtask::rig::postgres::Postgres;
 
 use crate::sandbox::{Running, Sandbox};
 
-/// Servers for all tests: an OpenBao with KV at `secret/`.
+/// Servers for all tests: an OpenBao with KV at `secret/` and a database engine over `PostgreSQL`.
 pub(crate) struct Servers {
     pub(crate) cluster: Cluster,
     pub(crate) bao: OpenBao,
+    pub(crate) postgres: Postgres,
 }
 
 static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
@@ -26,7 +28,9 @@ static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
     });
     cluster.apply(&binding.to_string()).unwrap();
-    Servers { cluster, bao: OpenBao::start().unwrap() }
+    let (bao, postgres) = (OpenBao::start().unwrap(), Postgres::start().unwrap());
+    postgres.connect(&bao).unwrap();
+    Servers { cluster, bao, postgres }
 });
 
 /// A user who has the operator's role.
@@ -35,6 +39,7 @@ const USER: &str = "operator";
 /// What one test has of its own.
 pub(crate) struct Stage {
     pub(crate) namespace: Namespace<'static>,
+    servers: &'static Servers,
     sandbox: Sandbox,
 }
 
@@ -43,11 +48,15 @@ impl Stage {
         let namespace = SERVERS.cluster.namespace(prefix).unwrap();
         let mut sandbox = Sandbox::new();
         sandbox.set("KUBECONFIG", &SERVERS.cluster.kubeconfig_of(USER).unwrap().display().to_string());
-        Self { namespace, sandbox }
+        Self { namespace, servers: &SERVERS, sandbox }
     }
 
     pub(crate) fn servers(&self) -> &'static Servers {
-        &SERVERS
+        self.servers
+    }
+
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// Starts an operator of the class that is called as the namespace.
@@ -59,8 +68,8 @@ impl Stage {
 
     /// Applies manifests. `@NS@` stands for the namespace and the class, `@BAO@` for the address of OpenBao.
     pub(crate) fn apply(&self, yaml: &str) {
-        let yaml = yaml.replace("@NS@", self.namespace.name()).replace("@BAO@", SERVERS.bao.address());
-        SERVERS.cluster.apply(&yaml).unwrap();
+        let yaml = yaml.replace("@NS@", self.namespace.name()).replace("@BAO@", self.servers.bao.address());
+        self.servers.cluster.apply(&yaml).unwrap();
     }
 
     /// An object of the namespace; `null` when it is gone.
@@ -84,52 +93,52 @@ impl Stage {
         format!("{} {}: {}", text("status"), text("reason"), text("message"))
     }
 
-    /// Waits until something is as it should be.
-    pub(crate) fn until<T: PartialEq + std::fmt::Debug>(&self, expected: &T, look: impl Fn() -> T) {
-        let found = self.wait(look, |found| found == expected);
-        assert_eq!(found, *expected);
-    }
-
-    /// Waits until a text has a part.
-    pub(crate) fn until_told(&self, part: &str, look: impl Fn() -> String) {
-        let found = self.wait(look, |found| found.contains(part));
-        assert!(found.contains(part), "{part} in {found}");
-    }
-
-    /// Looks again and again, a minute at most.
-    fn wait<T>(&self, look: impl Fn() -> T, good: impl Fn(&T) -> bool) -> T {
-        let began = Instant::now();
-        loop {
-            let found = look();
-            if good(&found) || began.elapsed() > Duration::from_mins(1) {
-                return found;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-
     /// Users that the database engine made for a role.
     pub(crate) fn database_users(&self, role: &str) -> usize {
         let statement = format!("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-%-{role}-%'");
-        SERVERS.postgres.query(&statement).unwrap().len()
+        self.servers.postgres.query(&statement).unwrap().len()
     }
 
     /// Waits until a lease is renewed.
     pub(crate) fn until_renewed(&self, lease: &str) {
         let before = self.last_renewal(lease);
-        self.until(&true, || self.last_renewal(lease) != before);
+        until(&true, || self.last_renewal(lease) != before);
     }
 
     fn last_renewal(&self, lease: &str) -> String {
         let body = json!({ "lease_id": lease });
-        let found = SERVERS.bao.write("sys/leases/lookup", &body).unwrap();
+        let found = self.servers.bao.write("sys/leases/lookup", &body).unwrap();
         found["data"]["last_renewal"].as_str().unwrap_or_default().to_owned()
     }
 
     /// How often something was asked of OpenBao.
     pub(crate) fn asked(&self, path: &str) -> usize {
-        let requests = SERVERS.bao.audit_requests().unwrap();
+        let requests = self.servers.bao.audit_requests().unwrap();
         requests.iter().filter(|request| request.path == path).count()
+    }
+}
+
+/// Waits until something is as it should be.
+pub(crate) fn until<T: PartialEq + std::fmt::Debug>(expected: &T, look: impl Fn() -> T) {
+    let found = wait(look, |found| found == expected);
+    assert_eq!(found, *expected);
+}
+
+/// Waits until a text has a part.
+pub(crate) fn until_told(part: &str, look: impl Fn() -> String) {
+    let found = wait(look, |found| found.contains(part));
+    assert!(found.contains(part), "{part} in {found}");
+}
+
+/// Looks again and again, a minute at most.
+fn wait<T>(look: impl Fn() -> T, good: impl Fn(&T) -> bool) -> T {
+    let began = Instant::now();
+    loop {
+        let found = look();
+        if good(&found) || began.elapsed() > Duration::from_mins(1) {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

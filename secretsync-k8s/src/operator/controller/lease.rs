@@ -5,16 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use secretsync_core::engine::EngineObserver;
 use secretsync_core::schedule::Lane;
-use secretsync_core::sync::{Outcome, SyncReport, SyncSpec};
+use secretsync_core::store::{OwnerId, TargetRef};
+use secretsync_core::sync::{Outcome, SyncReport};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
+use super::plan::Refusal;
 use super::world::SyncState;
 use super::{Controller, Finished, Key};
-use crate::operator::job;
+use crate::operator::job::{self, Done, Ended};
 use crate::operator::lease::{self, Issuances};
 use crate::operator::object::{FINALIZER, SyncObject};
-use crate::operator::store::Needed;
 use crate::operator::watch::Id;
 
 /// Hears of the syncs that the engine runs by itself.
@@ -37,13 +38,31 @@ impl EngineObserver for Replacements {
     }
 }
 
+/// What this process remembers of what was issued for an ExternalSecret.
+#[derive(Debug)]
+pub(super) struct Issuance {
+    /// What the engine did by itself and the status does not tell yet.
+    pub(super) replaced: Option<Box<SyncReport>>,
+    /// Whether what an earlier process was issued is looked after, or there was nothing.
+    pub(super) adopted: bool,
+    /// When to look whether the status tells the ends.
+    pub(super) look_at: Option<SystemTime>,
+}
+
+impl Issuance {
+    /// Of an object whose status tells this.
+    pub(super) fn new(told: &Issuances) -> Self {
+        Self { replaced: None, adopted: told.is_empty(), look_at: None }
+    }
+}
+
 impl Controller {
     /// The engine has synced by itself: the status is told when the object's turn comes.
     pub(super) fn replaced(&mut self, report: SyncReport) {
         let id = Id { namespace: report.owner.namespace().to_owned(), name: report.owner.name().to_owned() };
         let Some(state) = self.world.syncs.get_mut(&id) else { return };
         if state.spec.as_ref().is_ok_and(|spec| spec.owner == report.owner && spec.target == report.target) {
-            state.replaced = Some(Box::new(report));
+            state.issuance.replaced = Some(Box::new(report));
             self.scheduler.request(&Key::Sync(id), Lane::Urgent, Instant::now());
         }
     }
@@ -63,7 +82,7 @@ impl Controller {
     /// What was issued earlier is taken over, or could not be.
     pub(super) fn adoption_ended(&mut self, id: &Id, adopted: bool) {
         let Some(state) = self.world.syncs.get_mut(id) else { return };
-        state.adopted = adopted;
+        state.issuance.adopted = adopted;
         if !adopted {
             return self.scheduler.request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + UNADOPTED);
         }
@@ -90,10 +109,19 @@ impl Controller {
             }
             return;
         }
+        let resolved = self.world.resolve(&self.context, &SyncState::new(object.clone(), None), &id);
         let known = self.world.remove_sync(&id).filter(|known| known.object.uid == object.uid);
-        let (spec, needed, issued) = match known {
-            Some(known) if known.adopted => (known.spec.ok(), Vec::new(), Issuances::default()),
-            _ => self.for_adoption(&object),
+        let (spec, needed, issued) = match (known, resolved) {
+            // Another controller's: it does the same.
+            (_, Err(Refusal::Foreign)) => return,
+            (Some(known), _) if known.issuance.adopted => (known.spec.ok(), Vec::new(), Issuances::default()),
+            (_, Ok((spec, needed))) => (Some(spec), needed, object.status.issued.clone()),
+            (_, Err(Refusal::Pending | Refusal::Failed(_))) => {
+                if object.status.issued.has_leases() {
+                    tracing::warn!(sync = %id, "its leases are not given back, for its store cannot be used: they end by themselves");
+                }
+                (None, Vec::new(), Issuances::default())
+            }
         };
         self.departing.insert(object.uid.clone());
         let context = Arc::clone(&self.context);
@@ -106,32 +134,29 @@ impl Controller {
         });
     }
 
-    /// What is needed to give back what an earlier process was issued.
-    fn for_adoption(&mut self, object: &SyncObject) -> (Option<SyncSpec>, Vec<Needed>, Issuances) {
-        let state = SyncState::new(object.clone(), None);
-        match self.world.resolve(&self.context, &state, &object.id) {
-            Ok((spec, needed)) => (Some(spec), needed, object.status.issued.clone()),
-            Err(_) => {
-                if object.status.issued.has_leases() {
-                    tracing::warn!(sync = %object.id, "its leases are not given back, for its store cannot be used: they end by themselves");
-                }
-                (None, Vec::new(), Issuances::default())
-            }
-        }
-    }
-
     /// Gives back what is issued for an object that is gone.
     pub(super) fn give_back(&mut self, state: SyncState) {
         if let Ok(spec) = state.spec {
-            self.release(spec);
+            self.release(spec.owner, spec.target);
+        }
+    }
+
+    /// Gives back what was issued for a run that nobody wanted any more when it ended: its object went meanwhile, or writes to another target now.
+    pub(super) fn give_back_leftovers(&mut self, done: &Done) {
+        let (Ended::Synced(report) | Ended::Replaced(report)) = &done.ended else { return };
+        let wanted = self.world.syncs.get(&done.id).filter(|state| state.object.uid == done.uid).is_some_and(|state| {
+            state.spec.as_ref().map_or(true, |spec| (&spec.owner, &spec.target) == (&report.owner, &report.target))
+        });
+        if !wanted {
+            self.release(report.owner.clone(), report.target.clone());
         }
     }
 
     /// Gives back what is issued for a sync, if something is.
-    fn release(&mut self, spec: SyncSpec) {
+    fn release(&mut self, owner: OwnerId, target: TargetRef) {
         let context = Arc::clone(&self.context);
         self.running.spawn(async move {
-            context.engine.release(&spec.owner, &spec.target).await;
+            context.engine.release(&owner, &target).await;
             Finished::Cleaned
         });
     }
@@ -145,7 +170,7 @@ impl Controller {
         if let (Some(before), Some(now)) = (before, now)
             && (&before.owner, &before.target) != (&now.owner, &now.target)
         {
-            self.release(before);
+            self.release(before.owner, before.target);
         }
         news
     }
@@ -154,12 +179,12 @@ impl Controller {
 impl SyncState {
     /// Whether it is time to see whether the status tells the ends of what is issued.
     pub(super) fn wants_look(&self, now: SystemTime) -> bool {
-        self.look_at.is_some_and(|at| at <= now)
+        self.issuance.look_at.is_some_and(|at| at <= now)
     }
 
     /// Plans the next look.
     pub(super) fn look_again(&mut self) {
-        self.look_at = self.object.status.issued.next_look(SystemTime::now());
+        self.issuance.look_at = self.object.status.issued.next_look(SystemTime::now());
     }
 }
 

@@ -40,10 +40,10 @@ pub(super) enum Refusal {
 impl World {
     pub(super) fn plan(&self, context: &Context, id: &Id) -> Plan {
         let Some(state) = self.syncs.get(id) else { return Plan::Leave };
-        if let Some(report) = &state.replaced {
+        if let Some(report) = &state.issuance.replaced {
             return Plan::Run(Box::new(self.job(state, id, Work::Replaced(report.clone()))));
         }
-        if !state.adopted
+        if !state.issuance.adopted
             && let Ok((spec, needed)) = self.resolve(context, state, id)
         {
             return Plan::Run(Box::new(self.job(state, id, Work::Adopt { spec: Box::new(spec), needed })));

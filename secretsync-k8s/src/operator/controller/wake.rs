@@ -1,17 +1,21 @@
 //! What a provider is made of has changed: it is built anew, and the syncs that use it do not wait for their time.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use secretsync_core::provider::{CredentialRef, StoreOrigin};
+use kube::api::DynamicObject;
+use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::Lane;
 use secretsync_core::sync::RefreshPolicy;
 use tokio::time::Instant;
 
-use super::world::SyncState;
-use super::{Controller, Key};
+use super::world::{StoreState, SyncState};
+use super::{Controller, Finished, Key, origin};
 use crate::operator::object::StoreObject;
 use crate::operator::reference::{Referred, Referrer};
+use crate::operator::watch::{Id, Kind};
 
 /// How often the objects that a store refers to have changed, and who has to be told.
 #[derive(Debug, Default)]
@@ -57,49 +61,91 @@ impl Renewals {
 
 impl Controller {
     /// Looks anew what the stores refer to that were put or taken away, or are used by others now, and watches it.
-    pub(super) fn settle_references(&mut self) {
+    pub(super) async fn settle_references(&mut self) {
         if self.world.unsettled.is_empty() || !self.is_ready() {
             return;
         }
         for origin in std::mem::take(&mut self.world.unsettled) {
-            match self.world.stores.get(&origin).filter(|state| state.object.is_of_class(&self.context.settings.class))
-            {
-                Some(state) => {
-                    let users = self.world.users(&origin);
-                    let consumers = users.iter().map(|id| &*id.namespace).collect();
-                    self.references.set(&origin, &self.references_of(&state.object), &consumers);
-                }
-                None => self.references.forget(&origin),
+            let ours = |state: &&StoreState| state.object.is_of_class(&self.context.settings.class);
+            if let Some(state) = self.world.stores.get(&origin).filter(ours) {
+                let users = self.world.users(&origin);
+                let consumers = users.iter().map(|id| &*id.namespace).collect();
+                let (references, paths) = self.context.providers.reads_of(&state.object);
+                self.references.set(&origin, &references, &consumers);
+                self.files.set(&origin, paths);
+            } else {
+                self.references.forget(&origin);
+                self.files.set(&origin, Vec::new());
             }
         }
         self.references.follow();
+        self.files.follow().await;
     }
 
-    fn references_of(&self, store: &StoreObject) -> Vec<CredentialRef> {
-        let Ok(spec) = &store.spec else { return Vec::new() };
-        let factory = spec.factory(self.context.providers.registry());
-        factory.and_then(|factory| factory.references(&spec.config, &spec.origin)).unwrap_or_default()
-    }
-
-    /// Acts upon a change of something that stores refer to: they are tried again, and who uses them is due when they work.
+    /// Acts upon a change of an object that stores refer to.
     pub(super) fn renew(&mut self, referred: &Referred) {
-        let now = Instant::now();
-        for Referrer { origin, consumer, built } in self.references.referrers(referred) {
-            let Some(state) = self.world.stores.get_mut(&origin) else { continue };
-            if built {
-                state.renewals.count(consumer.as_deref());
-            }
-            let at = state.renewals.moment(now);
-            let key = Key::Store(state.object.kind, state.object.id.clone());
-            tracing::debug!(store = %origin, object = %referred.id, "what a store refers to has changed");
-            if self.validates(&self.world.stores[&origin].object) {
-                if let Some(state) = self.world.stores.get_mut(&origin) {
-                    state.renewals.waiting.insert(consumer);
-                }
-                self.scheduler.request(&key, Lane::Urgent, at);
-            } else {
-                self.wake_users(&origin, consumer.as_deref(), at);
-            }
+        for referrer in self.references.referrers(referred) {
+            tracing::debug!(store = %referrer.origin, object = %referred.id, "what a store refers to has changed");
+            self.renew_for(referrer);
+        }
+    }
+
+    /// Acts upon a change of documents: they are read anew each time, so nothing that is built from them is outdated.
+    pub(super) fn file_changed(&mut self, path: &Path) {
+        for origin in self.files.readers(path) {
+            tracing::debug!(store = %origin, path = %path.display(), "documents of a store have changed");
+            self.renew_for(Referrer { origin, consumer: None, built: false });
+        }
+    }
+
+    /// Has a store tried again that reads something which has changed: who uses it is due when it works.
+    fn renew_for(&mut self, referrer: Referrer) {
+        let Referrer { origin, consumer, built } = referrer;
+        let Some(state) = self.world.stores.get_mut(&origin) else { return };
+        if built {
+            state.renewals.count(consumer.as_deref());
+        }
+        let at = state.renewals.moment(Instant::now());
+        let key = Key::Store(state.object.kind, state.object.id.clone());
+        if !self.validates(&self.world.stores[&origin].object) {
+            return self.wake_users(&origin, consumer.as_deref(), at);
+        }
+        if let Some(state) = self.world.stores.get_mut(&origin) {
+            state.renewals.waiting.insert(consumer);
+        }
+        self.scheduler.request(&key, Lane::Urgent, at);
+    }
+
+    pub(super) fn store_gone(&mut self, kind: Kind, id: &Id) {
+        self.scheduler.remove(&Key::Store(kind, id.clone()));
+        self.context.metrics.forget(kind, id);
+        let origin = origin(kind, id);
+        self.world.stores.remove(&origin);
+        self.world.unsettled.insert(origin.clone());
+        let context = Arc::clone(&self.context);
+        self.running.spawn(async move {
+            context.providers.forget(&context.engine, &origin).await;
+            Finished::Cleaned
+        });
+    }
+
+    /// Whether it is ours to try a store and to tell how it is.
+    pub(super) fn validates(&self, store: &StoreObject) -> bool {
+        let settings = &self.context.settings;
+        let serves = match store.kind {
+            Kind::ClusterSecretStore => settings.cluster_stores,
+            Kind::SecretStore => settings.stores,
+            _ => false,
+        };
+        serves && store.is_of_class(&settings.class)
+    }
+
+    /// A generator has no status to be told, so it is tried by those who use it.
+    pub(super) fn put_generator(&mut self, object: &DynamicObject) {
+        let generator = StoreObject::read(Kind::Generator, object);
+        let origin = origin(Kind::Generator, &generator.id);
+        if self.world.put_store(origin.clone(), generator) && self.is_ready() {
+            self.wake_users(&origin, None, Instant::now());
         }
     }
 

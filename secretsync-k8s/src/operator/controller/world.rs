@@ -11,11 +11,13 @@ use secretsync_core::access::KeyAccess;
 use secretsync_core::error::Result;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
-use secretsync_core::sync::{Reason, SyncReport, SyncSpec};
+use secretsync_core::sync::{Reason, SyncSpec};
 
+use super::lease::Issuance;
 use super::wake::Renewals;
 use crate::convert::{self, StoreUse};
 use crate::operator::object::{StoreObject, SyncObject};
+use crate::operator::spread::known::{Namespaces, Spreads};
 use crate::operator::status::Status;
 use crate::operator::target::TargetObject;
 use crate::operator::watch::Id;
@@ -26,8 +28,9 @@ pub(super) struct World {
     pub(super) syncs: HashMap<Id, SyncState>,
     pub(super) stores: HashMap<StoreOrigin, StoreState>,
     /// Labels of namespaces.
-    pub(super) namespaces: HashMap<String, BTreeMap<String, String>>,
+    pub(super) namespaces: Namespaces,
     pub(super) targets: HashMap<TargetRef, TargetObject>,
+    pub(super) spreads: Spreads,
     /// Targets by the mark of the ExternalSecret that owns them.
     by_mark: HashMap<String, BTreeSet<TargetRef>>,
     by_target: HashMap<TargetRef, BTreeSet<Id>>,
@@ -49,12 +52,7 @@ pub(super) struct SyncState {
     /// How the last run ended.
     pub(super) last: Option<Reason>,
     pub(super) expires_at: Option<SystemTime>,
-    /// What the engine did by itself and the status does not tell yet.
-    pub(super) replaced: Option<Box<SyncReport>>,
-    /// Whether what an earlier process was issued is looked after, or there was nothing.
-    pub(super) adopted: bool,
-    /// When to look whether the status tells the ends of what is issued.
-    pub(super) look_at: Option<SystemTime>,
+    pub(super) issuance: Issuance,
     /// The failure that was told last.
     pub(super) told: Option<String>,
     pub(super) failures: u32,
@@ -132,8 +130,9 @@ impl World {
         }
     }
 
-    pub(super) fn put_namespace(&mut self, object: &DynamicObject) {
-        self.namespaces.insert(object.name_any(), object.labels().clone());
+    /// Takes in a namespace; gives its labels as they were.
+    pub(super) fn put_namespace(&mut self, object: &DynamicObject) -> Option<BTreeMap<String, String>> {
+        self.namespaces.insert(object.name_any(), object.labels().clone())
     }
 
     pub(super) fn put_target(&mut self, target: TargetRef, seen: TargetObject) {
@@ -180,9 +179,7 @@ impl SyncState {
             // What failed with the old manifest says nothing about the new one.
             Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, ..before },
             None => Self {
-                adopted: object.status.issued.is_empty(),
-                look_at: None,
-                replaced: None,
+                issuance: Issuance::new(&object.status.issued),
                 status: object.status.clone(),
                 object,
                 spec,
