@@ -66,9 +66,9 @@ pub struct Version(String);
 /// A lease that an issuing read handed out. `Debug` shows its [name](Self::name).
 #[derive(Clone)]
 pub struct Lease {
-    id: String,
+    id: Box<str>,
     /// What people see instead of the id.
-    name: Option<String>,
+    name: Option<Box<str>>,
     renewable: bool,
 }
 
@@ -139,13 +139,13 @@ impl fmt::Display for Version {
 impl Lease {
     /// A lease by its id; `renewable` says whether the provider lets it be extended.
     pub fn new(id: impl Into<String>, renewable: bool) -> Self {
-        Self { id: id.into(), name: None, renewable }
+        Self { id: id.into().into(), name: None, renewable }
     }
 
     /// Hides the id behind a name: it is among the values that came with the lease, which nobody but the target may see.
     #[must_use]
     pub fn hidden_as(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+        self.name = Some(name.into().into());
         self
     }
 

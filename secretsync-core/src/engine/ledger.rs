@@ -124,7 +124,9 @@ impl Ledger {
     /// Nobody looks after what is kept any more, but the targets hold it.
     pub(crate) fn leave(&self) {
         let pages: Vec<_> = self.pages().values().map(Arc::clone).collect();
-        pages.iter().for_each(|page| page.entry().kept.values().for_each(Kept::leave));
+        for page in pages {
+            page.entry().kept.values().for_each(Kept::leave);
+        }
     }
 
     fn pages(&self) -> MutexGuard<'_, HashMap<SyncKey, Arc<Page>>> {

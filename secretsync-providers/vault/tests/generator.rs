@@ -137,10 +137,10 @@ async fn each_result_type_and_method_gives_its_part() {
     let renewed = generator.leases().unwrap().renew(&lease, Duration::from_mins(30)).await.unwrap();
     assert_eq!(renewed.lasts, Duration::from_mins(30));
     generator.leases().unwrap().revoke(&lease).await.unwrap();
-    let lost = generator.leases().unwrap().renew(&lease, Duration::from_mins(30)).await.unwrap_err();
+    let gone = generator.leases().unwrap().renew(&lease, Duration::from_mins(30)).await.unwrap_err();
     let accessor = lease.id().strip_prefix("auth/token/accessor/").unwrap();
     assert!(lease.name().ends_with(" of auth/token/create"), "{}", lease.name());
-    for told in [chain(&lost), format!("{lost:?}"), format!("{lease:?}"), lease.name().to_owned()] {
+    for told in [chain(&gone), format!("{gone:?}"), format!("{lease:?}"), lease.name().to_owned()] {
         assert!(!told.contains(accessor), "it is one of the values: {told}");
     }
     assert_eq!(bao.request_as(&issued, "GET", "auth/token/lookup-self", None).unwrap().status(), 403);

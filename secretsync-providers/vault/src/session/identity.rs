@@ -33,10 +33,8 @@ pub(crate) struct Access {
     token: Option<Token>,
     /// Whether we made the token, so that it is ours to end.
     ours: bool,
-    counted: bool,
-    /// Whether it came without a login.
-    given: bool,
-    renewable: bool,
+    /// What the login told about it.
+    told: Term,
     since: Instant,
     /// Held while the token is looked at, so that many reads that were refused together look once.
     turn: Mutex<()>,
@@ -60,7 +58,7 @@ impl Identity {
     /// Whether the token can extend itself, which no dead one can: for tokens that may not look at themselves.
     pub(crate) async fn extends(&self, access: &Access) -> Result<bool, Failure> {
         // A token that we were given is not changed to find out; the credential behind it is looked at again, which costs no login.
-        if !access.renewable {
+        if !access.told.is_renewable() {
             return Ok(false);
         }
         match self.post(RENEW, access).await {
@@ -101,11 +99,9 @@ impl Identity {
         tracing::debug!(server = %account.server.host_str().unwrap_or_default(), method = account.method.name().unwrap_or("none"), "logged in");
         let access = Access {
             client,
-            given: granted.token.is_none() || granted.term == Term::unknown(),
-            renewable: granted.term.is_renewable(),
             token: granted.token,
             ours: granted.ours,
-            counted: granted.term.is_counted(),
+            told: granted.term,
             since: Instant::now(),
             turn: Mutex::default(),
             seen: std::sync::Mutex::default(),
@@ -173,7 +169,7 @@ impl Access {
 
     /// Whether each request costs one of a few uses.
     pub(super) fn is_counted(&self) -> bool {
-        self.counted
+        self.told.is_counted()
     }
 
     /// Whether we made it a moment ago.
@@ -183,7 +179,7 @@ impl Access {
 
     /// Whether it came without a login, so that another look for it costs none.
     pub(super) fn is_given(&self) -> bool {
-        self.given
+        self.token.is_none() || self.told == Term::unknown()
     }
 
     pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
