@@ -110,8 +110,14 @@ fn cold(scene: &Scene, program: &Path, namespace: &str) -> Result<Cold> {
         Ok((calls.secrets >= scene.objects && calls.statuses >= scene.objects).then_some(calls))
     })?;
     let (reads_after, logins_after) = scene.provider_calls()?;
-    note(format_args!("{namespace}: provider reads {}, logins {}", reads_after - reads, logins_after - logins));
     let since = |at: Option<Timestamp>| at.map_or(f64::NAN, |at| at.duration_since(began).as_secs_f64());
+    note(format_args!(
+        "{namespace}: first Secret after {:.2} s; processor time {:.2} s; provider reads {}, logins {}",
+        since(calls.first_secret),
+        operator.processor()?,
+        reads_after - reads,
+        logins_after - logins
+    ));
     let cold = (since(calls.last_secret), since(calls.last_status), calls);
     Ok(Cold { operator, cold })
 }
@@ -186,6 +192,15 @@ impl Running {
         command.args(["--live-addr=0", "--metrics-addr=0", "--loglevel=warn"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         command.spawn().with_context(|| format!("failed to run {}", program.display())).map(Self)
+    }
+
+    /// The processor time that it took so far, in seconds.
+    fn processor(&self) -> Result<f64> {
+        const TICKS: f64 = 100.0;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).context("the operator has ended")?;
+        let (_, rest) = stat.rsplit_once(')').context("no processor time is told")?;
+        let times = rest.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Ok(times.sum::<Result<f64, _>>().context("no processor time is told")? / TICKS)
     }
 
     /// What it holds in memory, in MiB.
