@@ -41,7 +41,7 @@ enum Finished {
 /// What is done besides, in its own time.
 enum Chore {
     Cleaned,
-    Told(Told),
+    Told(Box<Told>),
 }
 
 pub(super) struct Controller {
@@ -130,13 +130,18 @@ impl Controller {
                 Plan::Run(mut job) => {
                     self.share(id, &mut job);
                     if let Some(state) = self.world.syncs.get_mut(id) {
-                        (state.running, state.touched, state.pulled) = (true, false, false);
+                        (state.running, state.touched) = (true, false);
                     }
                     let context = Arc::clone(&self.context);
                     let work = async move { Finished::Sync(Box::new(job::run(context, *job).await)) };
                     self.driver.start(key, lane, work);
                 }
-                Plan::Leave => self.driver.skip(&key),
+                Plan::Leave => {
+                    if let Some(state) = self.world.syncs.get_mut(id) {
+                        state.announced = None;
+                    }
+                    self.driver.skip(&key);
+                }
                 Plan::NotYet => {
                     let id = id.clone();
                     self.driver.skip(&key);
@@ -150,7 +155,7 @@ impl Controller {
     fn post(&mut self) {
         while let Some(next) = self.outbox.next() {
             let context = Arc::clone(&self.context);
-            self.chores.spawn(async move { Chore::Told(tell(&context, next).await) });
+            self.chores.spawn(async move { Chore::Told(Box::new(tell(&context, next).await)) });
         }
     }
 }

@@ -20,22 +20,22 @@ impl Controller {
     pub(super) fn finished(&mut self, key: Key, result: Option<Finished>) {
         match result {
             Some(Finished::Store(validated)) => self.store_validated(*validated),
-            Some(Finished::Sync(done)) => self.sync_done(*done),
-            None => self.failed_itself(key),
+            Some(Finished::Sync(done)) => self.sync_done(&done),
+            None => self.failed_itself(&key),
         }
     }
 
     pub(super) fn chore_done(&mut self, chore: Option<Chore>) {
         let Some(Chore::Told(told)) = chore else { return };
         self.outbox.told(&told);
-        if let Told::Status { id, uid, status: Some(status) } = told
+        if let Told::Status { id, uid, status: Some(status) } = *told
             && let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == uid)
         {
             state.object.status = status;
         }
     }
 
-    fn sync_done(&mut self, done: Done) {
+    fn sync_done(&mut self, done: &Done) {
         let id = done.id.clone();
         let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == done.uid) else { return };
         state.running = false;
@@ -45,7 +45,7 @@ impl Controller {
         let report = &done.report;
         state.last = Some(report.reason);
         state.expires_at = report.expires_at;
-        self.tell(&done);
+        self.tell(done);
         if report.outcome == Outcome::Failed {
             return self.sync_failed(&id, report);
         }
@@ -81,15 +81,15 @@ impl Controller {
     }
 
     /// A task of ours panicked: a defect, which must cost nobody but its own object, and that one a pause.
-    fn failed_itself(&mut self, key: Key) {
+    fn failed_itself(&mut self, key: &Key) {
         tracing::error!(?key, "a task of the operator itself failed; please report it");
-        if let Key::Sync(id) = &key
+        if let Key::Sync(id) = key
             && let Some(state) = self.world.syncs.get_mut(id)
         {
             state.running = false;
             state.forced = true;
         }
-        self.driver.scheduler().request(&key, Lane::Refresh, Instant::now() + LONGEST_PAUSE);
+        self.driver.scheduler().request(key, Lane::Refresh, Instant::now() + LONGEST_PAUSE);
     }
 
     fn store_validated(&mut self, validated: Validated) {

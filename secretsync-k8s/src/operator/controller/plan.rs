@@ -47,7 +47,7 @@ impl World {
         };
         let now = SystemTime::now();
         let ended = state.expires_at.is_some_and(|at| at <= now);
-        if !state.forced && !state.pulled && !ended {
+        if !state.forced && state.announced.is_none() && !ended {
             match due(spec, &state.status, &state.object.revision, now) {
                 Due::At(at, _) if at <= now => {}
                 Due::Never => return Plan::Leave,

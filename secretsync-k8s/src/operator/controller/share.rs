@@ -35,7 +35,6 @@ impl Controller {
             let key = Key::Sync(other.clone());
             let scheduler = self.driver.scheduler();
             if scheduler.is_idle(&key) && state.takes_part(SystemTime::now()) {
-                state.pulled = true;
                 scheduler.request(&key, Lane::Refresh, Instant::now());
             } else if !scheduler.is_waiting(&key) || state.announced.is_some() {
                 continue;

@@ -57,9 +57,7 @@ pub(super) struct SyncState {
     pub(super) repairs: u32,
     /// Whether it runs next time even if it is not due.
     pub(super) forced: bool,
-    /// Whether it takes part in a read of another one although it is not due.
-    pub(super) pulled: bool,
-    /// Keeps the answer to that read for it.
+    /// Keeps the answer to a read of another one for it, in which it takes part whether or not it is due.
     pub(super) announced: Option<Announcement>,
     pub(super) running: bool,
     /// Whether its target changed while it ran.
@@ -197,7 +195,6 @@ impl SyncState {
                 failures: 0,
                 repairs: 0,
                 forced: false,
-                pulled: false,
                 announced: None,
                 running: false,
                 touched: false,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many at once: one more after each window in which the API server kept up, half as many when it asked to slow down, or took twice as long as it can.
+/// So many at once: one more after each window in which the API server kept up, half as many when it asked to slow down or takes twice as long as before. What
+/// it takes with half as many is the measure from then on: a machine that is slow for other reasons is not made slower still.
 #[derive(Debug)]
 pub(super) struct Window {
     limit: usize,
@@ -40,7 +41,7 @@ impl Window {
             self.best = Some((mean, now));
         }
         if mean > best * 2 + NOISE {
-            self.halve(now);
+            self.halve(LEAST_SLOW, now);
         } else {
             self.limit = (self.limit + 1).min(MOST);
         }
@@ -49,20 +50,24 @@ impl Window {
     /// Takes note that a request was refused because there are too many. What was sent before the last decision says nothing new.
     pub(super) fn refused(&mut self, began: Instant, now: Instant) {
         if self.halved.is_none_or(|halved| began > halved) {
-            self.halve(now);
+            self.halve(LEAST, now);
         }
     }
 
-    fn halve(&mut self, now: Instant) {
-        self.limit = (self.limit / 2).max(LEAST);
+    fn halve(&mut self, least: usize, now: Instant) {
+        self.limit = (self.limit / 2).max(least.min(self.limit));
         self.halved = Some(now);
+        self.best = None;
         (self.count, self.sum) = (0, Duration::ZERO);
     }
 }
 
 const FIRST: usize = 16;
 const MOST: usize = 64;
-const LEAST: usize = 2;
+/// Where it asks to slow down.
+const LEAST: usize = 1;
+/// Where it is only slow.
+const LEAST_SLOW: usize = 8;
 /// So many answers decide at most.
 const SAMPLE: usize = 16;
 /// What is no slowness, whatever the best was.

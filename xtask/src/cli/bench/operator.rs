@@ -83,8 +83,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             over.push(format!("a new object waits {:.3} s instead of {MOST_FRESH}", spread.p99));
         }
     }
-    let memory = running.memory()?;
-    note(format_args!("resident memory: {memory:.1} MiB with {} objects", arguments.objects));
+    let (memory, own) = running.memory()?;
+    note(format_args!(
+        "resident memory: {memory:.1} MiB with {} objects, {own:.1} of them without program text",
+        arguments.objects
+    ));
     if arguments.objects <= 1000 && memory > MOST_MEMORY {
         over.push(format!("{memory:.1} MiB instead of {MOST_MEMORY}"));
     }
@@ -176,7 +179,7 @@ fn restart(scene: &Scene, program: &Path) -> Result<()> {
         secrets.len(),
         rest.len(),
         reads_after - reads,
-        running.memory()?
+        running.memory()?.0
     ));
     Ok(())
 }
@@ -203,12 +206,15 @@ impl Running {
         Ok(times.sum::<Result<f64, _>>().context("no processor time is told")? / TICKS)
     }
 
-    /// What it holds in memory, in MiB.
-    fn memory(&self) -> Result<f64> {
+    /// What it holds in memory, in MiB: all of it, and what is no program text.
+    fn memory(&self) -> Result<(f64, f64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).context("the operator has ended")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident memory is told")?;
-        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().context("no resident memory is told")?;
-        Ok(kibibytes / 1024.0)
+        let figure = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no resident memory is told")?;
+            let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().context("no resident memory is told")?;
+            anyhow::Ok(kibibytes / 1024.0)
+        };
+        Ok((figure("VmRSS:")?, figure("RssAnon:")?))
     }
 }
 
