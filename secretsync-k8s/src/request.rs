@@ -22,7 +22,6 @@ pub(crate) use gate::{Gate, Priority};
 pub(crate) use refusal::{Conflict, Refusal};
 pub(crate) use server::Server;
 
-use self::gate::Pass;
 use crate::convert::is_dns_subdomain;
 
 /// What a request is about: errors and missing rights are told in these words.
@@ -239,11 +238,17 @@ impl<'a> Call<'a> {
             Err(_) => return Err(unreachable(format!("the API server did not answer within {} s", LONGEST.as_secs()))),
         };
         if status.is_success() {
-            pass.map(Pass::answered);
+            if let Some(pass) = pass {
+                pass.answered();
+            }
             return Ok(Answer { created: status == StatusCode::CREATED, body });
         }
         let refusal = Refusal::new(status, &body);
-        pass.map(|pass| if refusal.is_throttling() { pass.refused(refusal.retry_after()) } else { pass.answered() });
+        match pass {
+            Some(pass) if refusal.is_throttling() => pass.refused(refusal.retry_after()),
+            Some(pass) => pass.answered(),
+            None => {}
+        }
         Err(Failure::Refused(refusal))
     }
 

@@ -140,10 +140,8 @@ impl Store for KubeStore {
     }
 
     async fn recall(&self, target: &TargetRef, owner: &OwnerId) -> Result<Option<Observed>> {
-        match self.known.as_ref().and_then(|known| known.recall(target)) {
-            Some(secret) => self.judge(target, owner, Seen { secret, recalled: true }).await.map(Some),
-            None => Ok(None),
-        }
+        let Some(known) = self.known.as_ref().filter(|known| known.is_complete()) else { return Ok(None) };
+        self.judge(target, owner, Seen { secret: known.get(target), recalled: true }).await.map(Some)
     }
 
     async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {

@@ -41,7 +41,7 @@ enum Finished {
 /// What is done besides, in its own time.
 enum Chore {
     Cleaned,
-    Told(Box<Told>),
+    Told(Told),
 }
 
 pub(super) struct Controller {
@@ -96,7 +96,7 @@ impl Controller {
 
     async fn wind_down(&mut self) {
         while let Some((key, result)) = self.driver.last().await {
-            self.finished(key, result);
+            self.finished(&key, result);
             self.post();
         }
         while !self.outbox.is_empty() {
@@ -113,7 +113,7 @@ impl Controller {
     fn turn(&mut self, turn: Turn<Key, Finished>) {
         match turn {
             Turn::Due(key, lane) => self.start(key, lane),
-            Turn::Done(key, result) => self.finished(key, result),
+            Turn::Done(key, result) => self.finished(&key, result),
             _ => {}
         }
     }
@@ -155,7 +155,7 @@ impl Controller {
     fn post(&mut self) {
         while let Some(next) = self.outbox.next() {
             let context = Arc::clone(&self.context);
-            self.chores.spawn(async move { Chore::Told(Box::new(tell(&context, next).await)) });
+            self.chores.spawn(async move { Chore::Told(tell(&context, next).await) });
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum Told {
     Status {
         id: Id,
         uid: String,
-        status: Option<Status>,
+        status: Option<Box<Status>>,
     },
     Note,
 }
@@ -113,7 +113,7 @@ pub(super) async fn tell(context: &Context, next: Next) -> Told {
         Next::Status { id, uid, status } => {
             let target = Target::external_secret_status(&id.namespace, &id.name);
             let taken = patch(context, target, status.patch(&uid)).await;
-            Told::Status { id, uid, status: taken.then_some(status) }
+            Told::Status { id, uid, status: taken.then(|| Box::new(status)) }
         }
         Next::Note { id, uid, note } => {
             context.events.note("ExternalSecret", &id, &uid, note).await;
@@ -142,7 +142,7 @@ mod tests {
     fn told(next: &Next) -> Told {
         match next {
             Next::Status { id, uid, status } => {
-                Told::Status { id: id.clone(), uid: uid.clone(), status: Some(status.clone()) }
+                Told::Status { id: id.clone(), uid: uid.clone(), status: Some(Box::new(status.clone())) }
             }
             Next::Note { .. } => Told::Note,
         }

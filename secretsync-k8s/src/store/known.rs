@@ -44,10 +44,9 @@ impl Known {
         self.read().secrets.get(target).map(Arc::clone)
     }
 
-    /// What is known of a Secret, its absence included; `None` where nothing is.
-    pub(crate) fn recall(&self, target: &TargetRef) -> Option<Option<Arc<Snapshot>>> {
-        let state = self.read();
-        state.complete.then(|| state.secrets.get(target).map(Arc::clone))
+    /// Whether a Secret that is not known is not there, or not managed.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.read().complete
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -71,15 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_recalled_before_everything_was_told() {
+    fn what_was_told_is_known_until_it_is_gone() {
         let (known, target) = (Known::default(), TargetRef::new("shop", "db"));
-        assert!(known.recall(&target).is_none());
         known.put(target.clone(), version("1", "7"));
-        assert!(known.recall(&target).is_none() && known.get(&target).is_some());
+        assert!(!known.is_complete() && known.get(&target).is_some());
         known.set_complete();
-        assert!(known.recall(&target).unwrap().is_some());
         known.remove(&target);
-        assert!(known.recall(&target).unwrap().is_none());
+        assert!(known.is_complete() && known.get(&target).is_none());
     }
 
     #[test]

@@ -17,21 +17,21 @@ use crate::operator::target::written;
 use crate::operator::watch::Id;
 
 impl Controller {
-    pub(super) fn finished(&mut self, key: Key, result: Option<Finished>) {
+    pub(super) fn finished(&mut self, key: &Key, result: Option<Finished>) {
         match result {
             Some(Finished::Store(validated)) => self.store_validated(*validated),
             Some(Finished::Sync(done)) => self.sync_done(&done),
-            None => self.failed_itself(&key),
+            None => self.failed_itself(key),
         }
     }
 
     pub(super) fn chore_done(&mut self, chore: Option<Chore>) {
         let Some(Chore::Told(told)) = chore else { return };
         self.outbox.told(&told);
-        if let Told::Status { id, uid, status: Some(status) } = *told
+        if let Told::Status { id, uid, status: Some(status) } = told
             && let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == uid)
         {
-            state.object.status = status;
+            state.object.status = *status;
         }
     }
 
