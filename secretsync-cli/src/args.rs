@@ -44,6 +44,11 @@ pub(crate) enum Verb {
     /// Nothing is written anywhere but to standard output: `data` in base64, as in any Secret. On a terminal each value is `<hidden>`; labels and
     /// annotations are shown. Targets count as new, so random values are made each time. What is wrong goes to standard error.
     Render(Render),
+    /// Print the CustomResourceDefinitions of the kinds that a cluster needs for the operator, as YAML.
+    ///
+    /// They take the place of External Secrets Operator's: `secretsync crd | kubectl apply --server-side -f -`. Keep its own where kinds or providers are
+    /// used that are not listed here.
+    Crd(Crd),
     /// Look at SOPS documents in a repository: what is wrong with them, and who can read them. Editing them is the job of `sops`.
     #[command(subcommand)]
     Sops(Sops),
@@ -55,8 +60,8 @@ pub(crate) struct SyncJob {
     #[command(flatten)]
     pub(crate) job: Job,
 
-    /// Do not end: sync each target again at its `refreshInterval`, when a credential ends, and after failures, until SIGINT or SIGTERM. Tells what changes.
-    /// Manifests are read once.
+    /// Do not end: sync each target again at its `refreshInterval`, when a file with its sources changes, when a credential ends, and after failures, until
+    /// SIGINT or SIGTERM. Tells what changes. Manifests are read once.
     #[arg(long)]
     pub(crate) watch: bool,
 }
@@ -88,6 +93,14 @@ pub(crate) struct Render {
     /// Show values on a terminal, too. Into a pipe or a file they are always written.
     #[arg(long)]
     pub(crate) show_values: bool,
+}
+
+/// What `crd` prints.
+#[derive(Args)]
+pub(crate) struct Crd {
+    /// Which kinds: `externalsecrets`, `es`, `ExternalSecret`. Without any, all of them.
+    #[arg(value_name = "KIND")]
+    pub(crate) kinds: Vec<String>,
 }
 
 /// Where syncs come from, and how they are told. No `Debug`: a flag may hold a credential by mistake.

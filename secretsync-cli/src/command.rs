@@ -1,5 +1,6 @@
 //! Which verb runs, and what it tells.
 
+mod crd;
 mod data;
 mod plan;
 mod prepare;
@@ -31,6 +32,7 @@ pub(crate) async fn dispatch(invocation: Invocation) -> ExitCode {
         Verb::Sync(SyncJob { job, watch: false }) => tell(style(&job, color), sync::run(job).await),
         Verb::Plan(job) => tell(style(&job, color), plan::run(job).await),
         Verb::Render(job) => tell(style_of(&job.source, color, true), render::run(job).await),
+        Verb::Crd(job) => crd::run(&job),
         Verb::Sops(verb) => sops::run(verb, color).await,
     }
 }

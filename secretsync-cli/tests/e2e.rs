@@ -7,6 +7,8 @@ mod access;
 mod bad_input;
 #[path = "e2e/canary.rs"]
 mod canary;
+#[path = "e2e/crd.rs"]
+mod crd;
 #[path = "e2e/dynamic.rs"]
 mod dynamic;
 #[path = "e2e/example_sops.rs"]
@@ -27,10 +29,14 @@ mod render;
 mod sandbox;
 #[path = "e2e/sops.rs"]
 mod sops;
+#[path = "e2e/sops_kms.rs"]
+mod sops_kms;
 #[path = "e2e/sops_services.rs"]
 mod sops_services;
 #[path = "e2e/sops_verbs.rs"]
 mod sops_verbs;
+#[path = "e2e/spread.rs"]
+mod spread;
 #[path = "e2e/targets.rs"]
 mod targets;
 #[path = "e2e/templates.rs"]

@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -109,9 +109,13 @@ pub(crate) struct Shared {
     ledger: Ledger,
     /// How long a lease outlives its replacement.
     overlap: Duration,
+    /// Whether anything may be issued.
+    issues: bool,
     tasks: TaskTracker,
     /// Ends the background work that waits for a moment to come.
     stop: CancellationToken,
+    /// Providers whose sources changed, for the watches under way.
+    changes: broadcast::Sender<ProviderKey>,
 }
 
 impl Engine {
@@ -141,6 +145,16 @@ impl Engine {
     /// Takes a provider away; it is closed when nothing uses it any more. Syncs that need it fail from now on.
     pub fn withdraw(&self, key: &ProviderKey) {
         self.retire(self.shared.providers.take(key));
+    }
+
+    /// Says that what a provider reads has changed, where somebody knows: each [watch](Self::watch) under way syncs what depends on it now. No answer to a
+    /// read that began before serves a sync that asks later.
+    pub fn source_changed(&self, key: &ProviderKey) {
+        if let Ok(provider) = self.shared.provider(key) {
+            provider.outdate();
+        }
+        // Nobody listens where there is no watch.
+        drop(self.shared.changes.send(key.clone()));
     }
 
     fn retire(&self, provider: Option<Arc<Coalesce>>) {

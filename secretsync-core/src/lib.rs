@@ -12,9 +12,13 @@ pub mod layer;
 pub mod memory;
 pub mod net;
 pub mod object;
+#[cfg(feature = "path-watch")]
+#[cfg_attr(docsrs, doc(cfg(feature = "path-watch")))]
+pub mod path_watch;
 pub mod provider;
 pub mod regex;
 pub mod schedule;
+pub mod schema;
 pub mod secret;
 pub mod session;
 pub mod store;

@@ -577,3 +577,21 @@ async fn many_calls_at_once_are_issued_one() {
     engine.sync_all(vec![spec.clone(), spec]).await;
     assert_eq!(issuer.log(), ["issue 1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn something_that_ends_at_once_is_not_issued_again_and_again() {
+    for lasts in [Duration::ZERO, Duration::from_secs(1)] {
+        for (leased, renewable) in [(false, false), (true, false), (true, true)] {
+            let change = |state: &mut State| (state.ttl, state.leased, state.renewable) = (lasts, leased, renewable);
+            let (issuer, _, engine) = setup(change);
+            written(&engine.sync(&spec()).await);
+            sleep(Duration::from_mins(10)).await;
+            let (count, renewals) = (issuer.count("issue"), issuer.count("renew"));
+            assert!(
+                (2..=12).contains(&count) && renewals <= 12,
+                "{lasts:?} {leased}: {count} issued, {renewals} renewed"
+            );
+            engine.shutdown(Duration::from_secs(5)).await;
+        }
+    }
+}

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Error, ErrorKind, Retry};
 use secretsync_core::memory::{MemoryProvider, MemoryStore};
-use secretsync_core::provider::{Provider, RemoteRef};
+use secretsync_core::provider::{Provider, Query, RemoteRef};
 use secretsync_core::secret::{Secret, SecretValue};
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{
-    CreationPolicy, Cron, DataEntry, DeletionPolicy, Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec,
-    SyncWindow, SyncWindows, Timing,
+    CreationPolicy, Cron, DataEntry, DataFrom, DeletionPolicy, Outcome, ProviderKey, RefreshPolicy, SyncReport,
+    SyncSpec, SyncWindow, SyncWindows, Timing,
 };
 use tokio::time::{Instant, sleep};
 
@@ -173,4 +173,53 @@ async fn two_syncs_of_one_target_run_one_after_the_other_in_their_order() {
     let names: Vec<_> = world.told.lock().unwrap().iter().map(|(_, report)| report.owner.name().to_owned()).collect();
     assert!(names.len() >= 10, "{names:?}");
     assert!(names.chunks(2).all(|pair| pair == ["first", "second"]), "{names:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_somebody_says_has_changed_is_read_at_once_by_all_that_depend_on_it() {
+    let world = World::new(MemoryProvider::new("p").with("app", value("one")));
+    let hour = Some(MINUTE * 60);
+    let found = SyncSpec::new(OwnerId::new("shop", "found"), TargetRef::new("shop", "found"))
+        .with_data_from(DataFrom::find(ProviderKey::new("p"), Query::default()))
+        .with_timing(Timing::new(hour));
+    let specs = vec![spec("named", "app", hour), found, spec("once", "app", None), spec("missing", "new", None)];
+    let change = async {
+        sleep(MINUTE).await;
+        world.provider.set("app", Some(value("two")));
+        world.engine.source_changed(&ProviderKey::new("another"));
+        sleep(MINUTE).await;
+        assert_eq!(world.store.value("shop", "named", "key").unwrap().expose(), b"one");
+        world.provider.set("new", Some(value("three")));
+        world.engine.source_changed(&ProviderKey::new("p"));
+    };
+    tokio::join!(world.watch(specs, MINUTE * 4), change);
+    let updated = [(Duration::ZERO, Outcome::Created), (MINUTE * 2, Outcome::Updated)];
+    assert_eq!(world.told("named"), updated);
+    assert_eq!(world.told("found"), updated);
+    assert_eq!(world.told("once"), updated[..1], "what never runs again does not run now");
+    assert_eq!(world.told("missing").last().unwrap(), &(MINUTE * 2, Outcome::Created), "a failure waits no longer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_before_a_change_serves_nobody_who_asks_later() {
+    let provider = MemoryProvider::new("p").with("app", value("one"));
+    let (provider, store) = (Arc::new(provider), Arc::new(MemoryStore::new()));
+    let engine = Engine::builder(Arc::clone(&store) as _)
+        .provider(ProviderKey::new("p"), Arc::clone(&provider) as Arc<dyn Provider>)
+        .concurrency(1)
+        .build();
+    // The first sync of the pass has read when the source changes; those that wait would be served with the same answer.
+    let changed = std::sync::atomic::AtomicBool::new(false);
+    let told = |_: &SyncReport| {
+        if !changed.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            provider.set("app", Some(value("two")));
+            engine.source_changed(&ProviderKey::new("p"));
+        }
+    };
+    let names = ["a", "b", "c", "d"];
+    let specs = names.map(|name| spec(name, "app", Some(MINUTE * 60))).to_vec();
+    engine.watch(specs, told, sleep(MINUTE)).await;
+    for name in names {
+        assert_eq!(store.value("shop", name, "key").unwrap().expose(), b"two", "{name}");
+    }
 }

@@ -7,8 +7,9 @@ use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::regex::GoRegex;
 
-use crate::api::{Condition, LabelSelector, SelectorOperator, SelectorRequirement};
+use crate::api::{Condition, LabelSelector};
 use crate::problems::{Problems, plain};
+use crate::selector;
 
 /// Which namespaces may use a store, and which of its objects. By default all namespaces and all objects.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +56,7 @@ impl Rule {
     fn holds(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
         self.namespaces.iter().any(|name| name == namespace)
             || self.expressions.iter().any(|expression| expression.is_match(namespace))
-            || self.selector.as_ref().is_some_and(|selector| selects(selector, namespace, labels))
+            || self.selector.as_ref().is_some_and(|selector| selector::selects(selector, namespace, labels))
     }
 }
 
@@ -83,16 +84,8 @@ fn rule(index: usize, condition: &Condition, problems: &mut Problems) -> Rule {
             )),
         }
     }
-    for (place, requirement) in
-        condition.namespace_selector.iter().flat_map(|selector| selector.match_expressions.iter().enumerate())
-    {
-        let compares = matches!(requirement.operator, SelectorOperator::In | SelectorOperator::NotIn);
-        if compares == requirement.values.is_empty() {
-            let rule =
-                if compares { "must not be empty with this operator" } else { "must be empty with this operator" };
-            problems
-                .at(format_args!("spec.conditions[{index}].namespaceSelector.matchExpressions[{place}].values"), rule);
-        }
+    for (place, rule) in condition.namespace_selector.iter().flat_map(selector::problems) {
+        problems.at(format_args!("spec.conditions[{index}].namespaceSelector.{}", plain(&place)), rule);
     }
     let keys = condition.keys.as_ref().map(|keys| templates(&format!("spec.conditions[{index}].keys"), keys, problems));
     let (namespaces, selector) = (condition.namespaces.clone(), condition.namespace_selector.clone());
@@ -113,25 +106,6 @@ fn templates(path: &str, keys: &[String], problems: &mut Problems) -> Vec<KeyTem
     }
     templates
 }
-
-fn selects(selector: &LabelSelector, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
-    // The API server puts this label on every namespace, so it counts where only a manifest without it is known.
-    let value = |key: &str| if key == NAME_LABEL { Some(namespace) } else { labels.get(key).map(String::as_str) };
-    selector.match_labels.iter().all(|(key, wanted)| value(key) == Some(wanted))
-        && selector.match_expressions.iter().all(|requirement| meets(requirement, value(&requirement.key)))
-}
-
-fn meets(requirement: &SelectorRequirement, value: Option<&str>) -> bool {
-    let listed = value.is_some_and(|value| requirement.values.iter().any(|wanted| wanted == value));
-    match requirement.operator {
-        SelectorOperator::DoesNotExist => value.is_none(),
-        SelectorOperator::Exists => value.is_some(),
-        SelectorOperator::In => listed,
-        SelectorOperator::NotIn => !listed,
-    }
-}
-
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 #[cfg(test)]
 mod tests {

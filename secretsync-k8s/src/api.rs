@@ -1,17 +1,20 @@
 //! External Secrets Operator's kinds as plain data: groups, versions, and reading a manifest.
 
+mod cluster_external_secret;
 mod duration;
 pub mod external_secret;
 mod generator;
 mod metadata;
 pub mod names;
 pub(crate) mod read;
+mod schema;
 mod secret_store;
 mod suggest;
 
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use serde::de::DeserializeOwned;
 
+pub use cluster_external_secret::{ClusterExternalSecret, ClusterExternalSecretSpec, ExternalSecretMetadata};
 pub use duration::{GoDuration, StoreInterval};
 pub use external_secret::ExternalSecret;
 pub use generator::{GeneratorSpec, VaultDynamicSecret};
@@ -123,6 +126,14 @@ fn unreadable_kind(group: &str, api_version: &str, kind: &str) -> Error {
             format!("write `apiVersion: {GENERATORS_API_VERSION}`; the fields are the same"),
         ));
     }
+    if api_version == API_VERSION && kind == ClusterExternalSecret::KIND {
+        return error(ErrorKind::Unsupported)
+            .because("only the operator spreads it over the namespaces of a cluster")
+            .with_hint(Hint::new(
+                Code::ManifestKindUnknown,
+                "give an ExternalSecret with its `externalSecretSpec` for each namespace",
+            ));
+    }
     let known = if group == GROUP { KNOWN_KINDS } else { KNOWN_GENERATORS };
     if known.contains(&kind) {
         return error(ErrorKind::Unsupported).because("this kind is not supported").with_hint(Hint::new(
@@ -211,6 +222,12 @@ mod tests {
             text,
             "failed to read `Password` of `generators.external-secrets.io/v1alpha1`: this kind is not supported"
         );
+        let (text, advice) = refusal("external-secrets.io/v1", "ClusterExternalSecret");
+        assert_eq!(
+            text,
+            "failed to read `ClusterExternalSecret` of `external-secrets.io/v1`: only the operator spreads it over the namespaces of a cluster"
+        );
+        assert_eq!(advice, "give an ExternalSecret with its `externalSecretSpec` for each namespace");
         let (text, advice) = refusal("external-secrets.io/v1beta1", "ExternalSecret");
         assert_eq!(
             text,

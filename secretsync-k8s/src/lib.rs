@@ -3,10 +3,12 @@
 pub mod access;
 pub mod api;
 pub mod convert;
+pub mod crd;
 mod credentials;
 pub mod operator;
 mod problems;
 mod request;
+mod selector;
 mod store;
 
 pub use credentials::{CredentialScope, KubeCredentials, KubeTemplates};

@@ -64,6 +64,21 @@ impl<'a> Target<'a> {
         Self { kind: "ClusterSecretStore", resource: "clustersecretstores/status", ..Self::external_secret("", name) }
     }
 
+    /// A ClusterExternalSecret. It lies in no namespace.
+    pub(crate) fn cluster_external_secret(name: &'a str) -> Self {
+        Self { kind: "ClusterExternalSecret", resource: "clusterexternalsecrets", ..Self::external_secret("", name) }
+    }
+
+    /// The status of a ClusterExternalSecret.
+    pub(crate) fn cluster_external_secret_status(name: &'a str) -> Self {
+        Self { resource: "clusterexternalsecrets/status", ..Self::cluster_external_secret(name) }
+    }
+
+    /// A namespace.
+    pub(crate) fn namespace(name: &'a str) -> Self {
+        Self { kind: "Namespace", api: "/api/v1", resource: "namespaces", namespace: "", name }
+    }
+
     /// A service account.
     pub(crate) fn service_account(namespace: &'a str, name: &'a str) -> Self {
         Self { kind: "ServiceAccount", api: "/api/v1", resource: "serviceaccounts", namespace, name }
@@ -76,7 +91,7 @@ impl<'a> Target<'a> {
 
     /// Its path. Names that could lead elsewhere are refused.
     pub(crate) fn path(&self) -> Result<String> {
-        let cluster_wide = self.kind == "ClusterSecretStore";
+        let cluster_wide = matches!(self.kind, "ClusterExternalSecret" | "ClusterSecretStore" | "Namespace");
         if !(cluster_wide || is_dns_subdomain(self.namespace)) || !is_dns_subdomain(self.name) {
             return Err(Error::new(ErrorKind::InvalidConfig, "find")
                 .on(self)
@@ -139,6 +154,8 @@ impl Failure {
 /// What is done to an object: the right that it needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verb {
+    /// Fails where there is one already.
+    Create,
     Delete,
     Get,
     /// Of a service account: a token.
@@ -150,9 +167,9 @@ impl Verb {
     /// The word of roles.
     pub(crate) fn right(self) -> &'static str {
         match self {
+            Self::Create | Self::Issue => "create",
             Self::Delete => "delete",
             Self::Get => "get",
-            Self::Issue => "create",
             Self::Patch => "patch",
         }
     }
@@ -160,6 +177,7 @@ impl Verb {
     /// The word of messages.
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Self::Create => "create",
             Self::Delete => "delete",
             Self::Get => "read",
             Self::Issue => "issue a token of",
@@ -169,9 +187,9 @@ impl Verb {
 
     fn method(self) -> Method {
         match self {
+            Self::Create | Self::Issue => Method::POST,
             Self::Delete => Method::DELETE,
             Self::Get => Method::GET,
-            Self::Issue => Method::POST,
             Self::Patch => Method::PATCH,
         }
     }
@@ -253,7 +271,11 @@ impl<'a> Call<'a> {
     }
 
     fn request(self) -> Result<Request<Body>> {
-        let path = self.target.path()?;
+        let mut path = self.target.path()?;
+        if self.verb == Verb::Create {
+            // New objects are sent to where the others are.
+            path.truncate(path.len() - self.target.name.len() - 1);
+        }
         let uri = if self.query.is_empty() { path } else { format!("{path}?{}", self.query) };
         let accept = match self.view {
             View::Metadata => METADATA,

@@ -1,5 +1,7 @@
 //! From a command line to an engine and its syncs.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use secretsync_core::access::KeyAccess;
@@ -7,7 +9,7 @@ use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::Ambient;
 use secretsync_core::store::{OwnerId, TargetRef};
-use secretsync_core::sync::{Reason, SyncReport, SyncSpec};
+use secretsync_core::sync::{ProviderKey, Reason, SyncReport, SyncSpec};
 use secretsync_k8s::api::{self, ExternalSecret};
 use secretsync_k8s::convert::{self, StoreUse};
 
@@ -18,6 +20,14 @@ use crate::credentials::{CredentialFlag, CredentialPool, TemplateTexts};
 use crate::manifests::{Located, Manifests, Object};
 use crate::output::Progress;
 use crate::target::Target;
+
+/// What the engine is wanted for.
+pub(super) enum Purpose {
+    /// To write targets, or to tell what would be written.
+    Write,
+    /// To look at finished Secrets only, made of this data, or of what can be read without having it issued.
+    Show(Option<Box<Data>>),
+}
 
 /// Everything that a verb needs.
 pub(super) struct Prepared {
@@ -31,6 +41,8 @@ pub(super) struct Prepared {
     pub(super) places: Vec<Located>,
     /// Documents that are none of ours.
     pub(super) skipped: usize,
+    /// The files and folders that providers read.
+    pub(super) paths: BTreeMap<PathBuf, Vec<ProviderKey>>,
 }
 
 /// The order of the manifests: a report that is known already, or the place of one that comes.
@@ -49,8 +61,12 @@ impl Order {
     }
 }
 
-/// Reads the manifests, builds the providers that they need unless there is `data`, and names the syncs. An error means that nothing was tried.
-pub(super) async fn prepare(source: Source, target: Target, data: Option<Data>) -> Result<(Prepared, Progress)> {
+/// Reads the manifests, builds the providers that they need unless there is data, and names the syncs. An error means that nothing was tried.
+pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) -> Result<(Prepared, Progress)> {
+    let (shows, data) = match purpose {
+        Purpose::Write => (false, None),
+        Purpose::Show(data) => (true, data.map(|data| *data)),
+    };
     let credentials = flags(&source.credentials)?;
     let manifests = Manifests::read(&source.files, &source.namespace)?;
     let Manifests { external_secrets, stores, namespaces, references, skipped } = manifests;
@@ -80,12 +96,16 @@ pub(super) async fn prepare(source: Source, target: Target, data: Option<Data>) 
         .observer(Arc::new(progress.clone()))
         .template_source(Arc::new(templates))
         .template_delimiters(source.template_left_delimiter, source.template_right_delimiter);
+    if shows {
+        builder = builder.without_issuing();
+    }
     if let Some(data) = data {
         builder = builder.provider(Data::key(), data.into_provider());
     }
+    let paths = stores.paths();
     let engine = stores.build(builder, &pool, source.ambient.then(Ambient::from_env)).await.build();
     let places = external_secrets.into_iter().map(Object::located).collect();
-    Ok((Prepared { engine, specs, order: Order(order), places, skipped }, progress))
+    Ok((Prepared { engine, specs, order: Order(order), places, skipped, paths }, progress))
 }
 
 /// Reads each `--credential`. What cannot be read is not quoted: it may be the credential itself.

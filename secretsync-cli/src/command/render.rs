@@ -8,7 +8,8 @@ use secretsync_core::store::ManifestStore;
 use secretsync_core::sync::{CreationPolicy, SyncSpec};
 
 use super::data::Data;
-use super::{finish, prepare};
+use super::finish;
+use super::prepare::{Purpose, prepare};
 use crate::args::Render;
 use crate::output::{Outcome, Told};
 use crate::target::Target;
@@ -26,7 +27,8 @@ pub(super) async fn run(job: Render) -> Result<Outcome> {
     let output = Box::new(stdout());
     let shown = show_values || !stdout().is_terminal();
     let store = if shown { ManifestStore::writer(output) } else { ManifestStore::masked_writer(output) };
-    let (mut prepared, progress) = prepare::prepare(source, Target::Output(Arc::new(store)), data).await?;
+    let (mut prepared, progress) =
+        prepare(source, Target::Output(Arc::new(store)), Purpose::Show(data.map(Box::new))).await?;
     let specs = std::mem::take(&mut prepared.specs).into_iter().map(alone).collect();
     let reports = prepared.engine.sync_all(specs).await;
     Ok(finish(prepared, reports, &progress, Told::Render).await)

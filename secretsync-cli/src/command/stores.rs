@@ -7,7 +7,7 @@ use std::sync::Arc;
 use secretsync_core::access::KeyAccess;
 use secretsync_core::engine::EngineBuilder;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
+use secretsync_core::provider::{Ambient, BuildContext, NoCredentials, Provider, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::ProviderKey;
 use secretsync_k8s::api::{self, ClusterSecretStore, Manifest as _, ObjectKind, SecretStore, VaultDynamicSecret};
 use secretsync_k8s::convert::{self, StoreSpec, StoreUse};
@@ -51,6 +51,20 @@ impl Stores {
         let wanted = Wanted { spec, folder: known.place.folder(), consumer: namespace.to_owned() };
         self.wanted.entry(key.clone()).or_insert(wanted);
         Ok(StoreUse::new(key, access))
+    }
+
+    /// What the providers that were asked for read from files, and whose it is. A configuration that cannot work is told where its provider is built.
+    pub(super) fn paths(&self) -> BTreeMap<PathBuf, Vec<ProviderKey>> {
+        let mut paths: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (key, wanted) in &self.wanted {
+            let context = BuildContext::new(wanted.spec.origin.clone(), Arc::new(NoCredentials::default()))
+                .with_base(Some(wanted.folder.clone()));
+            let read = wanted.spec.factory(&self.registry).and_then(|known| known.paths(&wanted.spec.config, &context));
+            for path in read.unwrap_or_default() {
+                paths.entry(path).or_default().push(key.clone());
+            }
+        }
+        paths
     }
 
     /// Builds every provider that was asked for. One that cannot be built fails its own syncs only.

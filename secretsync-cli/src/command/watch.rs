@@ -1,11 +1,16 @@
 //! `secretsync sync --watch`.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::path_watch::PathWatch;
+use secretsync_core::sync::ProviderKey;
 
-use super::prepare;
+use super::prepare::{Purpose, prepare};
 use crate::args::Job;
 use crate::output::{self, Style, WatchLog};
 use crate::process;
@@ -23,7 +28,7 @@ pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
             )));
     }
     let stop = process::stop()?;
-    let (mut prepared, progress) = prepare::prepare(source, Target::open(to).await?, None).await?;
+    let (mut prepared, progress) = prepare(source, Target::open(to).await?, Purpose::Write).await?;
     progress.end();
     let specs = std::mem::take(&mut prepared.specs);
     let mut log = WatchLog::start(style, specs.len());
@@ -31,9 +36,24 @@ pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
     if specs.is_empty() {
         return Ok(output::failed());
     }
-    prepared.engine.watch(specs, |report| log.tell(report), stop).await;
+    // Seen before anything is read, so that no change falls between.
+    let mut files = PathWatch::new();
+    files.set(prepared.paths.keys().cloned()).await;
+    tokio::select! {
+        () = prepared.engine.watch(specs, |report| log.tell(report), stop) => {}
+        () = pass_on(files, &prepared.paths, &prepared.engine) => {}
+    }
     super::end(&prepared.engine, GRACE).await;
     Ok(output::stopped())
+}
+
+/// Tells the engine for ever whose files changed.
+async fn pass_on(mut files: PathWatch, paths: &BTreeMap<PathBuf, Vec<ProviderKey>>, engine: &Engine) {
+    loop {
+        let changed = files.changed().await;
+        tracing::info!(path = %changed.display(), "a source has changed");
+        paths.get(&changed).into_iter().flatten().for_each(|key| engine.source_changed(key));
+    }
 }
 
 /// How long what is under way may take after a signal: Kubernetes kills after 30 s.

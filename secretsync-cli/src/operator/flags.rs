@@ -17,6 +17,7 @@ use crate::args::LogLevel;
 /// The flags are those of External Secrets Operator's controller, so its Deployment needs another image only. Flags without a meaning here are accepted.
 #[derive(Parser)]
 #[command(name = "secretsync-operator", version, max_term_width = 100)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Flags {
     /// Where `/metrics` is served; `0` for nowhere.
     #[arg(long, value_name = "ADDRESS", default_value = ":8080")]
@@ -61,6 +62,10 @@ pub(super) struct Flags {
     /// Whether SecretStores are validated.
     #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     enable_secret_store_reconciler: bool,
+
+    /// Whether ClusterExternalSecrets are spread over namespaces; never with `--namespace`.
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    enable_cluster_external_secret_reconciler: bool,
 
     /// What begins an action in templates.
     #[arg(long, value_name = "TEXT", default_value = "{{")]
@@ -113,7 +118,7 @@ ignored! {
     metrics_auth metrics_secure metrics_cert_dir metrics_cert_name metrics_key_name
     enable_leader_election leader_election_id leader_election_lease_duration leader_election_renew_deadline leader_election_retry_period
     zap_time_encoding
-    enable_cluster_external_secret_reconciler enable_cluster_push_secret_reconciler enable_push_secret_reconciler
+    enable_cluster_push_secret_reconciler enable_push_secret_reconciler
     enable_secrets_caching enable_configmaps_caching enable_managed_secrets_caching enable_secret_api_read_on_cache_mismatch
     enable_generator_state generator_gc_grace_period enable_extended_metric_labels enable_http2 unsafe_allow_generic_targets
     enable_vault_token_cache vault_token_cache_size experimental_enable_vault_token_cache experimental_vault_token_cache_size
@@ -152,6 +157,7 @@ impl Flags {
         settings.heartbeat = self.status_heartbeat;
         settings.cluster_stores = self.enable_cluster_store_reconciler;
         settings.stores = self.enable_secret_store_reconciler;
+        settings.cluster_external_secrets = self.enable_cluster_external_secret_reconciler;
         settings.delimiters = (self.template_left_delimiter, self.template_right_delimiter);
         settings.own_identity = Some(Ambient::from_env());
         settings.live_address = address("--live-addr", &self.live_addr)?;
@@ -213,13 +219,13 @@ mod tests {
     fn the_flags_of_a_usual_deployment_are_taken() {
         let settings = settings(
             "--enable-leader-election=true --concurrent=5 --metrics-addr=:9090 --loglevel=debug --zap-time-encoding=epoch \
-             --enable-cluster-store-reconciler=false --enable-push-secret-reconciler=false --namespace=shop --live-addr=127.0.0.1:7 \
+             --enable-cluster-store-reconciler=false --enable-push-secret-reconciler=false --enable-cluster-external-secret-reconciler=false --namespace=shop --live-addr=127.0.0.1:7 \
              --store-requeue-interval=1m30s --enable-flood-gate --client-qps=50 --controller-class=blue --status-heartbeat=0",
         );
         assert_eq!((settings.concurrency, settings.class.as_str()), (5, "blue"));
         assert_eq!(settings.namespace.as_deref(), Some("shop"));
         assert_eq!(settings.rate, Some((50.0, 100)));
-        assert!(settings.gate && !settings.cluster_stores && settings.stores);
+        assert!(settings.gate && !settings.cluster_stores && settings.stores && !settings.cluster_external_secrets);
         assert_eq!((settings.store_interval, settings.heartbeat), (Duration::from_secs(90), Duration::ZERO));
         assert_eq!(settings.metrics_address, Some("[::]:9090".parse().unwrap()));
         assert_eq!(settings.live_address, Some("127.0.0.1:7".parse().unwrap()));

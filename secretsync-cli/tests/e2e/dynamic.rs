@@ -58,6 +58,16 @@ fn the_example_gives_credentials_that_work_with_the_policy_that_it_names() {
 }
 
 #[test]
+fn nothing_is_issued_only_to_be_shown() {
+    let (sandbox, bao, postgres) = setup();
+    let shown = sandbox.run(&format!("render -f manifests {CREDENTIAL}"));
+    assert_eq!(shown.code, 1, "{shown:?}");
+    assert!(shown.stderr.contains("hint[issuing-refused]: give the data with `--with`"), "{shown:?}");
+    assert!(postgres.roles().unwrap().is_empty());
+    assert!(!bao.audit_requests().unwrap().iter().any(|request| request.path == "pki/issue/web"));
+}
+
+#[test]
 fn the_report_for_programs_has_the_lease_and_its_end() {
     let (sandbox, _bao, _postgres) = setup();
     let run = sandbox.run(&format!("sync -f manifests --to dir=out -o json {CREDENTIAL}"));

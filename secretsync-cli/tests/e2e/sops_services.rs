@@ -10,14 +10,14 @@ use crate::sandbox::{Sandbox, data, external_secret, store};
 use crate::sops::key;
 
 /// An OpenBao with a transit engine at `sops`.
-fn transit() -> OpenBao {
+pub(crate) fn transit() -> OpenBao {
     let server = OpenBao::start().unwrap();
     server.write("sys/mounts/sops", &json!({"type": "transit"})).unwrap();
     server.write("sops/keys/app", &json!({})).unwrap();
     server
 }
 
-fn uri(server: &OpenBao) -> String {
+pub(crate) fn uri(server: &OpenBao) -> String {
     format!("{}/v1/sops/keys/app", server.address())
 }
 

@@ -3,7 +3,8 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, data, external_secret};
+use crate::sandbox::{Sandbox, data, external_secret, store};
+use crate::sops::{STORE, encrypt, key};
 use crate::vault;
 
 const WATCH: &str = "sync --watch -f stores.yaml -f es.yaml --to dir=out --credential token/t=env:TOKEN";
@@ -58,4 +59,33 @@ fn a_watch_that_could_do_nothing_says_so_at_once() {
     let run = sandbox.run("sync --watch -f es.yaml --to manifest=-");
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("`manifest=-` writes one document"), "{run:?}");
+}
+
+#[test]
+fn a_document_that_changes_is_synced_at_once_and_so_is_one_that_is_mended() {
+    let (recipient, secret) = key();
+    let sandbox = Sandbox::new();
+    sandbox.file("age.key", &secret).file("store.yaml", &store("docs", STORE));
+    let hourly = |name: &str, key: &str| external_secret(name, "docs", &data(&[("a", key, "a")]));
+    sandbox.file("es.yaml", &(hourly("app", "app.yaml") + &hourly("web", "team/web.yaml")));
+    let document = |value: &str| encrypt(&format!("a: {value}\n"), &recipient);
+    sandbox.file("docs/app.yaml", &document("one")).file("docs/team/web.yaml", &document("one"));
+    let running =
+        sandbox.start("sync --watch -f store.yaml -f es.yaml --to dir=out --credential age/key.txt=file:age.key");
+    let told = || running.line().split_once("  ").unwrap().1.to_owned();
+    let mut first = [told(), told()];
+    first.sort();
+    assert_eq!(first, ["created    shop/app  shop/app  created a", "created    shop/web  shop/web  created a"]);
+
+    sandbox.file("docs/team/web.yaml", &document("two"));
+    assert_eq!(told(), "updated    shop/web  shop/web  updated a");
+    let good = document("three");
+    sandbox.file("docs/app.yaml", &good.replace("mac: ENC", "mac: NOT"));
+    assert!(told().starts_with("failed     shop/app  shop/app"));
+    // Put in its place as sops and editors do it.
+    sandbox.file("docs/new", &good);
+    std::fs::rename(sandbox.path("docs/new"), sandbox.path("docs/app.yaml")).unwrap();
+    assert_eq!(told(), "updated    shop/app  shop/app  updated a");
+    assert_eq!(sandbox.text("out/shop/app/a"), "three");
+    assert_eq!(running.stop(Signal::TERM), (0, vec![]));
 }

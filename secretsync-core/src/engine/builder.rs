@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secretsync_template::Delimiters;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +29,7 @@ pub struct EngineBuilder {
     delimiters: Delimiters,
     concurrency: usize,
     overlap: Duration,
+    issues: bool,
 }
 
 impl EngineBuilder {
@@ -42,6 +43,7 @@ impl EngineBuilder {
             delimiters: Delimiters::default(),
             concurrency: 64,
             overlap: OVERLAP,
+            issues: true,
         }
     }
 
@@ -102,6 +104,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Has nothing issued: a sync that would need it fails, as [`Code::IssuingRefused`] tells. For those who only want to look.
+    ///
+    /// [`Code::IssuingRefused`]: crate::error::Code::IssuingRefused
+    #[must_use]
+    pub fn without_issuing(mut self) -> Self {
+        self.issues = false;
+        self
+    }
+
     /// The engine.
     pub fn build(self) -> Engine {
         let shared = Shared {
@@ -113,10 +124,15 @@ impl EngineBuilder {
             slots: Semaphore::new(self.concurrency),
             ledger: Ledger::default(),
             overlap: self.overlap,
+            issues: self.issues,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            changes: broadcast::Sender::new(CHANGES),
             concurrency: self.concurrency,
         };
         Engine { shared: Arc::new(shared) }
     }
 }
+
+/// How many changes of sources a watch may be late with; it takes it that everything changed when there are more.
+const CHANGES: usize = 256;

@@ -55,7 +55,7 @@ pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Opt
 pub(crate) fn before_issuing(spec: &SyncSpec, observed: &Observed) -> Option<Decision> {
     match observed {
         Observed::Absent if !spec.creation.creates() => Some(leave(Reason::TargetMissing)),
-        Observed::Present(_) if spec.meta.immutable => Some(leave(Reason::Immutable)),
+        Observed::Present(present) if spec.meta.immutable => Some(stays(spec, present)),
         _ => None,
     }
 }
@@ -107,13 +107,19 @@ pub(crate) fn decide(spec: &SyncSpec, observed: &Observed, desired: &Desired, ke
     let unmarked = !is_marked(spec, present);
     // Made immutable as it is; what is immutable already stays so, whatever the sources say.
     if spec.meta.immutable && (!same_keys || present.immutable) {
-        let open = present.meta.as_ref().is_some_and(|meta| !meta.immutable);
-        return Ok(if open || unmarked { Decision::Mark { refused: false } } else { leave(Reason::Immutable) });
+        return Ok(stays(spec, present));
     }
     if present.immutable && !same_keys {
         return if unmarked { Ok(Decision::Mark { refused: true }) } else { Err(immutable(spec)) };
     }
     Ok(Decision::Apply { outcome: Outcome::Updated, changes, remove })
+}
+
+/// What becomes of a target that is to stay as it is.
+fn stays(spec: &SyncSpec, present: &Present) -> Decision {
+    let open = present.meta.as_ref().is_some_and(|meta| !meta.immutable);
+    let marked = is_marked(spec, present) && !open;
+    if marked { leave(Reason::Immutable) } else { Decision::Mark { refused: false } }
 }
 
 fn leave(reason: Reason) -> Decision {

@@ -112,6 +112,11 @@ impl<'a> Run<'a> {
                 let report = self.done(Outcome::Unchanged, Reason::Synced, Changes::default(), &Assembled::default());
                 return Ok(Some(self.accept(report, issuing)));
             }
+            if !self.shared.issues
+                && let Some(object) = issuing.first()
+            {
+                return Err(sourcing(refused(object)));
+            }
             if self.mode == Mode::Plan && self.lacks_some(&issuing) {
                 let report =
                     self.done(Outcome::Updated, Reason::WouldBeIssued, Changes::default(), &Assembled::default());
@@ -414,6 +419,17 @@ async fn issue(shared: &Shared, object: &ObjectKey) -> Result<Fresh> {
         Some(Err(error)) => Err(error),
         Some(Ok(Fetched::Absent)) | None => Err(super::assemble::absent(key, name)),
     }
+}
+
+/// Nothing is issued only to be looked at.
+fn refused((_, object): &ObjectKey) -> Error {
+    Error::new(ErrorKind::Unsupported, "read")
+        .on(format!("`{object}`"))
+        .because("it would be issued, and nothing is issued only to be shown")
+        .with_hint(Hint::new(
+            Code::IssuingRefused,
+            "give the data with `--with`, or see with `secretsync plan` what would be issued",
+        ))
 }
 
 /// Whether what was read is less than a target of ours has because something was absent, or nothing was found at all.

@@ -1,10 +1,11 @@
 //! Syncing again and again: each target when it is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::run::Mode;
@@ -14,12 +15,14 @@ use crate::jitter;
 use crate::object::Read;
 use crate::schedule::{Backoff, Dependents, Driver, Lane, Place, Turn};
 use crate::store::TargetRef;
-use crate::sync::{Outcome, RefreshPolicy, SyncReport, SyncSpec};
+use crate::sync::{Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec};
 
 /// All syncs of one target: they run one after the other, in their order, and are due together.
 #[derive(Debug)]
 struct Unit {
     specs: Vec<SyncSpec>,
+    /// Where its sources are.
+    providers: BTreeSet<ProviderKey>,
     /// How often it runs when all is well; `None` when it has no reason to run again.
     interval: Option<Duration>,
     objects: Vec<ObjectKey>,
@@ -45,7 +48,7 @@ impl Engine {
     /// A success is due again after the interval of its [timing](SyncSpec::timing), a tenth of it earlier at most so that not all come at once, inside its
     /// windows, and when the first of its sources ends. A failure is tried again after one second, then after twice as long each time, up to seven minutes
     /// apart, or when the provider asked for; one to have something issued that may have been carried out, not before a minute has passed. When an object is read, the others that need it and that are past half of their interval
-    /// take part, so one read serves all.
+    /// take part, so one read serves all. What changes by itself is synced at once when somebody [says so](Self::source_changed), if it has an interval or has failed.
     ///
     /// Dropping the future, or `stop`, starts nothing new; what is under way goes on, and [`shutdown`](Self::shutdown) waits for it.
     pub async fn watch(
@@ -54,6 +57,7 @@ impl Engine {
         mut told: impl FnMut(&SyncReport) + Send,
         stop: impl Future<Output = ()> + Send,
     ) {
+        let mut changes = self.shared.changes.subscribe();
         let mut watch = Watch::new(self, specs);
         tokio::pin!(stop);
         loop {
@@ -61,6 +65,10 @@ impl Engine {
                 biased;
                 () = &mut stop => return,
                 turn = watch.driver.turn() => turn,
+                news = changes.recv() => {
+                    watch.source_changed(&news);
+                    continue;
+                }
             };
             match turn {
                 Turn::Due(index, lane) => watch.start(index, lane),
@@ -134,6 +142,17 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Makes everything due that depends on a provider; on any where nobody knows which.
+    fn source_changed(&mut self, news: &Result<ProviderKey, RecvError>) {
+        let now = Instant::now();
+        for (index, unit) in self.units.iter().enumerate() {
+            let depends = news.as_ref().map_or(true, |key| unit.providers.contains(key));
+            if depends && (unit.interval.is_some() || unit.failures > 0) {
+                self.driver.scheduler().request(&index, Lane::Urgent, now);
+            }
+        }
+    }
+
     fn finished(&mut self, index: usize, reports: &[SyncReport]) {
         let unit = &mut self.units[index];
         let now = Instant::now();
@@ -167,7 +186,8 @@ impl Unit {
         let interval = specs.iter().filter(repeats).filter_map(|spec| spec.timing.interval).min();
         let interval = interval.map(|interval| interval.max(SHORTEST_INTERVAL));
         let objects = specs.iter().filter_map(|spec| engine.objects(spec).ok()).flatten().collect();
-        Self { specs, interval, objects, pullable_from: None, failures: 0, announced: None }
+        let providers = specs.iter().flat_map(SyncSpec::providers).cloned().collect();
+        Self { specs, providers, interval, objects, pullable_from: None, failures: 0, announced: None }
     }
 
     fn place(&self) -> Place {
@@ -188,9 +208,12 @@ impl Unit {
     /// How long after a success it is due again.
     fn rest(&self, reports: &[SyncReport]) -> Option<Duration> {
         let interval = self.interval.map(|interval| interval.saturating_sub(jitter::part_of(interval / 10)));
-        let ends = reports.iter().filter_map(|report| report.expires_at).min();
-        let ends =
-            ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default().max(SHORTEST_END) + AFTER_END);
+        let ends = reports.iter().filter_map(|report| {
+            let left = report.expires_at?.duration_since(SystemTime::now()).unwrap_or_default();
+            // The engine itself looks after what was issued, and knows better when.
+            let shortest = if report.issued.is_empty() { SHORTEST_END } else { RESPITE };
+            Some(left.max(shortest) + AFTER_END)
+        });
         interval.into_iter().chain(ends).min()
     }
 }

@@ -41,6 +41,7 @@ codes! {
     EnvKeyConflict "env-key-conflict" "Two syncs give the same variable of an env file.";
     EnvKeyInvalid "env-key-invalid" "A key cannot be the name of an environment variable.";
     InternalDefect "internal-defect" "secretsync itself failed.";
+    IssuingRefused "issuing-refused" "Something would have to be issued, and this command only looks.";
     KeyInvalid "key-invalid" "A key cannot be a key of a Secret.";
     KubernetesDenied "kubernetes-denied" "The Kubernetes API server refused the request.";
     KubernetesUnavailable "kubernetes-unavailable" "The Kubernetes API server could not be reached.";

@@ -53,6 +53,12 @@ impl Coalesce {
         Expectation { flights: Arc::clone(&self.flights), objects }
     }
 
+    /// Shares no answer of a read that began before now with whoever asks from now on: what is read has changed.
+    pub fn outdate(&self) {
+        let gone = lock(&self.flights).outdate();
+        drop(gone);
+    }
+
     /// Joins the flights of the objects; starts reads for those that have none.
     fn board(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Seat> {
         let mut flights = lock(&self.flights);

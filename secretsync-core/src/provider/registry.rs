@@ -25,6 +25,12 @@ pub trait ProviderFactory: fmt::Debug + Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// The JSON schema of the configuration, for the kinds that a cluster stores; `None` where anything is stored and [`build`](Self::build) alone
+    /// decides. [`schema::of`](crate::schema::of) makes it from the type of the configuration.
+    fn schema(&self) -> Option<serde_json::Value> {
+        None
+    }
+
     /// Whether what a provider of a ClusterSecretStore hands out depends on [`BuildContext::consumer`], so that each namespace needs one of its own
     /// even where no reference says so. Pure.
     fn depends_on_consumer(&self, _config: &RawConfig, _origin: &StoreOrigin) -> Result<bool> {

@@ -1,30 +1,37 @@
 //! How configurations name credentials: External Secrets Operator's selectors.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{CredentialRef, StoreOrigin};
+use crate::schema::{NamespaceName, ObjectName, SecretKey};
 
 /// A key of a Secret.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretKeySelector {
     /// The Secret.
+    #[schemars(with = "Option<ObjectName>")]
     pub name: Option<String>,
     /// Its namespace; for cluster stores only.
+    #[schemars(with = "Option<NamespaceName>")]
     pub namespace: Option<String>,
     /// The key.
+    #[schemars(with = "Option<SecretKey>")]
     pub key: Option<String>,
 }
 
 /// A service account.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceAccountSelector {
     /// The service account.
+    #[schemars(with = "ObjectName")]
     pub name: String,
     /// Its namespace; for cluster stores only.
+    #[schemars(with = "Option<NamespaceName>")]
     pub namespace: Option<String>,
     /// Audiences of the token.
     pub audiences: Option<Vec<String>>,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::record::{RECORD, Record};
-use super::file::{Folder, Stamp, blocking, leftovers, replace};
+use super::file::{Durability, Folder, Stamp, blocking, leftovers, replace, write_as};
 use super::share::Shares;
 use super::{Applied, Observed, OwnerId, Pass, Passes, Removed, Store, TargetRef, Write};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
@@ -68,10 +68,16 @@ struct State {
 #[derive(Debug)]
 struct Session {
     root: Arc<Folder>,
-    /// Whether the record's file is other than [`Record::text`].
-    changed: bool,
+    /// The record's lines of this session as they are in the file; none of what changed without being written yet.
+    lines: BTreeMap<(TargetRef, String), String>,
+    /// Whether the record lost something, which no further line can tell.
+    shrunk: bool,
     /// Whether lines can be added to the file: it exists and its last line is whole.
     appendable: bool,
+    /// The size of the file in bytes.
+    size: usize,
+    /// Whether the file has its name for sure, also after a power cut.
+    named: bool,
 }
 
 impl DirectoryStore {
@@ -148,9 +154,9 @@ impl Inner {
         let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state();
         let State { record, read_from, session, .. } = &mut *state;
-        if let Some(Session { root, changed: true, .. }) = session {
-            replace(root, RECORD, record.text().as_bytes())?;
-            *read_from = root.stamp(RECORD)?;
+        if let Some(session) = session {
+            session.finish(record)?;
+            *read_from = session.root.stamp(RECORD)?;
         }
         *session = None;
         Ok(())
@@ -190,33 +196,76 @@ impl State {
         for leftover in leftovers(&root)? {
             root.remove_file(&leftover)?;
         }
-        let appendable = self.load(Some(&root))?;
-        self.session = Some(Session { root: Arc::clone(&root), changed: false, appendable });
+        let (appendable, size) = self.load(Some(&root))?;
+        let lines = BTreeMap::new();
+        self.session = Some(Session { root: Arc::clone(&root), lines, shrunk: false, appendable, size, named: true });
         Ok(root)
     }
 
-    /// Returns whether lines can be added to the file.
-    fn load(&mut self, root: Option<&Folder>) -> Result<bool> {
+    /// Returns whether lines can be added to the file, and its size in bytes.
+    fn load(&mut self, root: Option<&Folder>) -> Result<(bool, usize)> {
         let content = root.map(|root| root.read(RECORD)).transpose()?.flatten();
         self.record = match (root, &content) {
             (Some(root), Some(content)) => Record::parse(root.path(), &content.bytes)?,
             _ => Record::default(),
         };
         self.read_from = content.as_ref().map(|content| content.stamp);
-        Ok(content.is_some_and(|content| content.bytes.ends_with(b"\n")))
+        Ok(content.map_or((false, 0), |content| (content.bytes.ends_with(b"\n"), content.bytes.len())))
     }
 
-    /// Writes down what is about to be written, before the first file is.
+    /// Writes down what is about to be written, before the first file is; [`Session::name`] comes between.
     fn note(&mut self, target: &TargetRef, owners: &[String]) -> Result<()> {
         let Self { record, session: Some(session), .. } = self else { return Ok(()) };
-        let lines: String = owners.iter().map(|owner| record.line(target, owner)).collect();
-        session.changed = true;
+        let lines = owners.iter().map(|owner| ((target.clone(), owner.clone()), record.line(target, owner)));
+        let lines: BTreeMap<_, _> = lines.collect();
+        // Until it is known what is in the file.
+        session.lines.extend(lines.keys().map(|entry| (entry.clone(), String::new())));
         if std::mem::take(&mut session.appendable) {
-            session.root.append(RECORD, lines.as_bytes())?;
+            let text: String = lines.values().map(String::as_str).collect();
+            session.root.append(RECORD, text.as_bytes(), Durability::Certain)?;
+            session.size += text.len();
         } else {
-            replace(&session.root, RECORD, record.text().as_bytes())?;
+            let text = record.text();
+            session.named = false;
+            write_as(&session.root, RECORD, text.as_bytes())?;
+            session.size = text.len();
         }
         session.appendable = true;
+        session.lines.extend(lines);
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Makes sure that the record is found after a power cut, before a file that it tells of is there.
+    fn name(&mut self) -> Result<()> {
+        if !self.named {
+            self.root.sync()?;
+            self.named = true;
+        }
+        Ok(())
+    }
+
+    /// Writes what was settled since it was noted, if anything was.
+    ///
+    /// That need not survive a power cut: the record then says still that a write is unfinished, and the next run finishes it. So lines are added, which costs no wait
+    /// for the disk, until the file has grown to more than twice of what is in it.
+    fn finish(&self, record: &Record) -> Result<()> {
+        let mut news = String::new();
+        let mut shrunk = self.shrunk;
+        for ((target, owner), written) in &self.lines {
+            let line = record.line(target, owner);
+            shrunk |= line.is_empty();
+            if line != *written {
+                news.push_str(&line);
+            }
+        }
+        let text = record.text();
+        if shrunk || (!news.is_empty() && !self.appendable) || self.size + news.len() > 2 * text.len() + SLACK {
+            replace(&self.root, RECORD, text.as_bytes())?;
+        } else if !news.is_empty() {
+            self.root.append(RECORD, news.as_bytes(), Durability::Eventual)?;
+        }
         Ok(())
     }
 }
@@ -244,6 +293,9 @@ fn folders_of(target: &TargetRef) -> Result<(&str, &str)> {
             "use 1 to 253 of the characters A-Z a-z 0-9 - . _, not beginning with a dot",
         )))
 }
+
+/// How many bytes more than it needs a record may have in any case.
+const SLACK: usize = 4096;
 
 /// Another run has the folder until it ends, so there is no point in waiting for it; a child that was just started may have it for a moment.
 const PATIENCE: Duration = Duration::from_millis(300);

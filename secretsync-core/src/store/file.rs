@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 pub(super) use failure::{blocking, busy, failed, refused};
 pub(super) use single::SingleFile;
-pub(super) use staging::{Staging, leftovers, replace};
+pub(super) use staging::{Staging, leftovers, replace, write_as};
 
 use crate::error::Result;
 
@@ -33,6 +33,15 @@ const PRIVATE_FOLDER: Mode = Mode::from_raw_mode(0o700);
 const SHARED: u32 = 0o077;
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const NO_LINK: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
+
+/// Whether something is to be on the disk before the next step.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Durability {
+    /// It survives a power cut from now on.
+    Certain,
+    /// The system brings it there when it likes.
+    Eventual,
+}
 
 /// An open folder. Its path is for messages only.
 #[derive(Debug)]
@@ -184,7 +193,7 @@ impl Folder {
     }
 
     /// Adds to the end of a file that exists.
-    pub(super) fn append(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    pub(super) fn append(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<()> {
         let fail = |errno| failed("write", &self.path.join(name), errno);
         self.has_file(name)?;
         let fd = rustix::fs::openat(
@@ -196,7 +205,7 @@ impl Folder {
         .map_err(fail)?;
         let mut file = File::from(fd);
         file.write_all(bytes)
-            .and_then(|()| file.sync_all())
+            .and_then(|()| if durability == Durability::Certain { file.sync_all() } else { Ok(()) })
             .map_err(|error| fail(Errno::from_io_error(&error).unwrap_or(Errno::IO)))
     }
 

@@ -201,6 +201,11 @@ impl SyncSpec {
         self
     }
 
+    /// The provider of each entry; one that several entries name comes as often.
+    pub fn providers(&self) -> impl Iterator<Item = &ProviderKey> {
+        self.data_from.iter().map(|entry| &entry.provider).chain(self.data.iter().map(|entry| &entry.provider))
+    }
+
     /// Which objects of a provider may be read.
     pub fn access_to(&self, provider: &ProviderKey) -> KeyAccess {
         self.access.get(provider).cloned().unwrap_or_default()

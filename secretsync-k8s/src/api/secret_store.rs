@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use secretsync_core::provider::RawConfig;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -45,7 +46,7 @@ pub struct ClusterSecretStore {
 
 /// The spec of both kinds of stores.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretStoreSpec {
     /// The class of the controller that handles it; empty for any.
@@ -84,7 +85,7 @@ impl<'de> Deserialize<'de> for ProviderConfig {
 
 /// How failed calls to the provider are tried again.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RetrySettings {
     /// How many times.
@@ -95,7 +96,7 @@ pub struct RetrySettings {
 
 /// A condition on the namespaces that may use a ClusterSecretStore. It holds where one of its fields does.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// Holds for namespaces with these labels.
@@ -113,7 +114,7 @@ pub struct Condition {
 
 /// Selects objects by their labels. All requirements must hold; none selects every object.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels that must have these values.
@@ -126,21 +127,22 @@ pub struct LabelSelector {
 
 /// A requirement on one label.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SelectorRequirement {
     /// The label's key.
     pub key: String,
     /// How its value is compared.
+    #[schemars(with = "String")]
     pub operator: SelectorOperator,
     /// The values it is compared with.
     #[serde(default)]
     pub values: Vec<String>,
 }
 
-/// How a label is compared.
+/// How a label is compared. A cluster stores any word here.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SelectorOperator {
     /// There is no such label.
     DoesNotExist,
@@ -150,6 +152,20 @@ pub enum SelectorOperator {
     In,
     /// It has none of the values, or is not there.
     NotIn,
+    /// Another word: a selector that cannot be used.
+    Unknown,
+}
+
+impl<'de> Deserialize<'de> for SelectorOperator {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match String::deserialize(deserializer)?.as_str() {
+            "DoesNotExist" => Self::DoesNotExist,
+            "Exists" => Self::Exists,
+            "In" => Self::In,
+            "NotIn" => Self::NotIn,
+            _ => Self::Unknown,
+        })
+    }
 }
 
 impl Manifest for SecretStore {

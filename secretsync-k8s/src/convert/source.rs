@@ -16,7 +16,10 @@ use crate::api::{GENERATORS_GROUP, KNOWN_GENERATORS, Manifest as _, VaultDynamic
 use crate::problems::{Problems, plain, quote};
 
 pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
-    if spec.data.is_empty() && spec.data_from.is_empty() {
+    // External Secrets Operator leaves that to its webhook; a cluster without it has such objects, and their Secrets are retained (`eso-compat.md` 0). Where
+    // its policy would take keys away, it is refused: a list that got lost must not delete anything.
+    let loses_nothing = spec.target.deletion_policy == DeletionPolicy::Retain;
+    if spec.data.is_empty() && spec.data_from.is_empty() && !loses_nothing {
         problems.add("either data or dataFrom should be specified");
     }
     if let Some(store) = &spec.secret_store_ref {
@@ -96,6 +99,8 @@ fn check_data_from(path: &str, entry: &DataFrom, spec: &ExternalSecretSpec, prob
         }
         (0, Some(_)) => problems.at(path, "must have `extract` or `find` beside `sourceRef.storeRef`"),
         (1, _) => {}
+        // Only `find` runs then (`eso-compat.md` 0).
+        (2, _) if generator.is_none() => {}
         _ => problems.at(path, "extract, find, or generatorRef cannot be set at the same time"),
     }
     if let Some(SourceRef { store_ref: Some(_), generator_ref: Some(_) }) = &entry.source_ref {
@@ -161,7 +166,7 @@ fn origin(store: &StoreRef, namespace: &str) -> StoreOrigin {
 }
 
 fn data_from(entry: &DataFrom, deletion: DeletionPolicy, provider: ProviderKey) -> Option<sync::DataFrom> {
-    if let Some(reference) = &entry.extract {
+    if let Some(reference) = entry.extract.as_ref().filter(|_| entry.find.is_none()) {
         let selection = Selection::Extract { remote: remote(reference), property: given(reference.property.as_ref()) };
         let conversion = conversion(reference.conversion_strategy);
         let rules = rules(reference.decoding_strategy, reference.null_byte_policy);

@@ -193,7 +193,8 @@ fn a_manifest_exported_from_a_cluster_is_read() {
 fn admission_rules_are_enforced_with_their_texts() {
     let one = |entry: Value| json!({ "dataFrom": [entry] });
     for (extra, expected) in [
-        (json!({"data": []}), "either data or dataFrom should be specified"),
+        (json!({"data": [], "target": {"deletionPolicy": "Delete"}}), "either data or dataFrom should be specified"),
+        (json!({"data": [], "target": {"deletionPolicy": "Merge"}}), "either data or dataFrom should be specified"),
         (
             json!({"target": {"deletionPolicy": "Delete", "creationPolicy": "Merge"}}),
             "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner",
@@ -203,7 +204,9 @@ fn admission_rules_are_enforced_with_their_texts() {
             "deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with",
         ),
         (
-            one(json!({"extract": {"key": "a"}, "find": {}})),
+            one(
+                json!({"extract": {"key": "a"}, "sourceRef": {"generatorRef": {"kind": "VaultDynamicSecret", "name": "a"}}}),
+            ),
             "`spec.dataFrom[0]`: extract, find, or generatorRef cannot be set at the same time",
         ),
         (one(json!({})), "`spec.dataFrom[0]`: either extract, find, or sourceRef must be set to dataFrom"),
@@ -244,6 +247,16 @@ fn admission_rules_are_enforced_with_their_texts() {
     ] {
         assert_eq!(refused(&extra), (ErrorKind::InvalidConfig, expected.to_owned()), "{extra}");
     }
+}
+
+#[test]
+fn what_only_the_webhook_refuses_means_what_external_secrets_operator_makes_of_it() {
+    let both = json!({"data": [], "dataFrom": [{"extract": {"key": "a"}, "find": {"path": "b"}}]});
+    let sync = convert(manifest(&spec(&both))).unwrap();
+    let [entry] = &sync.data_from[..] else { panic!("{:?}", sync.data_from) };
+    assert!(matches!(&entry.selection, Selection::Find(query) if query.path.as_deref() == Some("b")), "{entry:?}");
+    let nothing = convert(manifest(&spec(&json!({"data": []})))).unwrap();
+    assert!(nothing.data.is_empty() && nothing.data_from.is_empty());
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod changes;
 mod outcome;
 mod plan;
 mod share;
+mod spread;
 mod timing;
 mod world;
 
@@ -28,12 +29,14 @@ use super::watch::{Id, Kind, watch};
 /// What the scheduler decides about.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Key {
+    Spread(String),
     Store(Kind, Id),
     Sync(Id),
 }
 
 /// What a run brings back.
 enum Finished {
+    Spread(Box<spread::Done>),
     Store(Box<Validated>),
     Sync(Box<Done>),
 }
@@ -73,7 +76,8 @@ impl Controller {
     pub(super) async fn run(mut self, stop: impl Future<Output = ()> + Send) {
         let (sender, mut changes) = mpsc::channel(CHANGES);
         let mut watches = JoinSet::new();
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::ClusterExternalSecret || self.spreads_objects())
+        {
             let (client, namespace) = (self.context.server.client().clone(), self.context.settings.namespace.clone());
             watches.spawn(watch(client, kind, namespace, sender.clone()));
         }
@@ -107,7 +111,7 @@ impl Controller {
     }
 
     fn is_ready(&self) -> bool {
-        self.complete.len() == Kind::ALL.len()
+        Kind::ALL.iter().all(|kind| !kind.is_needed() || self.complete.contains(kind))
     }
 
     fn turn(&mut self, turn: Turn<Key, Finished>) {
@@ -120,6 +124,10 @@ impl Controller {
 
     fn start(&mut self, key: Key, lane: Lane) {
         match &key {
+            Key::Spread(name) => match self.spread_work(name) {
+                Some(work) => self.driver.start(key, lane, work),
+                None => self.driver.skip(&key),
+            },
             Key::Store(kind, id) => {
                 let Some(store) = self.world.stores.get(&origin(*kind, id)) else { return self.driver.skip(&key) };
                 let (context, object) = (Arc::clone(&self.context), store.object.clone());

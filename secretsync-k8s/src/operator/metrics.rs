@@ -62,6 +62,7 @@ impl Metrics {
             (syncs, "externalsecret"),
             (Kind::SecretStore, "secretstore"),
             (Kind::ClusterSecretStore, "clustersecretstore"),
+            (Kind::ClusterExternalSecret, "clusterexternalsecret"),
         ] {
             metric(&mut text, &format!("{name}_status_condition"), "gauge", of(kind), |one| {
                 vec![

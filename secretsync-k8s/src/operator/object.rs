@@ -87,7 +87,7 @@ impl StoreObject {
 }
 
 /// The object as a manifest: what lists leave out is put back, and what the cluster adds is left out.
-fn manifest(object: &DynamicObject, kind: &str) -> Value {
+pub(super) fn manifest(object: &DynamicObject, kind: &str) -> Value {
     let metadata = &object.metadata;
     json!({
         "apiVersion": API_VERSION,

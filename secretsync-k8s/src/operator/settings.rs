@@ -8,6 +8,7 @@ use secretsync_core::provider::Ambient;
 /// How an operator works. Names and defaults follow External Secrets Operator's flags (`eso-compat.md` 6.1) where they mean the same.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct OperatorSettings {
     /// Stores of another class, and ExternalSecrets that use them, are left alone. Stores without a class are anybody's.
     pub class: String,
@@ -27,6 +28,8 @@ pub struct OperatorSettings {
     pub cluster_stores: bool,
     /// Whether SecretStores are validated.
     pub stores: bool,
+    /// Whether ClusterExternalSecrets are spread over namespaces. They are not where the operator works in one namespace only.
+    pub cluster_external_secrets: bool,
     /// What encloses the actions of templates; empty texts for `{{` and `}}`.
     pub delimiters: (String, String),
     /// The identity of this process that cluster stores without credentials of their own may use; `None` for nobody's.
@@ -51,6 +54,7 @@ impl Default for OperatorSettings {
             heartbeat: Duration::from_mins(5),
             cluster_stores: true,
             stores: true,
+            cluster_external_secrets: true,
             delimiters: (String::new(), String::new()),
             own_identity: None,
             live_address: None,

@@ -17,6 +17,7 @@ use crate::api::names::MANAGED_LABEL;
 /// The kinds that are watched.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Kind {
+    ClusterExternalSecret,
     ClusterSecretStore,
     ExternalSecret,
     /// Metadata only: labels decide about cluster stores.
@@ -58,11 +59,23 @@ impl std::fmt::Display for Id {
 
 impl Kind {
     /// Everything that the operator watches.
-    pub(super) const ALL: [Self; 5] =
-        [Self::ClusterSecretStore, Self::ExternalSecret, Self::Namespace, Self::SecretStore, Self::Target];
+    pub(super) const ALL: [Self; 6] = [
+        Self::ClusterExternalSecret,
+        Self::ClusterSecretStore,
+        Self::ExternalSecret,
+        Self::Namespace,
+        Self::SecretStore,
+        Self::Target,
+    ];
+
+    /// Whether nothing else can go on before everything of this kind is known. Some clusters have no ClusterExternalSecrets, not even as a kind.
+    pub(super) fn is_needed(self) -> bool {
+        self != Self::ClusterExternalSecret
+    }
 
     fn resource(self) -> ApiResource {
         let (group, kind, plural) = match self {
+            Self::ClusterExternalSecret => (GROUP, "ClusterExternalSecret", "clusterexternalsecrets"),
             Self::ClusterSecretStore => (GROUP, "ClusterSecretStore", "clustersecretstores"),
             Self::ExternalSecret => (GROUP, "ExternalSecret", "externalsecrets"),
             Self::Namespace => ("", "Namespace", "namespaces"),
@@ -90,7 +103,9 @@ pub(super) async fn watch(client: Client, kind: Kind, namespace: Option<String>,
             let all = watcher(Api::<PartialObjectMeta<Namespace>>::all(client), config);
             tell(kind, all.map(|event| event.map(|event| event_of(event, from_metadata))), into).await;
         }
-        Kind::ClusterSecretStore => tell(kind, watcher(Api::all_with(client, &kind.resource()), config), into).await,
+        Kind::ClusterExternalSecret | Kind::ClusterSecretStore => {
+            tell(kind, watcher(Api::all_with(client, &kind.resource()), config), into).await;
+        }
         Kind::ExternalSecret | Kind::SecretStore => {
             let resource = kind.resource();
             let api: Api<DynamicObject> = match namespace {
@@ -131,6 +146,10 @@ async fn tell(
                 let id = Id::of(&object);
                 known.remove(&id);
                 changes.push(Change::Gone(kind, id));
+            }
+            // The kind may come yet.
+            Err(Error::InitialListFailed(kube::Error::Api(refusal))) if refusal.code == 404 && !kind.is_needed() => {
+                tracing::debug!(?kind, "the cluster does not know the kind");
             }
             Err(error) => {
                 tracing::warn!(?kind, error = &error as &dyn std::error::Error, "a watch failed and begins again");

@@ -17,7 +17,7 @@ const OURS: &str = "externalsecrets.external-secrets.io/db";
 fn entries(world: &World, deletion: &str) -> Value {
     let mut manifest = world.manifest("db", &json!({"deletionPolicy": deletion}));
     let entry = |key: &str, on_missing: Value| json!({"secretKey": key, "remoteRef": {"key": "app", "property": key}, "onMissing": on_missing});
-    manifest["spec"]["dataFrom"] = Value::Null;
+    manifest["spec"].as_object_mut().unwrap().remove("dataFrom");
     manifest["spec"]["data"] =
         json!([entry("user", Value::Null), entry("pin", json!("Keep")), entry("note", json!("Skip"))]);
     manifest

@@ -9,15 +9,17 @@ use secretsync_core::access::KeyAccess;
 use secretsync_core::engine::Engine;
 use secretsync_core::json::Json;
 use secretsync_core::memory::MemoryProvider;
+use secretsync_core::provider::ProviderRegistry;
 use secretsync_core::secret::{Secret, SecretObject};
 use secretsync_core::sync::{ProviderKey, Sync as _, SyncReport, SyncSpec};
 use secretsync_k8s::api::{ExternalSecret, parse};
 use secretsync_k8s::convert::{self, StoreUse};
+use secretsync_k8s::crd::definitions;
 use secretsync_k8s::{KubeStore, KubeTemplates};
 use serde_json::{Value, json};
 use xtask::rig::cluster::{Cluster, Namespace};
 
-pub(crate) static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::builder().with_crds(CRD).start().unwrap());
+pub(crate) static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::builder().with_crds(&crds()).start().unwrap());
 
 /// One namespace, one object `app` at the provider.
 pub(crate) struct World {
@@ -52,7 +54,7 @@ impl World {
     /// An ExternalSecret that takes one member of the object.
     pub(crate) fn single(&self, name: &str, target: &Value, member: &str) -> Value {
         let mut manifest = self.manifest(name, target);
-        manifest["spec"]["dataFrom"] = Value::Null;
+        manifest["spec"].as_object_mut().unwrap().remove("dataFrom");
         manifest["spec"]["data"] = json!([{"secretKey": member, "remoteRef": {"key": "app", "property": member}}]);
         manifest
     }
@@ -165,17 +167,9 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-const CRD: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: externalsecrets.external-secrets.io}
-spec:
-  group: external-secrets.io
-  names: {kind: ExternalSecret, listKind: ExternalSecretList, plural: externalsecrets, singular: externalsecret}
-  scope: Namespaced
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-";
+/// Our own kinds, as JSON documents.
+fn crds() -> String {
+    let documents = definitions(&ProviderRegistry::new());
+    let texts: Vec<_> = documents.iter().map(|definition| format!("---\n{}\n", definition.manifest())).collect();
+    texts.concat()
+}

@@ -5,15 +5,18 @@ mod settings;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use secretsync_core::provider::{SecretKeySelector, ServiceAccountSelector};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
+use identity::{RESERVED_TAG, RESERVED_TAGS};
 pub(crate) use identity::{identity, is_role, references, tags_follow_consumer};
 pub(crate) use settings::{Region, Settings, invalid};
 
 /// `provider.aws`. Every field of the original is known; what does not work here is refused by name when a provider is built.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AwsConfig {
     /// Which service holds the secrets.
@@ -34,8 +37,10 @@ pub struct AwsConfig {
     /// Tags of the session of `role`.
     pub session_tags: Option<Vec<SessionTag>>,
     /// Which tags the session of `role` has.
+    #[schemars(extend("default" = "None"))]
     pub session_tags_policy: Option<SessionTagsPolicy>,
     /// Tags beside those that the policy `Custom` adds by itself.
+    #[schemars(extend("x-kubernetes-validations" = no_reserved_tags()))]
     pub custom_session_tags: Option<BTreeMap<String, String>>,
     /// Which tags stay when the session takes further roles.
     pub transitive_tag_keys: Option<Vec<String>>,
@@ -50,9 +55,15 @@ impl AwsConfig {
     }
 }
 
+/// External Secrets Operator's rule about tags, in the API server's expression language (CEL).
+fn no_reserved_tags() -> Value {
+    let absent: Vec<_> = RESERVED_TAGS.iter().map(|tag| format!("!('{tag}' in self)")).collect();
+    json!([{"rule": absent.join(" && "), "message": RESERVED_TAG}])
+}
+
 /// A service that holds secrets.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, PartialEq)]
 pub enum Service {
     /// Known, and refused by name: it holds certificates, which other fields of the manifests would have to ask for.
     CertificateManager,
@@ -65,7 +76,7 @@ pub enum Service {
 
 /// `auth`: `jwt` wins over `secretRef`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AwsAuth {
     /// A role that a service account may take (IRSA).
@@ -76,7 +87,7 @@ pub struct AwsAuth {
 
 /// `auth.jwt`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JwtAuth {
     /// The service account, which names its role in the annotation `eks.amazonaws.com/role-arn`.
@@ -85,7 +96,7 @@ pub struct JwtAuth {
 
 /// `auth.secretRef`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyAuth {
     /// The access key id.
@@ -101,7 +112,7 @@ pub struct KeyAuth {
 
 /// A tag of a session.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SessionTag {
     /// The key.
@@ -112,7 +123,7 @@ pub struct SessionTag {
 
 /// Which tags a session has.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum SessionTagsPolicy {
     /// `sessionTags` as they are.
     #[default]
@@ -125,7 +136,7 @@ pub enum SessionTagsPolicy {
 
 /// `secretsManager`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretsManagerOptions {
     /// Whether deleted secrets are gone at once.

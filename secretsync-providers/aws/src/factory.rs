@@ -7,6 +7,8 @@ use secretsync_core::Result;
 use secretsync_core::provider::{
     Ambient, BuildContext, CredentialRef, Provider, ProviderFactory, RawConfig, StoreOrigin,
 };
+use secretsync_core::schema;
+use serde_json::Value;
 
 use crate::auth::Surroundings;
 use crate::client::{Endpoints, Network};
@@ -65,6 +67,10 @@ impl Default for AwsFactory {
 impl ProviderFactory for AwsFactory {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    fn schema(&self) -> Option<Value> {
+        Some(schema::of::<AwsConfig>())
     }
 
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
+use schemars::JsonSchema;
 use secretsync_core::provider::{CredentialRef, RawConfig};
+use secretsync_core::schema::{NamespaceName, ObjectName, SecretKey};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, quoted};
 
 /// `spec.provider.sops` of a store.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SopsConfig {
@@ -25,9 +28,10 @@ pub struct SopsConfig {
 }
 
 /// Where the documents of a store are: exactly one member is set.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct SopsSource {
     /// A file, which is the only document, or a folder, whose files are documents. Relative to the folder of the manifest.
     pub path: Option<String>,
@@ -40,32 +44,38 @@ pub struct SopsSource {
 }
 
 /// A `ConfigMap` or Secret.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SopsObjectRef {
     /// Its name.
+    #[schemars(with = "ObjectName")]
     pub name: String,
     /// Its namespace; only a `ClusterSecretStore` may name one.
+    #[schemars(with = "Option<NamespaceName>")]
     pub namespace: Option<String>,
 }
 
 /// A key that opens documents: exactly one member is set.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct SopsKey {
     /// age identities.
     pub age: Option<SopsAge>,
-    /// The transit engine of Vault or OpenBao: server and login as the Vault provider has them, read by the service that
-    /// [`SopsFactory::with_key_service`](crate::SopsFactory::with_key_service) was given.
+    /// The transit engine of Vault or OpenBao: server and login as the Vault provider has them.
+    ///
+    /// It is read by the service that [`SopsFactory::with_key_service`](crate::SopsFactory::with_key_service) was given.
+    #[schemars(with = "Option<Value>")]
     pub vault_transit: Option<Box<RawValue>>,
     /// AWS KMS: login and role as the AWS provider has them, read in the same way.
+    #[schemars(with = "Option<Value>")]
     pub aws_kms: Option<Box<RawValue>>,
 }
 
 /// age identities.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SopsAge {
@@ -74,20 +84,23 @@ pub struct SopsAge {
 }
 
 /// A key of a Secret.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[non_exhaustive]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SopsSecretKeyRef {
     /// The Secret.
+    #[schemars(with = "ObjectName")]
     pub name: String,
     /// The key in it.
+    #[schemars(with = "SecretKey")]
     pub key: String,
     /// Its namespace; only a `ClusterSecretStore` may name one.
+    #[schemars(with = "Option<NamespaceName>")]
     pub namespace: Option<String>,
 }
 
 /// Whether a document must name the namespace that it is for.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 #[non_exhaustive]
 pub enum SopsBind {
     /// Any namespace that can use the store can use its documents.

@@ -8,6 +8,8 @@ use secretsync_core::error::Result;
 use secretsync_core::provider::{
     BuildContext, CredentialKind, CredentialRef, KeyServiceFactory, Provider, ProviderFactory, RawConfig, StoreOrigin,
 };
+use secretsync_core::schema;
+use serde_json::Value;
 
 use crate::KIND;
 use crate::auth::{Service, Services};
@@ -77,6 +79,10 @@ fn told(place: &str, origin: &StoreOrigin) -> String {
 impl ProviderFactory for SopsFactory {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    fn schema(&self) -> Option<Value> {
+        Some(schema::of::<SopsConfig>())
     }
 
     /// The keys' Secrets, what their services read, and the source where it is a `ConfigMap` or Secret: its key is `*` then, for all of them.

@@ -11,6 +11,8 @@ mod transit;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
+use secretsync_core::schema::{NamespaceName, ObjectName, SecretKey};
 use serde::Deserialize;
 
 pub(crate) use account::{Account, AccountKey, Authorities, ClientCertificate};
@@ -24,7 +26,7 @@ pub use transit::TransitConfig;
 
 /// `provider.vault`. Every field of the original is known; what does not work yet is refused by name when a provider is built.
 #[non_exhaustive]
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VaultConfig {
     /// The base URL. A path in it is kept, for servers behind a prefix.
@@ -32,6 +34,7 @@ pub struct VaultConfig {
     /// The mount of the KV engine; without it keys begin with the mount.
     pub path: Option<String>,
     /// The version of the KV engine; `v2` by default.
+    #[schemars(extend("default" = "v2"))]
     pub version: Option<KvVersion>,
     /// The namespace of the secrets.
     pub namespace: Option<String>,
@@ -69,7 +72,7 @@ impl fmt::Debug for VaultConfig {
 
 /// The version of a KV engine.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum KvVersion {
     /// Without versions of the values.
@@ -90,23 +93,26 @@ impl fmt::Display for KvVersion {
 
 /// `caProvider`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CaProvider {
     /// What holds the certificates.
     #[serde(rename = "type")]
     pub kind: CaProviderKind,
     /// The object's name.
+    #[schemars(with = "ObjectName")]
     pub name: String,
     /// The key in it.
+    #[schemars(with = "Option<SecretKey>")]
     pub key: Option<String>,
     /// Its namespace; cluster stores must name it.
+    #[schemars(with = "Option<NamespaceName>")]
     pub namespace: Option<String>,
 }
 
 /// What holds certificates of an authority.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum CaProviderKind {
     /// A ConfigMap.
     ConfigMap,
@@ -116,7 +122,7 @@ pub enum CaProviderKind {
 
 /// `tls`: both or neither.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClientTls {
     /// Where the certificate is; key `tls.crt` by default.
@@ -127,7 +133,7 @@ pub struct ClientTls {
 
 /// `checkAndSet`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckAndSet {
     /// Whether writes name the version they replace.

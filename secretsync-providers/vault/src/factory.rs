@@ -5,11 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secretsync_core::Result;
 use secretsync_core::provider::{BuildContext, CredentialRef, Provider, ProviderFactory, RawConfig, StoreOrigin};
+use secretsync_core::schema;
+use serde_json::Value;
 
 use crate::config::{open_bao, references};
 use crate::generator::VaultDynamicSecretFactory;
 use crate::session::Pool;
-use crate::{OPENBAO, VAULT, VaultConfig, VaultProvider};
+use crate::{OPENBAO, OpenBaoConfig, VAULT, VaultConfig, VaultProvider};
 
 /// The factory of `provider.vault`. Stores that it builds share a login where they have the same identity at the same server.
 #[non_exhaustive]
@@ -50,6 +52,10 @@ impl ProviderFactory for VaultFactory {
         VAULT.kind
     }
 
+    fn schema(&self) -> Option<Value> {
+        Some(schema::of::<VaultConfig>())
+    }
+
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {
         references(&config.read(origin, VAULT.kind)?, origin, VAULT.member)
     }
@@ -64,6 +70,10 @@ impl ProviderFactory for VaultFactory {
 impl ProviderFactory for OpenBaoFactory {
     fn kind(&self) -> &'static str {
         OPENBAO.kind
+    }
+
+    fn schema(&self) -> Option<Value> {
+        Some(schema::of::<OpenBaoConfig>())
     }
 
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {

@@ -250,6 +250,27 @@ async fn the_end_of_a_token_is_the_end_of_its_leases_and_they_are_replaced() {
 }
 
 #[tokio::test]
+async fn a_login_that_leases_hang_on_outlives_the_engine_and_any_other_does_not() {
+    let rig = Rig::start();
+    let policy = r#"path "database/creds/*" { capabilities = ["read"] } path "kv1/*" { capabilities = ["read"] }"#;
+    rig.bao.write("sys/policies/acl/db", &json!({"policy": policy})).unwrap();
+    rig.bao.write("kv1/app", &json!({"username": "u", "password": "p"})).unwrap();
+    rig.bao.write("sys/auth/userpass", &json!({"type": "userpass"})).unwrap();
+    rig.bao.write("auth/userpass/users/ann", &json!({"password": "pw", "token_policies": ["db"]})).unwrap();
+    let auth = json!({"userPass": {"path": "userpass", "username": "ann", "secretRef": {"name": "token", "key": "t"}}});
+    let revoked = |rig: &Rig| rig.asked("auth/token/revoke-self");
+    for (object, ended) in [("kv1/app", 1), ("database/creds/long", 1)] {
+        let config = json!({"server": rig.bao.address(), "version": "v1", "auth": auth});
+        let (store, engine) = engine(store::build(&config, Token::new("pw")).await);
+        synced(&engine.sync(&spec("a", object)).await);
+        assert!(engine.shutdown(Duration::from_secs(10)).await);
+        drop(engine);
+        assert_eq!(revoked(&rig), ended, "{object}");
+        assert!(object == "kv1/app" || logs_in(&rig, &store, "a"));
+    }
+}
+
+#[tokio::test]
 async fn a_database_or_server_that_is_away_for_a_while_is_asked_again_later() {
     let mut rig = Rig::start();
     let (store, engine) = engine(rig.any_path().await);

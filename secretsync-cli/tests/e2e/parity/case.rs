@@ -38,6 +38,11 @@ pub(crate) fn fixtures() -> Vec<(String, String)> {
     texts.into_iter().map(|(name, text)| (format!("@FX_{name}@"), text.as_str().unwrap().to_owned())).collect()
 }
 
+/// External Secrets Operator's kinds, without what we add to them.
+pub(crate) fn crds() -> String {
+    fs::read_to_string(folder().join("crds.yaml")).unwrap()
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity")
 }
@@ -53,9 +58,13 @@ impl Case {
         if self.body["expect"].is_null() {
             let golden = self.golden();
             let steps = golden["steps"].as_array().unwrap().iter();
-            return steps
-                .map(|step| (step["name"].as_str().unwrap().to_owned(), Expected::State(step["state"].clone())))
-                .collect();
+            let state = |step: &Value| {
+                let mut state = step["state"].clone();
+                // What a schema refuses is nobody's to show: the scene sees that it is refused.
+                state.as_object_mut().unwrap().remove("rejected");
+                Expected::State(state)
+            };
+            return steps.map(|step| (step["name"].as_str().unwrap().to_owned(), state(step))).collect();
         }
         let start = ("start".to_owned(), Expected::Parts(self.body["expect"].clone()));
         let later = self.body["then"].as_array().into_iter().flatten();
@@ -89,6 +98,21 @@ impl Case {
     /// What happens before a step; the first one that has something is 0.
     pub(crate) fn acts(&self, step: usize) -> impl Iterator<Item = &Value> {
         self.body["then"][step]["do"].as_array().into_iter().flatten()
+    }
+
+    /// Whether External Secrets Operator's schemas refuse an object.
+    pub(crate) fn is_rejected(&self, object: &str) -> bool {
+        self.body["expect"].is_null()
+            && self.golden()["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|step| step["state"]["rejected"].get(object).is_some())
+    }
+
+    /// Whether it uses what we add to the manifests.
+    pub(crate) fn has_additions(&self) -> bool {
+        self.body["additions"] == true
     }
 
     /// Where better behaviour is allowed.

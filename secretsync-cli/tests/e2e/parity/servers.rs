@@ -11,10 +11,20 @@ use xtask::rig::openbao::OpenBao;
 
 use super::case;
 
+/// Whose kinds a cluster knows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kinds {
+    /// Ours, as the program prints them.
+    Ours,
+    /// External Secrets Operator's, as its specification has them.
+    Theirs,
+}
+
 /// A cluster and an OpenBao whose logins know it.
 pub(crate) struct Servers {
     pub(crate) cluster: Cluster,
     pub(crate) bao: OpenBao,
+    pub(crate) kinds: Kinds,
     runtime: Runtime,
     client: kube::Client,
     /// Texts that stand for tokens in every case.
@@ -22,10 +32,14 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(kinds: Kinds) -> Self {
+        let crds = match kinds {
+            Kinds::Ours => crate::crd::printed(""),
+            Kinds::Theirs => case::crds(),
+        };
         let (cluster, bao) = std::thread::scope(|threads| {
             let bao = threads.spawn(|| OpenBao::start().unwrap());
-            (Cluster::builder().with_crds(&crds()).start().unwrap(), bao.join().unwrap())
+            (Cluster::builder().with_crds(&crds).start().unwrap(), bao.join().unwrap())
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let client = runtime.block_on(async {
@@ -34,7 +48,7 @@ impl Servers {
             let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
             kube::Client::try_from(config).unwrap()
         });
-        let mut servers = Self { cluster, bao, runtime, client, tokens: case::fixtures() };
+        let mut servers = Self { cluster, bao, kinds, runtime, client, tokens: case::fixtures() };
         servers.set_up();
         servers
     }
@@ -117,30 +131,4 @@ subjects: [{kind: ServiceAccount, name: reviewer, namespace: default}]
         self.cluster.apply(binding).unwrap();
         self.cluster.kubectl(&["create", "token", "reviewer", "-n", "default", "--duration=24h"]).unwrap()
     }
-}
-
-/// The kinds with every field open: here `convert` enforces the rules.
-fn crds() -> String {
-    [("ExternalSecret", "Namespaced"), ("SecretStore", "Namespaced"), ("ClusterSecretStore", "Cluster")]
-        .map(|(kind, scope)| {
-            let singular = kind.to_lowercase();
-            format!(
-                "---
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {{name: {singular}s.external-secrets.io}}
-spec:
-  group: external-secrets.io
-  names: {{kind: {kind}, listKind: {kind}List, plural: {singular}s, singular: {singular}}}
-  scope: {scope}
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      subresources: {{status: {{}}}}
-      schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
-"
-            )
-        })
-        .concat()
 }

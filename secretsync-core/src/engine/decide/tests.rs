@@ -194,6 +194,22 @@ fn a_target_is_made_immutable_as_it_is() {
     assert_eq!(shown(&decide(&spec, &observed, &desired("new")).unwrap()), "mark");
 }
 
+/// What would be issued for it could not be written.
+#[test]
+fn a_target_that_is_to_stay_as_it_is_gets_its_marks_and_nothing_is_issued_for_it() {
+    let mut spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain);
+    assert!(before_issuing(&spec, &present(Holder::Ours, &[("a", "old")], &[])).is_none());
+    spec.meta.immutable = true;
+    assert!(before_issuing(&spec, &Observed::Absent).is_none());
+    for (holder, flag, expected) in
+        [(Holder::Ours, true, "immutable"), (Holder::Ours, false, "mark"), (Holder::Nobody, true, "mark")]
+    {
+        let Observed::Present(mut present) = present(holder, &[("a", "old")], &[]) else { return };
+        present.meta = Some(TargetMeta { immutable: flag, ..TargetMeta::default() });
+        assert_eq!(shown(&before_issuing(&spec, &Observed::Present(present)).unwrap()), expected);
+    }
+}
+
 #[test]
 fn keys_that_a_store_does_not_look_into_count_as_updated() {
     let Observed::Present(mut present) = present(Holder::Ours, &[], &[]) else { return };

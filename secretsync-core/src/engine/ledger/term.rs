@@ -21,15 +21,21 @@ pub(crate) struct Term {
 }
 
 impl Term {
-    /// Something that lasts this long from `since`.
+    /// Something that was issued and lasts this long from `since`. What ends at once, or has ended by our clock, is looked after later: its successor would be
+    /// no better, and would be wanted at once, too.
     pub(crate) fn new(since: Instant, lasts: Duration, extensible: bool) -> Self {
-        Self { end: after(since, lasts), next: after(since, early(lasts)), full: Some(lasts), extensible }
+        let wait = if lasts < SHORTEST_LIFE { RESPITE } else { early(lasts) };
+        Self { end: after(since, lasts), next: after(since, wait), full: Some(lasts), extensible }
     }
 
     /// Something whose successor exists only from the end on. Told the same again although its time has come, it is asked for a few times within
     /// seconds: the other side may be a moment late.
     pub(crate) fn rotating(since: Instant, lasts: Duration, repeated: u32) -> Self {
-        let lasts = if (1..=REPEATS).contains(&repeated) { lasts.min(SOON) } else { lasts };
+        let lasts = match repeated {
+            0 => lasts,
+            1..=REPEATS => lasts.min(SOON),
+            _ => lasts.max(RESPITE),
+        };
         let next = after(since, lasts + jitter::part_of(Duration::from_secs(1)));
         Self { end: after(since, lasts), next, full: Some(lasts), extensible: false }
     }
@@ -44,8 +50,9 @@ impl Term {
     pub(crate) fn renewed(self, now: Instant, renewed: Renewed) -> Self {
         let Renewed { lasts, renewable } = renewed;
         let full = self.full.unwrap_or(lasts);
-        let granted = lasts >= full.saturating_sub(full / 10);
-        Self { full: Some(full), ..Self::new(now, lasts, renewable && granted) }
+        let granted = lasts >= full.saturating_sub(full / 10).max(SHORTEST_LIFE);
+        let term = Self { full: Some(full), ..Self::new(now, lasts, renewable && granted) };
+        if lasts < SHORTEST_LIFE { term.given_up(now) } else { term }
     }
 
     /// The same after a renewal failed that may work later: again at `next`, as long as there is time; then it is replaced.
@@ -101,6 +108,9 @@ fn after(since: Instant, time: Duration) -> Instant {
 }
 
 const FOREVER: Duration = Duration::from_hours(24 * 365 * 30);
+/// What ends sooner than this is not replaced again and again.
+const SHORTEST_LIFE: Duration = Duration::from_secs(2);
+const RESPITE: Duration = Duration::from_mins(1);
 const REPEATS: u32 = 6;
 const SOON: Duration = Duration::from_secs(1);
 
@@ -158,5 +168,9 @@ mod tests {
         assert!(next(0) >= HOUR && next(0) <= HOUR + Duration::from_secs(1));
         assert!((1..=REPEATS).all(|repeated| next(repeated) <= SOON + Duration::from_secs(1)));
         assert!(next(REPEATS + 1) >= HOUR, "it is believed in the end");
+        assert!(
+            Term::rotating(now, Duration::ZERO, REPEATS + 1).next() - now >= RESPITE,
+            "and not asked for all the time"
+        );
     }
 }

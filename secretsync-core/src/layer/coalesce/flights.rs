@@ -66,6 +66,11 @@ impl Flights {
         together.chunks(per_request).map(<[ObjectRef]>::to_vec).chain(alone).collect()
     }
 
+    /// Takes every read out of its flight; whoever waits for one has it already.
+    pub(super) fn outdate(&mut self) -> Vec<(Batch, usize)> {
+        self.by_object.values_mut().filter_map(|flight| flight.read.take()).collect()
+    }
+
     /// Lets somebody leave; a flight that nobody needs any more is handed out, to be dropped.
     pub(super) fn leave(&mut self, object: &ObjectRef, change: impl FnOnce(&mut Flight)) -> Option<Flight> {
         let Entry::Occupied(mut entry) = self.by_object.entry(object.clone()) else { return None };

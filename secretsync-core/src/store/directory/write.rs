@@ -80,6 +80,7 @@ impl Inner {
             Some(folder) => folder,
             None => root.ensure_child(namespace)?.ensure_child(name)?,
         };
+        state.name()?;
         drop(state);
 
         let changed = match difference.settle(work, &folder) {
@@ -130,7 +131,7 @@ impl Inner {
         if let Some(claims) = state.claims.get_mut(target) {
             claims.remove(&owner.to_string());
         }
-        state.changed();
+        state.shrunk();
         Ok(removed)
     }
 
@@ -185,15 +186,25 @@ impl State {
         let owner = work.owner.to_string();
         let Some(mine) = self.record.shares(&work.target).remove(&owner) else { return };
         let keys: BTreeSet<_> = mine.keys.difference(&work.remove).cloned().collect();
-        if keys != mine.keys || self.record.is_unfinished(&work.target, &owner) {
+        let fewer = keys != mine.keys;
+        if fewer || self.record.is_unfinished(&work.target, &owner) {
             self.record.put(&work.target, &owner, Share { owns: mine.owns, keys }, false);
-            self.changed();
+            if let Some(session) = &mut self.session {
+                // What is gone from the record shall be gone from its file.
+                session.shrunk |= fewer;
+                session.lines.entry((work.target.clone(), owner)).or_default();
+            }
         }
     }
 
-    fn changed(&mut self) {
+    /// See [`Session::name`](super::Session::name).
+    fn name(&mut self) -> Result<()> {
+        self.session.as_mut().map_or(Ok(()), super::Session::name)
+    }
+
+    fn shrunk(&mut self) {
         if let Some(session) = &mut self.session {
-            session.changed = true;
+            session.shrunk = true;
         }
     }
 }

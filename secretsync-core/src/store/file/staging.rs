@@ -77,6 +77,12 @@ pub(in crate::store) fn leftovers(folder: &Folder) -> Result<Vec<String>> {
 
 /// Writes one file of a folder that others use too, and tidies up what killed runs left of this very file.
 pub(in crate::store) fn replace(folder: &Folder, name: &str, bytes: &[u8]) -> Result<()> {
+    write_as(folder, name, bytes)?;
+    folder.sync()
+}
+
+/// The same, but for the folder: after a power cut the file may still be the one before.
+pub(in crate::store) fn write_as(folder: &Folder, name: &str, bytes: &[u8]) -> Result<()> {
     let prefix = format!("{name}{TEMPORARY}");
     for leftover in folder.names_with(&prefix)? {
         remove_unlocked(folder, &leftover);
@@ -86,7 +92,7 @@ pub(in crate::store) fn replace(folder: &Folder, name: &str, bytes: &[u8]) -> Re
         sync(folder, &file, name)?;
         rename(folder, &temporary, name)?;
         drop(file);
-        folder.sync()
+        Ok(())
     });
     if done.is_err() {
         // After the rename there is nothing of this name any more, and before it nothing else can be done.

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use secretsync_core::schema::{ObjectName, SecretKey};
 use serde::Deserialize;
 
 use super::Rewrite;
+use crate::api::GENERATORS_API_VERSION;
+use crate::api::schema::GeneratorKind;
 
 /// One key of the Secret.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Data {
     /// The key.
+    #[schemars(with = "SecretKey")]
     pub secret_key: String,
     /// The object, and the part of it.
     pub remote_ref: RemoteRef,
@@ -23,14 +28,14 @@ pub struct Data {
 
 /// Many keys of the Secret.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DataFrom {
     /// Takes the members of one object.
     pub extract: Option<RemoteRef>,
     /// Takes each object that matches.
     pub find: Option<Find>,
-    /// Changes the keys, in order. Not supported yet.
+    /// Changes the keys, in order.
     #[serde(default)]
     pub rewrite: Vec<Rewrite>,
     /// Another store than the object's, or a generator.
@@ -41,7 +46,7 @@ pub struct DataFrom {
 
 /// An object and what is taken of it.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoteRef {
     /// The object's key at the provider.
@@ -62,7 +67,7 @@ pub struct RemoteRef {
 
 /// Which objects are taken. All criteria must hold.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Find {
     /// Where to look.
@@ -82,7 +87,7 @@ pub struct Find {
 
 /// What a name must match.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FindName {
     /// A regular expression (RE2), found anywhere in the name.
@@ -91,8 +96,9 @@ pub struct FindName {
 
 /// The source of an entry: exactly one member.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct SourceRef {
     /// A store.
     pub store_ref: Option<StoreRef>,
@@ -102,10 +108,11 @@ pub struct SourceRef {
 
 /// A reference to a store.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoreRef {
     /// The store's name.
+    #[schemars(with = "Option<ObjectName>")]
     pub name: Option<String>,
     /// The store's kind.
     #[serde(default)]
@@ -114,7 +121,7 @@ pub struct StoreRef {
 
 /// The kinds of stores.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd)]
 pub enum StoreKind {
     /// A store of the whole cluster.
     ClusterSecretStore,
@@ -125,20 +132,23 @@ pub enum StoreKind {
 
 /// A reference to a generator.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GeneratorRef {
     /// The generator's group and version.
+    #[schemars(extend("default" = GENERATORS_API_VERSION))]
     pub api_version: Option<String>,
     /// The generator's kind.
+    #[schemars(with = "GeneratorKind")]
     pub kind: String,
     /// The generator's name.
+    #[schemars(with = "ObjectName")]
     pub name: String,
 }
 
 /// Whether an object's metadata is meant.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum MetadataPolicy {
     /// Its metadata.
     Fetch,
@@ -149,7 +159,7 @@ pub enum MetadataPolicy {
 
 /// How remote names become keys.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum ConversionStrategy {
     /// Other characters become `_`.
     #[default]
@@ -160,7 +170,7 @@ pub enum ConversionStrategy {
 
 /// How values are decoded.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum DecodingStrategy {
     /// Whichever base64 fits, else unchanged.
     Auto,
@@ -176,7 +186,7 @@ pub enum DecodingStrategy {
 
 /// What a NUL byte in a value means.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum NullBytePolicy {
     /// An error.
     Fail,
@@ -187,7 +197,7 @@ pub enum NullBytePolicy {
 
 /// What happens when an object is missing.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum OnMissing {
     /// The sync fails.
     Fail,

@@ -1,22 +1,28 @@
 //! `target`: the Secret that is written.
 
+use schemars::JsonSchema;
+use secretsync_core::schema::ObjectName;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::Template;
 
 /// The Secret that is written.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     /// Its name; without it the ExternalSecret's.
+    #[schemars(with = "Option<ObjectName>")]
     pub name: Option<String>,
     /// What may be done to it.
     #[serde(default)]
+    #[schemars(extend("default" = "Owner"))]
     pub creation_policy: CreationPolicy,
     /// What happens when the sources are gone.
     #[serde(default)]
+    #[schemars(extend("default" = "Retain"))]
     pub deletion_policy: DeletionPolicy,
     /// How it is made from the data.
     pub template: Option<Template>,
@@ -26,14 +32,16 @@ pub struct Target {
     #[serde(default)]
     pub immutable: bool,
     /// Keeps the values from before the last change. Not supported yet.
+    #[schemars(with = "Option<Value>")]
     pub keep_previous: Option<IgnoredAny>,
     /// Restarts workloads after a change. Not supported yet.
+    #[schemars(with = "Option<Value>")]
     pub restart: Option<IgnoredAny>,
 }
 
 /// What may be done to the Secret.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum CreationPolicy {
     /// It is created or updated; keys of others stay.
     CreateOrMerge,
@@ -50,7 +58,7 @@ pub enum CreationPolicy {
 
 /// What happens when the sources are gone.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum DeletionPolicy {
     /// Missing keys go, and the Secret with the last of them.
     Delete,
@@ -63,11 +71,13 @@ pub enum DeletionPolicy {
 
 /// Another object than a Secret.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ManifestTarget {
     /// Its group and version.
+    #[schemars(length(min = 1))]
     pub api_version: String,
     /// Its kind.
+    #[schemars(length(min = 1))]
     pub kind: String,
 }

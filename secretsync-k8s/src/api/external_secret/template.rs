@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use secretsync_core::schema::{ObjectName, SecretKey};
 use serde::Deserialize;
 
 use super::DecodingStrategy;
 
 /// How the Secret is made from the data.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Template {
     /// The Secret's type.
@@ -16,12 +18,14 @@ pub struct Template {
     pub secret_type: Option<String>,
     /// The version of the template language.
     #[serde(default)]
+    #[schemars(extend("default" = "v2"))]
     pub engine_version: EngineVersion,
     /// Labels, annotations and finalizers.
     #[serde(default)]
     pub metadata: TemplateMetadata,
     /// Whether the data's own keys stay.
     #[serde(default)]
+    #[schemars(extend("default" = "Replace"))]
     pub merge_policy: MergePolicy,
     /// The template of each key.
     #[serde(default)]
@@ -33,7 +37,7 @@ pub struct Template {
 
 /// The version of the template language: there is one.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineVersion {
     /// Go templates with sprig's functions.
@@ -43,7 +47,7 @@ pub enum EngineVersion {
 
 /// Whether the data's own keys stay beside the template's.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum MergePolicy {
     /// They stay.
     Merge,
@@ -54,7 +58,7 @@ pub enum MergePolicy {
 
 /// Metadata of the Secret.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TemplateMetadata {
     /// The template of each label.
@@ -70,7 +74,7 @@ pub struct TemplateMetadata {
 
 /// Templates from elsewhere.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TemplateFrom {
     /// A ConfigMap of the namespace.
@@ -80,6 +84,7 @@ pub struct TemplateFrom {
     /// The template itself.
     pub literal: Option<String>,
     /// Where the results go: `Data`, `Labels` or `Annotations`, in any letter case; without it `Data`.
+    #[schemars(extend("default" = "Data"))]
     pub target: Option<String>,
     /// How each result is decoded.
     pub values_decoding_strategy: Option<DecodingStrategy>,
@@ -87,10 +92,11 @@ pub struct TemplateFrom {
 
 /// An object that holds templates.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TemplateSource {
     /// Its name.
+    #[schemars(with = "ObjectName")]
     pub name: String,
     /// The keys that are taken.
     pub items: Vec<TemplateItem>,
@@ -98,19 +104,21 @@ pub struct TemplateSource {
 
 /// A key that holds a template.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TemplateItem {
     /// The key.
+    #[schemars(with = "SecretKey")]
     pub key: String,
     /// What the rendered text is.
     #[serde(default)]
+    #[schemars(extend("default" = "Values"))]
     pub template_as: TemplateAs,
 }
 
 /// What a rendered text is.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum TemplateAs {
     /// A YAML mapping of keys to values.
     KeysAndValues,

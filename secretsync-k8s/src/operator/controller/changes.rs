@@ -11,32 +11,17 @@ use super::timing::LONGEST_WAIT;
 use super::{Chore, Controller, Key, origin};
 use crate::operator::object::{FINALIZER, StoreObject, SyncObject};
 use crate::operator::watch::{Change, Id, Kind};
-use crate::operator::{job, target};
+use crate::operator::{job, kinds, target};
 
 impl Controller {
     pub(super) fn change(&mut self, change: Change) {
         match change {
-            Change::Complete(kind) => {
-                self.complete.insert(kind);
-                if kind == Kind::Target {
-                    self.context.known.set_complete();
-                }
-                if self.is_ready() {
-                    self.context.metrics.set_ready();
-                    tracing::info!(
-                        syncs = self.world.syncs.len(),
-                        stores = self.world.stores.len(),
-                        "the cluster is known"
-                    );
-                    let all: Vec<_> = self.world.syncs.keys().cloned().collect();
-                    for id in &all {
-                        self.consider(id);
-                    }
-                }
-            }
+            Change::Complete(kind) => self.complete(kind),
+            Change::Put(Kind::ClusterExternalSecret, object) => self.put_spread(&object),
+            Change::Gone(Kind::ClusterExternalSecret, id) => self.spread_gone(&id),
             Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
             Change::Put(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), object) => self.put_store(kind, &object),
-            Change::Put(Kind::Namespace, object) => self.world.put_namespace(&object),
+            Change::Put(Kind::Namespace, object) => self.put_namespace(&object),
             Change::Put(Kind::Target, object) => {
                 let id = Id::of(&object);
                 let target = TargetRef::new(id.namespace, id.name);
@@ -48,6 +33,7 @@ impl Controller {
             Change::Gone(Kind::ExternalSecret, id) => {
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 self.forget(&id);
+                self.produced_gone(&id);
             }
             Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), id) => {
                 self.driver.scheduler().remove(&Key::Store(kind, id.clone()));
@@ -60,7 +46,7 @@ impl Controller {
                     Chore::Cleaned
                 });
             }
-            Change::Gone(Kind::Namespace, id) => drop(self.world.namespaces.remove(&id.name)),
+            Change::Gone(Kind::Namespace, id) => self.namespace_gone(&id.name),
             Change::Gone(Kind::Target, id) => {
                 let target = TargetRef::new(id.namespace, id.name);
                 self.world.remove_target(&target);
@@ -69,7 +55,41 @@ impl Controller {
         }
     }
 
+    /// Everything of a kind is known. With the last kind that is needed, work begins.
+    fn complete(&mut self, kind: Kind) {
+        self.complete.insert(kind);
+        if kind == Kind::Target {
+            self.context.known.set_complete();
+        }
+        if !self.is_ready() {
+            return;
+        }
+        if !kind.is_needed() {
+            return self.consider_spreads();
+        }
+        if !self.context.metrics.is_ready() {
+            self.tell_kinds();
+        }
+        self.context.metrics.set_ready();
+        tracing::info!(syncs = self.world.syncs.len(), stores = self.world.stores.len(), "the cluster is known");
+        let all: Vec<_> = self.world.syncs.keys().cloned().collect();
+        for id in &all {
+            self.consider(id);
+        }
+        self.consider_spreads();
+    }
+
+    /// Says whose definitions of the kinds the cluster has.
+    fn tell_kinds(&mut self) {
+        let client = self.context.server.client().clone();
+        self.chores.spawn(async move {
+            kinds::tell(&client).await;
+            Chore::Cleaned
+        });
+    }
+
     fn put_sync(&mut self, object: &DynamicObject) {
+        self.put_produced(object);
         let object = SyncObject::read(object);
         let id = object.id.clone();
         if object.deleting {

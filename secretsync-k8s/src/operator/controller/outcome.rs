@@ -19,6 +19,7 @@ use crate::operator::watch::Id;
 impl Controller {
     pub(super) fn finished(&mut self, key: &Key, result: Option<Finished>) {
         match result {
+            Some(Finished::Spread(done)) => self.spread_done(*done),
             Some(Finished::Store(validated)) => self.store_validated(*validated),
             Some(Finished::Sync(done)) => self.sync_done(&done),
             None => self.failed_itself(key),

@@ -18,6 +18,7 @@ use secretsync_core::sync::{Reason, SyncSpec};
 use crate::api::names::CREATED_BY_LABEL;
 use crate::convert::{self, StoreUse};
 use crate::operator::object::{StoreObject, SyncObject};
+use crate::operator::spread::known::{Namespaces, Spreads};
 use crate::operator::status::Status;
 use crate::operator::watch::Id;
 use crate::store::Known;
@@ -28,7 +29,8 @@ pub(super) struct World {
     pub(super) syncs: HashMap<Id, SyncState>,
     pub(super) stores: HashMap<StoreOrigin, StoreState>,
     /// Labels of namespaces.
-    pub(super) namespaces: HashMap<String, BTreeMap<String, String>>,
+    pub(super) namespaces: Namespaces,
+    pub(super) spreads: Spreads,
     pub(super) known: Arc<Known>,
     /// Of each target, the mark of the ExternalSecret that owns it.
     marks: HashMap<TargetRef, String>,
@@ -79,7 +81,8 @@ impl World {
         Self {
             syncs: HashMap::new(),
             stores: HashMap::new(),
-            namespaces: HashMap::new(),
+            namespaces: Namespaces::default(),
+            spreads: Spreads::default(),
             known,
             marks: HashMap::new(),
             by_mark: HashMap::new(),
@@ -130,8 +133,9 @@ impl World {
         true
     }
 
-    pub(super) fn put_namespace(&mut self, object: &DynamicObject) {
-        self.namespaces.insert(object.name_any(), object.labels().clone());
+    /// Takes in a namespace; gives its labels as they were.
+    pub(super) fn put_namespace(&mut self, object: &DynamicObject) -> Option<BTreeMap<String, String>> {
+        self.namespaces.insert(object.name_any(), object.labels().clone())
     }
 
     pub(super) fn put_target(&mut self, target: &TargetRef, seen: Snapshot) {

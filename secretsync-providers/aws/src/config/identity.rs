@@ -145,13 +145,8 @@ fn policy(config: &AwsConfig) -> SessionTagsPolicy {
 
 fn tags(config: &AwsConfig, context: &BuildContext) -> Result<Vec<SessionTag>> {
     let custom = config.custom_session_tags.as_ref();
-    if custom.is_some_and(|tags| RESERVED.iter().any(|reserved| tags.contains_key(*reserved))) {
-        return Err(invalid(
-            &context.origin,
-            "customSessionTags",
-            "customSessionTags cannot contain automatically injected reserved keys: esoNamespace, esoStoreName, esoStoreKind",
-            "remove the reserved keys",
-        ));
+    if custom.is_some_and(|tags| RESERVED_TAGS.iter().any(|reserved| tags.contains_key(*reserved))) {
+        return Err(invalid(&context.origin, "customSessionTags", RESERVED_TAG, "remove the reserved keys"));
     }
     let mut tags: BTreeMap<String, String> = match policy(config) {
         SessionTagsPolicy::None => return Ok(config.session_tags.clone().unwrap_or_default()),
@@ -169,13 +164,18 @@ fn tags(config: &AwsConfig, context: &BuildContext) -> Result<Vec<SessionTag>> {
         )
     })?;
     let kind = if origin.namespace().is_some() { "SecretStore" } else { "ClusterSecretStore" };
-    for (key, value) in RESERVED.into_iter().zip([namespace, origin.name(), kind]) {
+    for (key, value) in RESERVED_TAGS.into_iter().zip([namespace, origin.name(), kind]) {
         tags.insert(key.to_owned(), value.to_owned());
     }
     Ok(tags.into_iter().map(|(key, value)| SessionTag { key, value }).collect())
 }
 
-const RESERVED: [&str; 3] = ["esoNamespace", "esoStoreName", "esoStoreKind"];
+/// The tags that some policies add by themselves.
+pub(super) const RESERVED_TAGS: [&str; 3] = ["esoNamespace", "esoStoreName", "esoStoreKind"];
+
+/// Why nobody else may.
+pub(super) const RESERVED_TAG: &str =
+    "customSessionTags cannot contain automatically injected reserved keys: esoNamespace, esoStoreName, esoStoreKind";
 
 #[cfg(test)]
 mod tests {

@@ -2,23 +2,29 @@
 
 use std::sync::Arc;
 
-use secretsync_core::error::Code;
+use secretsync_core::error::{Code, ErrorKind};
 use secretsync_core::provider::{KeyKind, KeyService, KeyServiceFactory as _, RawConfig, WrappedKey};
 use secretsync_provider_aws::KmsFactory;
 use serde_json::{Value, json};
+use wiremock::matchers::header;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{Cluster, MOTO, context, factory};
 
 const REGION: &str = "eu-west-1";
 
 async fn service(more: &Value) -> secretsync_core::Result<Arc<dyn KeyService>> {
+    service_at(MOTO.address(), more).await
+}
+
+async fn service_at(server: &str, more: &Value) -> secretsync_core::Result<Arc<dyn KeyService>> {
     let selector = |key: &str| json!({"name": "aws", "key": key});
     let mut config = json!({
         "region": REGION,
         "auth": {"secretRef": {"accessKeyIDSecretRef": selector("id"), "secretAccessKeySecretRef": selector("secret")}},
     });
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let factory = KmsFactory::beside(&factory(MOTO.address()));
+    let factory = KmsFactory::beside(&factory(server));
     factory.build(&RawConfig::from_json(config.to_string()), context(Arc::new(Cluster::new()))).await
 }
 
@@ -66,4 +72,19 @@ async fn a_document_never_decides_whom_we_ask() {
 async fn keys_of_another_region_are_refused_when_the_service_is_built() {
     let error = service(&json!({"keys": ["arn:aws:kms:us-east-1:1:key/x"]})).await.unwrap_err();
     assert_eq!(error.hint().unwrap().code(), Code::StoreInvalid);
+}
+
+#[tokio::test]
+async fn a_key_that_is_disabled_is_told_with_what_to_check() {
+    let (key, _) = wrapped(&json!({}));
+    for code in ["DisabledException", "KMSInvalidStateException"] {
+        let server = MockServer::start().await;
+        let answer =
+            ResponseTemplate::new(400).set_body_raw(json!({"__type": code}).to_string(), "application/x-amz-json-1.1");
+        Mock::given(header("x-amz-target", "TrentService.Decrypt")).respond_with(answer).expect(1).mount(&server).await;
+        let error = service_at(&server.uri(), &json!({})).await.unwrap().unwrap(&key).await.unwrap_err();
+        let hint = error.hint().unwrap();
+        assert_eq!((error.kind(), hint.code()), (ErrorKind::InvalidData, Code::AwsKmsDenied), "{error:?}");
+        assert!(hint.advice().contains("it is disabled"), "{error:?}");
+    }
 }

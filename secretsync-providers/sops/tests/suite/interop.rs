@@ -56,6 +56,42 @@ async fn long_values_and_many_values_are_read() {
     assert_eq!((&value["key0"], &value["key1999"]), (&json!("value0"), &json!("value1999")));
 }
 
+/// Rules about comments, the MAC and the paths in messages hold far down in a document, too.
+#[tokio::test]
+async fn a_document_of_many_values_is_verified_like_a_small_one() {
+    let mut plain = "secretsync: {namespace: shop}\n".to_owned();
+    for index in 0..3000 {
+        let comment = if index % 3 == 0 { "# marked\n" } else { "" };
+        writeln!(plain, "{comment}key{index}: value {index}").unwrap();
+    }
+    for rule in [&[("encrypted_comment_regex", "marked")][..], &[("mac_only_encrypted", "true")], &[]] {
+        let document = encrypt(&plain, Format::Yaml, rule);
+        let value = read(&document).await;
+        assert_eq!(value.as_object().unwrap().len(), 3000);
+        for index in 0..3000 {
+            assert_eq!(value[format!("key{index}")], json!(format!("value {index}")), "{rule:?}");
+        }
+        let bound = Store::inline(&document).bound().read("inline").await;
+        assert_eq!(bound.is_ok(), rule.first().is_none_or(|(name, _)| *name != "encrypted_comment_regex"));
+        let lines: Vec<&str> = document.lines().collect();
+        for key in ["key0:", "key1500:", "key2997:"] {
+            let place = lines.iter().position(|line| line.starts_with(key)).unwrap();
+            let mut without = lines.clone();
+            without.remove(place);
+            let complaint = Store::inline(&without.join("\n")).complaint("inline").await;
+            // A comment that is left alone would mark the next entry.
+            let marked = complaint.contains("is not encrypted, although the document's rule says so");
+            assert!(complaint.contains("MAC does not fit") || marked, "{complaint}");
+            let forged = document.replace(key, &format!("x{key}"));
+            let complaint = Store::inline(&forged).complaint("inline").await;
+            assert!(
+                complaint.contains(&format!("`x{}` was changed or moved", key.trim_end_matches(':'))),
+                "{complaint}"
+            );
+        }
+    }
+}
+
 /// Made by another implementation; it has an encrypted comment inside a list, which some versions of sops cannot verify.
 #[tokio::test]
 async fn the_published_document_is_read() {

@@ -4,6 +4,7 @@
 
 mod bind;
 mod conformance;
+mod ini;
 mod interop;
 mod key_groups;
 mod matrix;

@@ -1,12 +1,13 @@
 //! How a store says who it is: External Secrets Operator's `auth`, every method with all its fields.
 
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::{SecretKeySelector, ServiceAccountSelector};
 
 /// `auth`. The first method in the order of the fields is used; without any `auth` requests carry no token.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VaultAuth {
     /// The namespace to log in to, where it is not that of the secrets.
@@ -18,8 +19,10 @@ pub struct VaultAuth {
     /// A service account of Kubernetes, checked by `TokenReview`.
     pub kubernetes: Option<KubernetesAuth>,
     /// A name and a password, checked by LDAP.
+    #[schemars(transform = path("ldap"))]
     pub ldap: Option<PasswordAuth>,
     /// A name and a password.
+    #[schemars(transform = path("userpass"))]
     pub user_pass: Option<PasswordAuth>,
     /// A JSON web token.
     pub jwt: Option<JwtAuth>,
@@ -33,7 +36,7 @@ pub struct VaultAuth {
 
 /// `auth.appRole`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AppRoleAuth {
     /// The mount; `approle` by default.
@@ -49,7 +52,7 @@ pub struct AppRoleAuth {
 
 /// `auth.kubernetes`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KubernetesAuth {
     /// The mount; `kubernetes` by default.
@@ -65,7 +68,7 @@ pub struct KubernetesAuth {
 
 /// `auth.ldap` and `auth.userPass`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PasswordAuth {
     /// The mount; `ldap` or `userpass` by default.
@@ -78,7 +81,7 @@ pub struct PasswordAuth {
 
 /// `auth.jwt`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JwtAuth {
     /// The mount; `jwt` by default.
@@ -94,7 +97,7 @@ pub struct JwtAuth {
 
 /// `auth.jwt.kubernetesServiceAccountToken`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceAccountToken {
     /// The service account.
@@ -107,7 +110,7 @@ pub struct ServiceAccountToken {
 
 /// `auth.cert`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CertAuth {
     /// The mount; `cert` by default.
@@ -123,7 +126,7 @@ pub struct CertAuth {
 
 /// `auth.iam`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IamAuth {
     /// The mount; `aws` by default.
@@ -148,7 +151,7 @@ pub struct IamAuth {
 
 /// `auth.iam.secretRef`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IamSecretRef {
     /// Where the access key id is.
@@ -162,7 +165,7 @@ pub struct IamSecretRef {
 
 /// `auth.iam.jwt`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IamJwt {
     /// The service account.
@@ -171,10 +174,11 @@ pub struct IamJwt {
 
 /// `auth.gcp`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GcpAuth {
     /// The mount; `gcp` by default.
+    #[schemars(extend("default" = "gcp"))]
     pub path: Option<String>,
     /// The role in Vault.
     pub role: String,
@@ -193,7 +197,7 @@ pub struct GcpAuth {
 
 /// `auth.gcp.secretRef`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GcpSecretRef {
     /// Where the key file is.
@@ -202,7 +206,7 @@ pub struct GcpSecretRef {
 
 /// `auth.gcp.workloadIdentity`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GcpWorkloadIdentity {
     /// The service account.
@@ -214,6 +218,15 @@ pub struct GcpWorkloadIdentity {
     /// The cluster's project.
     #[serde(rename = "clusterProjectID")]
     pub cluster_project_id: Option<String>,
+}
+
+/// Gives `path` a default, where the same type serves two methods.
+pub(super) fn path(default: &'static str) -> impl FnMut(&mut Schema) {
+    move |schema| {
+        if let Some(path) = schema.pointer_mut("/properties/path") {
+            path["default"] = default.into();
+        }
+    }
 }
 
 fn approle() -> String {

@@ -2,18 +2,20 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use secretsync_core::error::Result;
 use secretsync_core::provider::{RawConfig, StoreOrigin};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::auth::{AppRoleAuth, PasswordAuth};
+use super::auth::{AppRoleAuth, PasswordAuth, path};
 use super::place::Place;
 use super::{CaProvider, KvVersion, SecretKeySelector, VaultAuth, VaultConfig};
 use crate::OPENBAO;
 
 /// `provider.openBao`: fewer fields than [`VaultConfig`], with the same meaning.
 #[non_exhaustive]
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OpenBaoConfig {
     /// The base URL.
@@ -21,6 +23,7 @@ pub struct OpenBaoConfig {
     /// The mount of the KV engine; without it keys begin with the mount.
     pub path: Option<String>,
     /// The version of the KV engine; `v2` by default.
+    #[schemars(extend("default" = "v2"))]
     pub version: Option<KvVersion>,
     /// The namespace of the secrets.
     pub namespace: Option<String>,
@@ -34,8 +37,9 @@ pub struct OpenBaoConfig {
 
 /// `auth` of `provider.openBao`.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = one_method()))]
 pub struct OpenBaoAuth {
     /// The namespace to log in to, where it is not that of the secrets.
     pub namespace: Option<String>,
@@ -44,7 +48,17 @@ pub struct OpenBaoAuth {
     /// A role id and a secret id.
     pub app_role: Option<AppRoleAuth>,
     /// A name and a password.
+    #[schemars(transform = path("userpass"))]
     pub user_pass: Option<PasswordAuth>,
+}
+
+/// External Secrets Operator's rule about methods, in the API server's expression language (CEL).
+fn one_method() -> Value {
+    let methods = ["appRole", "tokenSecretRef", "userPass"].map(|method| format!("has(self.{method})"));
+    json!([{
+        "rule": format!("[{}].filter(given, given).size() == 1", methods.join(", ")),
+        "message": "exactly one auth method must be given",
+    }])
 }
 
 impl fmt::Debug for OpenBaoConfig {

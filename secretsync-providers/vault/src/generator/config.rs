@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::StoreOrigin;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::VaultConfig;
 use crate::address::segments;
 
 /// The `spec` of a `VaultDynamicSecret`.
 #[non_exhaustive]
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VaultDynamicSecretConfig {
     /// The server, and who asks. `path` and `version` of it mean nothing here.
@@ -24,21 +25,25 @@ pub struct VaultDynamicSecretConfig {
     /// `GET` (also without it) reads, `LIST` lists, `DELETE` deletes, everything else writes `parameters`.
     pub method: Option<String>,
     /// The members of the body of a write.
+    #[schemars(with = "Option<Value>")]
     pub parameters: Option<Map<String, Value>>,
     /// The query of a read, each name with its values.
     #[serde(default)]
     pub get_parameters: BTreeMap<String, Vec<String>>,
     /// Which part of the answer becomes keys.
     #[serde(default)]
+    #[schemars(extend("default" = "Data"))]
     pub result_type: ResultType,
     /// Whether an answer without content gives no keys instead of a failure.
     #[serde(default)]
     pub allow_empty_response: bool,
     /// The class of the controller that handles it. Whoever reads the manifest decides by it.
     #[serde(rename = "controller")]
+    #[schemars(with = "Option<String>")]
     _controller: Option<IgnoredAny>,
     /// How failed calls are tried again. Whoever reads the manifest gives it to the layers; the request itself is never repeated.
-    #[serde(rename = "retrySettings")]
+    #[serde(default, rename = "retrySettings")]
+    #[schemars(schema_with = "retry_settings")]
     _retry_settings: Option<IgnoredAny>,
 }
 
@@ -63,9 +68,15 @@ impl fmt::Debug for VaultDynamicSecretConfig {
     }
 }
 
+/// `retrySettings`, as whoever reads the manifest reads them.
+fn retry_settings(_: &mut SchemaGenerator) -> Schema {
+    let properties = json!({"maxRetries": {"type": "integer", "format": "int32"}, "retryInterval": {"type": "string"}});
+    json_schema!({"type": "object", "properties": properties})
+}
+
 /// Which part of an answer becomes keys.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 pub enum ResultType {
     /// The token and what belongs to it.
     Auth,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secretsync_core::Result;
 use secretsync_core::provider::{BuildContext, CredentialRef, Provider, ProviderFactory, RawConfig, StoreOrigin};
+use secretsync_core::schema;
+use serde_json::Value;
 
 use super::{GENERATOR_KIND, MEMBER, VaultDynamicSecret, VaultDynamicSecretConfig};
 use crate::config::references;
@@ -27,6 +29,10 @@ impl VaultDynamicSecretFactory {
 impl ProviderFactory for VaultDynamicSecretFactory {
     fn kind(&self) -> &'static str {
         GENERATOR_KIND
+    }
+
+    fn schema(&self) -> Option<Value> {
+        Some(schema::of::<VaultDynamicSecretConfig>())
     }
 
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>> {

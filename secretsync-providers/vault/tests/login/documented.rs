@@ -12,11 +12,21 @@ use crate::methods::signed;
 use crate::store::{Secrets, content, read};
 use crate::{app_role, count, enable, server};
 
-/// Every manifest of a page, by its store's name.
-fn manifests(page: &str) -> BTreeMap<String, Value> {
+const PAGE: &str = include_str!("../../../../docs/providers/vault.md");
+
+/// The configuration of a store of the page, but for its server.
+pub(crate) fn store(name: &str, server: &str, path: &str) -> Value {
+    let manifests = manifests(PAGE, "SecretStore");
+    let mut config = manifests[name]["spec"]["provider"]["vault"].clone();
+    (config["server"], config["path"]) = (json!(server), json!(path));
+    config
+}
+
+/// Every manifest of a kind on a page, by its name.
+fn manifests(page: &str, kind: &str) -> BTreeMap<String, Value> {
     let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
     let documents = blocks.flat_map(|block| parse_documents(block.as_bytes(), &Limits::default()).unwrap());
-    let manifests = documents.map(|document| document.to_json());
+    let manifests = documents.map(|document| document.to_json()).filter(|manifest| manifest["kind"] == kind);
     manifests.map(|manifest| (manifest["metadata"]["name"].as_str().unwrap().to_owned(), manifest)).collect()
 }
 
@@ -48,10 +58,9 @@ async fn every_method_of_the_page_is_accepted_and_those_of_open_bao_log_in() {
         ("shop-app", &signed(&key, "vault")),
     ]);
 
-    let mut manifests = manifests(include_str!("../../../../docs/providers/vault.md"));
-    // A generator is no store; the tests of generators have their own.
-    manifests.retain(|_, manifest| manifest["kind"] != "VaultDynamicSecret");
+    let manifests = manifests(PAGE, "SecretStore");
     let here = ["with-token", "with-approle", "with-password", "with-jwt"];
+    // Those need more than a plain server: other tests log in with them.
     let elsewhere = ["with-kubernetes", "with-ldap", "with-certificate", "with-aws", "vault"];
     let names: Vec<_> = manifests.keys().map(String::as_str).collect();
     let mut expected = [&here[..], &elsewhere[..]].concat();
@@ -73,8 +82,19 @@ async fn every_method_of_the_page_is_accepted_and_those_of_open_bao_log_in() {
 }
 
 #[tokio::test]
+async fn every_generator_of_the_page_is_accepted() {
+    let generators = manifests(PAGE, "VaultDynamicSecret");
+    assert_eq!(generators.keys().collect::<Vec<_>>(), ["web-certificate"]);
+    for manifest in generators.values() {
+        let context = context(&Secrets::new(&[("vault-token/token", "t")]));
+        let factory = VaultFactory::new().dynamic_secrets();
+        factory.build(&RawConfig::from_json(manifest["spec"].to_string()), context).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_manifest_of_open_bao_is_accepted() {
-    for manifest in manifests(include_str!("../../../../docs/providers/openBao.md")).values() {
+    for manifest in manifests(include_str!("../../../../docs/providers/openBao.md"), "SecretStore").values() {
         let config = RawConfig::from_json(manifest["spec"]["provider"]["openBao"].to_string());
         OpenBaoFactory::new().build(&config, context(&Secrets::new(&[]))).await.unwrap();
     }

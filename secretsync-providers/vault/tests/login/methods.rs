@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use xtask::rig::cluster::Cluster;
 use xtask::rig::openbao::OpenBao;
 
+use crate::documented;
 use crate::store::{Secrets, build, built, content, failure, read};
 use crate::{app_role, app_role_store, count, enable, furnish, secret_id, server};
 
@@ -203,26 +204,25 @@ async fn a_client_certificate_logs_in_over_the_connection_that_offers_it() {
     furnish(&bao);
     enable(&bao, "cert", "cert");
     let role = json!({"certificate": authority, "allowed_common_names": "client", "token_policies": "reader"});
-    bao.write("auth/cert/certs/app", &role).unwrap();
+    bao.write("auth/cert/certs/shop", &role).unwrap();
     let (client, client_key) = sign("client");
     let (other, other_key) = sign("other");
     let secrets = Secrets::new(&[
-        ("c/tls.crt", &client),
-        ("c/tls.key", &client_key),
-        ("o/tls.crt", &other),
-        ("o/tls.key", &other_key),
+        ("vault-client/tls.crt", &client),
+        ("vault-client/tls.key", &client_key),
+        ("other/tls.crt", &other),
+        ("other/tls.key", &other_key),
     ]);
-    let config = |name: &str| {
-        let cert =
-            json!({"path": "cert", "vaultRole": "app", "clientCert": {"name": name}, "secretRef": {"name": name}});
-        let server = bao.tls_address().unwrap();
-        json!({"server": server, "path": "secret", "caBundle": authority, "auth": {"cert": cert}})
-    };
-    let provider = build(&config("c"), Arc::clone(&secrets) as _).await;
+    let mut config = documented::store("with-certificate", &bao.tls_address().unwrap(), "secret");
+    config["caBundle"] = json!(authority);
+    let provider = build(&config, Arc::clone(&secrets) as _).await;
     assert_eq!(content(read(&*provider, "app").await), json!({"a": "b"}));
     provider.close().await;
     assert_eq!(count(&bao, "auth/token/revoke-self"), 1);
-    let provider = build(&config("o"), secrets).await;
+    for reference in ["clientCert", "secretRef"] {
+        config["auth"]["cert"][reference] = json!({"name": "other"});
+    }
+    let provider = build(&config, secrets).await;
     failure(read(&*provider, "app").await, ErrorKind::Unauthenticated, Code::VaultLoginRefused);
 }
 
@@ -230,9 +230,9 @@ async fn a_client_certificate_logs_in_over_the_connection_that_offers_it() {
 async fn a_service_account_logs_in_by_the_whole_handshake_with_its_cluster() {
     let (bao, cluster) = (server(), Cluster::start().unwrap());
     let namespace = cluster.namespace("shop").unwrap();
-    cluster.kubectl(&["create", "serviceaccount", "app", "--namespace", namespace.name()]).unwrap();
+    cluster.kubectl(&["create", "serviceaccount", "shop-app", "--namespace", namespace.name()]).unwrap();
     let token = |audience: &[&str]| {
-        let account = ["create", "token", "app", "--namespace", namespace.name()];
+        let account = ["create", "token", "shop-app", "--namespace", namespace.name()];
         cluster.kubectl(&[&account, audience].concat()).unwrap()
     };
     enable(&bao, "kubernetes", "kubernetes");
@@ -242,15 +242,18 @@ async fn a_service_account_logs_in_by_the_whole_handshake_with_its_cluster() {
         json!({"kubernetes_host": cluster.address(), "kubernetes_ca_cert": authority, "token_reviewer_jwt": reviewer});
     bao.write("auth/kubernetes/config", &config).unwrap();
     let role = |audience: Value| {
-        let mut role = json!({"bound_service_account_names": "app", "bound_service_account_namespaces": namespace.name(),
+        let mut role = json!({"bound_service_account_names": "shop-app", "bound_service_account_namespaces": namespace.name(),
             "token_policies": "reader"});
         role.as_object_mut().unwrap().extend(audience.as_object().unwrap().clone());
         role
     };
-    bao.write("auth/kubernetes/role/app", &role(json!({"audience": "vault"}))).unwrap();
+    bao.write("auth/kubernetes/role/shop", &role(json!({"audience": "vault"}))).unwrap();
     bao.write("auth/kubernetes/role/open", &role(json!({}))).unwrap();
-    let secrets =
-        Secrets::new(&[("app", &token(&["--audience", "vault"])), ("plain", &token(&[])), ("s/token", &token(&[]))]);
+    let secrets = Secrets::new(&[
+        ("shop-app", &token(&["--audience", "vault"])),
+        ("plain", &token(&[])),
+        ("s/token", &token(&[])),
+    ]);
     let kubernetes = |role: &str, more: Value| {
         let mut auth = json!({"mountPath": "kubernetes", "role": role});
         auth.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -258,7 +261,7 @@ async fn a_service_account_logs_in_by_the_whole_handshake_with_its_cluster() {
     };
     let account = |name: &str, audiences: &[&str]| json!({"serviceAccountRef": {"name": name, "audiences": audiences}});
     for config in [
-        kubernetes("app", account("app", &["vault"])),
+        documented::store("with-kubernetes", bao.address(), "secret"),
         kubernetes("open", account("plain", &[])),
         kubernetes("open", json!({"secretRef": {"name": "s"}})),
     ] {
@@ -267,7 +270,7 @@ async fn a_service_account_logs_in_by_the_whole_handshake_with_its_cluster() {
     }
     assert_eq!(secrets.requests()[0].1.audiences, ["vault"]);
     assert_eq!(secrets.requests()[0].1.lifetime, Some(Duration::from_mins(10)));
-    let stranger = build(&kubernetes("app", account("plain", &[])), secrets).await;
+    let stranger = build(&kubernetes("shop", account("plain", &[])), secrets).await;
     failure(read(&*stranger, "app").await, ErrorKind::Unauthenticated, Code::VaultLoginRefused);
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{body_json, body_string_contains, header, header_exists, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use crate::documented;
 use crate::store::{Secrets, build, content, failure, read};
 
 fn granted() -> ResponseTemplate {
@@ -35,6 +36,19 @@ async fn vault() -> MockServer {
 
 fn store(server: &MockServer, auth: &Value) -> Value {
     json!({"server": server.uri(), "path": "kv1", "version": "v1", "auth": auth})
+}
+
+#[tokio::test]
+async fn the_manifests_of_the_page_log_in() {
+    let secrets = Secrets::new(&[("vault-user/password", "pw"), ("aws/id", "AKID"), ("aws/secret", "hunter2")]);
+    for (name, login) in [("with-ldap", "/v1/auth/ldap/login/shop"), ("with-aws", "/v1/auth/aws/login")] {
+        let server = vault().await;
+        Mock::given(method("POST")).and(path(login)).respond_with(granted()).expect(1).mount(&server).await;
+        let mut config = documented::store(name, &server.uri(), "kv1");
+        config["version"] = json!("v1");
+        let provider = build(&config, Arc::clone(&secrets) as _).await;
+        assert_eq!(content(read(&*provider, "app").await), json!({"a": "b"}), "{name}");
+    }
 }
 
 #[tokio::test]
