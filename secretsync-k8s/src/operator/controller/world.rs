@@ -140,7 +140,7 @@ impl World {
         self.namespaces.insert(object.name_any(), object.labels().clone())
     }
 
-    pub(super) fn put_target(&mut self, target: &TargetRef, seen: Snapshot) {
+    pub(super) fn put_target(&mut self, target: &TargetRef, seen: &Snapshot) {
         self.unmark(target);
         if let Some(mark) = seen.metadata.labels.get(CREATED_BY_LABEL) {
             self.by_mark.entry(mark.clone()).or_default().insert(target.clone());
@@ -180,7 +180,7 @@ impl SyncState {
     /// `before` is what was known of the same object.
     fn new(object: SyncObject, before: Option<Self>) -> Self {
         let mut stores = BTreeSet::new();
-        let spec = object.manifest.clone().and_then(|manifest| {
+        let spec = object.manifest().and_then(|manifest| {
             convert::sync_spec(&manifest, |origin| {
                 stores.insert(origin.clone());
                 Ok(StoreUse::new(convert::provider_key(origin), KeyAccess::everything()))
