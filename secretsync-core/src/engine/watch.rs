@@ -1,5 +1,7 @@
 //! Syncing again and again: each target when it is due.
 
+mod company;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -10,12 +12,14 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use self::company::{Company, Luggage};
 use super::reads::Reads;
 use super::run::Mode;
 use super::{Engine, run_all};
 use crate::error::{Error, Retry};
-use crate::layer::Expectation;
+use crate::layer::{Expectation, goes_along};
 use crate::object::{ObjectRef, Read};
+use crate::provider::Provider as _;
 use crate::schedule::{Lane, Place, Scheduler};
 use crate::store::TargetRef;
 use crate::sync::{Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec};
@@ -32,6 +36,7 @@ struct Unit {
     /// How often it runs when all is well; `None` when it has no reason to run again.
     interval: Option<Duration>,
     objects: Objects,
+    luggage: Luggage,
     /// When a read of one of its objects may pull it forward.
     pullable_from: Option<Instant>,
     /// Failures in a row.
@@ -46,6 +51,8 @@ struct Watch<'a> {
     units: Vec<Unit>,
     /// Who needs an object.
     dependents: HashMap<(ProviderKey, ObjectRef), Vec<usize>>,
+    /// Who can fill up a request of others.
+    company: Company,
     scheduler: Scheduler<usize>,
     running: FuturesUnordered<BoxFuture<'a, (usize, Vec<SyncReport>)>>,
 }
@@ -56,7 +63,9 @@ impl Engine {
     /// A success is due again after the interval of its [timing](SyncSpec::timing), a tenth of it earlier at most so that not all come at once, inside its
     /// windows, and when the first of its sources ends. A failure is tried again after one second, then after twice as long each time, up to seven minutes
     /// apart, or when the provider asked for; one to have something issued that may have been carried out, not before a minute has passed. When an object is read, the others that need it and that are past half of their interval
-    /// take part, so one read serves all. What changes by itself is synced at once when somebody [says so](Self::source_changed), if it has an interval or has failed.
+    /// take part, so one read serves all. Where one request reads many objects, it is filled up with those of others that are due, or will be within a tenth of
+    /// their interval. What changes by itself is synced at once when somebody
+    /// [says so](Self::source_changed), if it has an interval or has failed.
     ///
     /// Dropping the future, or `stop`, starts nothing new; what is under way goes on, and [`shutdown`](Self::shutdown) waits for it.
     pub async fn watch(
@@ -100,6 +109,7 @@ impl<'a> Watch<'a> {
         let units: Vec<_> = targets.into_values().map(|specs| Unit::new(engine, specs)).collect();
         let mut dependents: HashMap<_, Vec<_>> = HashMap::new();
         let mut scheduler = Scheduler::new();
+        let mut company = Company::default();
         let now = Instant::now();
         for (index, unit) in units.iter().enumerate() {
             for object in &unit.objects {
@@ -107,8 +117,9 @@ impl<'a> Watch<'a> {
             }
             scheduler.add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
             scheduler.request(&index, Lane::Urgent, now);
+            company.join(index, &unit.luggage, now);
         }
-        Self { engine, units, dependents, scheduler, running: FuturesUnordered::new() }
+        Self { engine, units, dependents, company, scheduler, running: FuturesUnordered::new() }
     }
 
     /// Starts what is due, as far as there are slots: the rest waits where the scheduler sees who comes first.
@@ -121,6 +132,7 @@ impl<'a> Watch<'a> {
                 continue;
             }
             self.pull_dependents(index);
+            self.fill_requests(index);
             let (engine, specs) = (self.engine, self.units[index].specs.clone());
             self.running.push(Box::pin(async move { (index, run_all(&engine.shared, specs, Mode::Sync).await) }));
         }
@@ -145,9 +157,48 @@ impl<'a> Watch<'a> {
             } else if !self.scheduler.is_waiting(&other) || !unit.expectations.is_empty() {
                 continue;
             }
-            let expectations = unit.specs.iter().flat_map(|spec| self.engine.shared.announce(spec));
-            self.units[other].expectations = expectations.collect();
+            self.announce(other);
         }
+    }
+
+    /// Fills the requests of a unit up with the objects of others that are due, or as good as. Whose own are read by others already takes nobody along.
+    fn fill_requests(&mut self, index: usize) {
+        let now = Instant::now();
+        self.company.leave(index, &self.units[index].luggage);
+        if !self.units[index].expectations.is_empty() {
+            return;
+        }
+        let mut taken = Vec::new();
+        for (store, &(own, per_request)) in &self.units[index].luggage {
+            let mut room = own.next_multiple_of(per_request.get()) - own;
+            for other in self.company.at(store, now) {
+                if room == 0 {
+                    break;
+                }
+                if !taken.contains(&other) && self.may_run(other) {
+                    room = room.saturating_sub(self.units[other].luggage.get(store).map_or(0, |(objects, _)| *objects));
+                    taken.push(other);
+                }
+            }
+        }
+        if taken.is_empty() {
+            return;
+        }
+        // Its own first, so that whoever of them asks first asks for all.
+        self.announce(index);
+        for other in taken {
+            self.company.leave(other, &self.units[other].luggage);
+            if self.scheduler.is_idle(&other) {
+                self.scheduler.request(&other, Lane::Refresh, now);
+            }
+            self.announce(other);
+        }
+    }
+
+    /// Has answers kept for a unit until it has run.
+    fn announce(&mut self, index: usize) {
+        let announced = self.units[index].specs.iter().flat_map(|spec| self.engine.shared.announce(spec));
+        self.units[index].expectations = announced.collect();
     }
 
     /// Makes everything due that depends on a provider; on any where nobody knows which.
@@ -169,7 +220,10 @@ impl<'a> Watch<'a> {
         let failed: Vec<_> = reports.iter().filter(|report| report.outcome == Outcome::Failed).collect();
         if failed.is_empty() {
             unit.failures = 0;
-            unit.pullable_from = unit.interval.map(|interval| now + interval / 2);
+            unit.pullable_from = unit.interval.map(|interval| now + pullable_after(interval));
+            if let Some(interval) = unit.interval {
+                self.company.join(index, &unit.luggage, now + interval - earliness(interval));
+            }
             if let Some(wait) = unit.rest(reports) {
                 self.scheduler.request(&index, Lane::Refresh, now + wait);
             }
@@ -186,24 +240,34 @@ impl<'a> Watch<'a> {
         let wait = asked.max().unwrap_or_default().max(pause).max(respite);
         unit.failures = unit.failures.saturating_add(1);
         unit.pullable_from = None;
-        self.scheduler.request(&index, Lane::Refresh, now + wait + jitter(wait));
+        let again = now + wait + jitter(wait);
+        self.company.join(index, &unit.luggage, again);
+        self.scheduler.request(&index, Lane::Refresh, again);
     }
 }
 
 impl Unit {
     fn new(engine: &Engine, specs: Vec<SyncSpec>) -> Self {
-        let repeats = |spec: &&SyncSpec| !spec.suspended && spec.refresh == RefreshPolicy::Periodic;
-        let interval = specs.iter().filter(repeats).filter_map(|spec| spec.timing.interval).min();
-        let interval = interval.map(|interval| interval.max(SHORTEST_INTERVAL));
+        let interval = specs.iter().filter_map(period).min();
         let reads = specs.iter().filter_map(|spec| {
             Reads::of(spec, &mut std::iter::empty(), |key, remote| engine.shared.address(key, remote)).ok()
         });
         let named = |(key, objects): (ProviderKey, BTreeSet<ObjectRef>)| {
             objects.into_iter().map(move |object| (key.clone(), object))
         };
-        let objects = reads.flat_map(|reads| reads.objects).flat_map(named).collect();
+        let objects: Objects = reads.flat_map(|reads| reads.objects).flat_map(named).collect();
+        let luggage = luggage(engine, &objects);
         let providers = specs.iter().flat_map(SyncSpec::providers).cloned().collect();
-        Self { specs, providers, interval, objects, pullable_from: None, failures: 0, expectations: Vec::new() }
+        Self {
+            specs,
+            providers,
+            interval,
+            objects,
+            luggage,
+            pullable_from: None,
+            failures: 0,
+            expectations: Vec::new(),
+        }
     }
 
     fn place(&self) -> Place {
@@ -234,15 +298,44 @@ impl Unit {
     }
 }
 
+/// What of these objects can be read in one request with those of others.
+fn luggage(engine: &Engine, objects: &Objects) -> Luggage {
+    let mut luggage = Luggage::new();
+    for (store, _) in objects.iter().filter(|(_, object)| object.read() == Read::Repeatable && goes_along(object)) {
+        let Ok(provider) = engine.shared.provider(store) else { continue };
+        let per_request = provider.info().per_request;
+        if per_request.get() > 1 {
+            luggage.entry(store.clone()).or_insert((0, per_request)).0 += 1;
+        }
+    }
+    luggage
+}
+
+/// How often a sync reads its sources when all is well; `None` for once only.
+pub(super) fn period(spec: &SyncSpec) -> Option<Duration> {
+    let repeats = !spec.suspended && spec.refresh == RefreshPolicy::Periodic;
+    spec.timing.interval.filter(|_| repeats).map(|interval| interval.max(SHORTEST_INTERVAL))
+}
+
+/// How long after a success a read of others may pull a target forward.
+pub(super) fn pullable_after(interval: Duration) -> Duration {
+    interval / 2
+}
+
 fn is_final(error: &Error) -> bool {
     error.retry() == Retry::Never
+}
+
+/// How much earlier than its interval a target may be synced.
+fn earliness(interval: Duration) -> Duration {
+    interval / 10
 }
 
 /// Up to a tenth of a duration, by chance.
 fn jitter(of: Duration) -> Duration {
     let mut chance = [0; 2];
     match getrandom::fill(&mut chance) {
-        Ok(()) => of / 10 * u32::from(u16::from_ne_bytes(chance)) / u32::from(u16::MAX),
+        Ok(()) => earliness(of) * u32::from(u16::from_ne_bytes(chance)) / u32::from(u16::MAX),
         Err(_) => Duration::ZERO,
     }
 }
