@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backon::{BackoffBuilder, ExponentialBuilder};
 
 use self::budget::Budget;
 use crate::error::{Result, Retry};
 use crate::object::{ObjectRef, Read};
 use crate::provider::{Asked, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request};
+use crate::schedule::Backoff;
 
 /// Tries again what can succeed later: only the objects that failed, only where the error advises it, never an issuing read. When calls fail one after
 /// the other, about a hundred retries in all are the last, until calls succeed again: the calls themselves go on, once each.
@@ -47,13 +47,10 @@ impl RetrySettings {
         Self { retries, pause, ..Self::default() }
     }
 
-    fn pauses(&self) -> impl Iterator<Item = Duration> {
-        ExponentialBuilder::default()
-            .with_min_delay(self.pause)
-            .with_max_delay(self.longest)
-            .with_max_times(self.retries)
-            .with_jitter()
-            .build()
+    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        let backoff = Backoff::new(self.pause, self.longest);
+        let retries = u32::try_from(self.retries).unwrap_or(u32::MAX);
+        (1..=retries).map(move |failures| backoff.spread(failures, 1))
     }
 }
 
