@@ -119,13 +119,12 @@ impl<'a> Watch<'a> {
         }
         self.company.leave(index, &self.units[index].luggage);
         // Whose objects others read already takes nobody along. Else its own come first, so that whoever of them asks first asks for all.
-        let announced = match self.units[index].announced.take() {
-            Some(announced) => announced,
-            None => {
-                let announced = self.engine.announce(&self.units[index].objects);
-                self.fill_requests(index);
-                announced
-            }
+        let announced = if let Some(announced) = self.units[index].announced.take() {
+            announced
+        } else {
+            let announced = self.engine.announce(&self.units[index].objects);
+            self.fill_requests(index);
+            announced
         };
         let unit = &self.units[index];
         let (shared, specs) = (Arc::clone(&self.engine.shared), unit.specs.clone());
