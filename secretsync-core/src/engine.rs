@@ -7,6 +7,7 @@ mod assemble;
 mod builder;
 mod decide;
 mod fetch;
+mod forecast;
 mod inputs;
 mod ledger;
 mod observer;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use builder::EngineBuilder;
+pub use forecast::{Bill, Forecast, ReadForecast, RequestForecast, StoreForecast};
 pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
@@ -43,6 +45,8 @@ use inputs::Inputs;
 use ledger::{Ledger, give_back};
 use pass::run_all;
 use providers::Providers;
+pub use reads::ObjectKey;
+
 use reads::Reads;
 use render::TemplateParser;
 use run::Mode;
@@ -88,6 +92,13 @@ pub struct Engine {
 /// The members of an object under their names, as `dataFrom[].extract` takes them: for programs that want a map and no target.
 pub fn members(secret: &Secret) -> Result<BTreeMap<String, SecretValue>> {
     Ok(assemble::members(&secret.payload, None)?.into_iter().collect())
+}
+
+/// Reads that somebody will ask for. See [`Engine::announce`].
+#[derive(Debug)]
+#[must_use = "dropping it ends the announcement"]
+pub struct Announcement {
+    _expectations: Vec<Expectation>,
 }
 
 /// What every running sync uses.
@@ -166,6 +177,21 @@ impl Engine {
         });
     }
 
+    /// The objects that a sync names by itself, without those that a search will find: what other syncs may have in common with it.
+    pub fn objects(&self, spec: &SyncSpec) -> Result<Vec<ObjectKey>> {
+        if spec.suspended {
+            return Ok(Vec::new());
+        }
+        let reads = Reads::of(spec, &mut std::iter::empty(), |key, remote| self.shared.address(key, remote))?;
+        Ok(reads.every().collect())
+    }
+
+    /// Has the answers to reads of these objects kept for somebody who will ask for them, and has the reads done together where one request can do that, until
+    /// the returned value is dropped.
+    pub fn announce(&self, objects: &[ObjectKey]) -> Announcement {
+        Announcement { _expectations: self.shared.expect(objects) }
+    }
+
     /// Takes over what an earlier process was issued for a sync, as its last report told ([`SyncReport::issued`]): it is renewed, and replaced before its end, as if
     /// it had been issued here. Until then a sync whose sources are all issued leaves a target alone that is as it was left; one that has other sources,
     /// or a target that was changed, is issued something new at its next sync.
@@ -242,8 +268,17 @@ impl Shared {
         let Ok(reads) = Reads::of(spec, &mut std::iter::empty(), |key, remote| self.address(key, remote)) else {
             return Vec::new();
         };
-        let expect = |(key, objects)| self.provider(&key).ok().map(|provider: Arc<Coalesce>| provider.expect(objects));
-        reads.objects.into_iter().filter_map(expect).collect()
+        let objects: Vec<_> = reads.every().collect();
+        self.expect(&objects)
+    }
+
+    fn expect(&self, objects: &[ObjectKey]) -> Vec<Expectation> {
+        let mut by_provider: BTreeMap<&ProviderKey, Vec<ObjectRef>> = BTreeMap::new();
+        for (key, object) in objects {
+            by_provider.entry(key).or_default().push(object.clone());
+        }
+        let expect = |(key, objects)| self.provider(key).ok().map(|provider: Arc<Coalesce>| provider.expect(objects));
+        by_provider.into_iter().filter_map(expect).collect()
     }
 
     /// The one name of what a reference means at a provider.

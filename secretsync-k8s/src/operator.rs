@@ -12,6 +12,7 @@ mod kinds;
 mod lease;
 mod metrics;
 mod object;
+mod outbox;
 mod reference;
 mod settings;
 mod spread;
@@ -40,6 +41,8 @@ use self::event::Events;
 use self::http::Page;
 use self::metrics::Metrics;
 use self::store::Providers;
+use crate::request::{Gate, Server};
+use crate::store::Known;
 use crate::{KubeStore, KubeTemplates};
 
 /// The operator, ready to run.
@@ -50,8 +53,11 @@ pub struct Operator {
 
 /// What every part of a running operator uses.
 struct Context {
-    client: Client,
+    server: Server,
     engine: Engine,
+    /// The managed Secrets as the watch shows them: the store goes by them, too.
+    known: Arc<Known>,
+    store: Arc<KubeStore>,
     providers: Providers,
     events: Events,
     metrics: Arc<Metrics>,
@@ -62,17 +68,23 @@ impl Operator {
     /// An operator over a cluster, with the providers of a registry.
     pub fn new(client: Client, registry: ProviderRegistry, settings: OperatorSettings) -> Self {
         let (left, right) = &settings.delimiters;
+        let server = Server::gated(client, Gate::new(settings.rate));
+        let known = Arc::new(Known::default());
+        let store = Arc::new(KubeStore::watching(server.clone(), Arc::clone(&known)));
         let (observer, replacements) = Replacements::new();
-        let engine = Engine::builder(Arc::new(KubeStore::metadata_only(client.clone())))
+        let engine = Engine::builder(Arc::clone(&store) as _)
             .observer(Arc::new(observer))
-            .template_source(Arc::new(KubeTemplates::new(client.clone())))
+            .template_source(Arc::new(KubeTemplates::over(server.clone())))
             .template_delimiters(left, right)
             .concurrency(settings.concurrency)
             .build();
-        let providers = Providers::new(client.clone(), registry, &settings);
-        let events = Events::new(client.clone());
+        let providers = Providers::new(server.clone(), registry, &settings);
+        let events = Events::new(server.clone());
         let metrics = Arc::default();
-        Self { context: Arc::new(Context { client, engine, providers, events, metrics, settings }), replacements }
+        Self {
+            context: Arc::new(Context { server, engine, known, store, providers, events, metrics, settings }),
+            replacements,
+        }
     }
 
     /// Works until `stop` is ready, then ends what is under way and gives back what is held, within [`OperatorSettings::grace`].

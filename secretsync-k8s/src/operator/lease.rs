@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::Context;
-use super::job::Job;
 use super::object::FINALIZER;
 use super::status::{text_of, time};
 use super::store::Needed;
+use super::watch::Id;
 use crate::api::{API_VERSION, ExternalSecret, Manifest as _};
 use crate::request::{Call, Failure, Target, Verb, View};
 
@@ -135,25 +135,22 @@ pub(super) async fn adopt(context: &Context, spec: &SyncSpec, needed: &[Needed],
 }
 
 /// Sees to it that an object stays until its leases are given back, once it has some.
-pub(super) async fn hold(context: &Context, job: &Job, issued: &Issuances) {
-    if !issued.has_leases() || job.finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
-        return;
-    }
+pub(super) async fn hold(context: &Context, id: &Id, uid: &str) {
     // By an apply, which adds to what others have there; the uid keeps it from making an object that is gone.
     let body = json!({
         "apiVersion": API_VERSION, "kind": ExternalSecret::KIND,
-        "metadata": {"name": job.id.name, "namespace": job.id.namespace, "uid": job.uid, "finalizers": [FINALIZER]},
+        "metadata": {"name": id.name, "namespace": id.namespace, "uid": uid, "finalizers": [FINALIZER]},
     });
-    let target = Target::external_secret(&job.id.namespace, &job.id.name);
+    let target = Target::external_secret(&id.namespace, &id.name);
     let call = Call::new(Verb::Patch, target, View::Metadata)
         .with_query(format!("fieldManager={MANAGER}&force=true"))
         .with_body("application/apply-patch+yaml", Zeroizing::new(body.to_string().into_bytes()));
-    match call.send(&context.client).await {
+    match call.send(&context.server).await {
         Ok(_) => {}
         Err(Failure::Refused(refusal)) if refusal.is_absent() || refusal.is_stale() => {}
         Err(failure) => {
             let error = failure.into_error(Verb::Patch, &target);
-            tracing::warn!(sync = %job.id, error = &error as &dyn std::error::Error, "leases may outlive their ExternalSecret: it has no finalizer");
+            tracing::warn!(sync = %id, error = &error as &dyn std::error::Error, "leases may outlive their ExternalSecret: it has no finalizer");
         }
     }
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use kube::Client;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Result, chain};
 use secretsync_core::provider::{
@@ -23,7 +22,7 @@ use super::reference::Seen;
 use super::status::Condition;
 use super::watch::Kind;
 use crate::convert::{self, StoreSpec};
-use crate::request::{Call, Target, Verb, View};
+use crate::request::{Call, Priority, Server, Target, Verb, View};
 use crate::{CredentialScope, KubeCredentials};
 
 /// A provider that a sync needs.
@@ -39,7 +38,7 @@ pub(super) struct Needed {
 
 /// The providers of all stores, by the engine's name.
 pub(super) struct Providers {
-    client: Client,
+    server: Server,
     registry: ProviderRegistry,
     own_identity: Option<Ambient>,
     files: Option<PathBuf>,
@@ -54,9 +53,9 @@ struct Built {
 }
 
 impl Providers {
-    pub(super) fn new(client: Client, registry: ProviderRegistry, settings: &OperatorSettings) -> Self {
+    pub(super) fn new(server: Server, registry: ProviderRegistry, settings: &OperatorSettings) -> Self {
         let (own_identity, files) = (settings.own_identity.clone(), settings.sops_root.clone());
-        Self { client, registry, own_identity, files, seen: Arc::default(), built: Mutex::default() }
+        Self { server, registry, own_identity, files, seen: Arc::default(), built: Mutex::default() }
     }
 
     /// What the configuration of a store reads: objects of the cluster, and files.
@@ -97,7 +96,7 @@ impl Providers {
         let scope = CredentialScope::new(&spec.origin, consumer);
         // A namespaced store never has the operator's own identity (design 9.2).
         let own = self.own_identity.clone().filter(|_| spec.origin.namespace().is_none());
-        let credentials = KubeCredentials::new(self.client.clone(), scope).of_cluster("in-cluster");
+        let credentials = KubeCredentials::over(self.server.clone(), scope).of_cluster("in-cluster");
         let credentials = Arc::new(credentials.counting_changes(self.seen()));
         let context = BuildContext::new(spec.origin.clone(), credentials)
             .with_own_identity(own)
@@ -191,7 +190,7 @@ async fn write(context: &Context, store: &StoreObject, ready: &Condition) {
 pub(super) async fn patch(context: &Context, target: Target<'_>, body: serde_json::Value) -> bool {
     let body = Zeroizing::new(body.to_string().into_bytes());
     let call = Call::new(Verb::Patch, target, View::Metadata).with_body("application/merge-patch+json", body);
-    match call.send(&context.client).await {
+    match call.with_priority(Priority::Status).send(&context.server).await {
         Ok(_) => true,
         Err(crate::request::Failure::Refused(refusal)) if refusal.is_absent() || refusal.is_stale() => false,
         Err(failure) => {

@@ -6,16 +6,17 @@ use std::time::{Duration, SystemTime};
 use secretsync_core::engine::EngineObserver;
 use secretsync_core::schedule::Lane;
 use secretsync_core::store::{OwnerId, TargetRef};
-use secretsync_core::sync::{Outcome, SyncReport};
+use secretsync_core::sync::{Issued, Outcome, SyncReport};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::plan::Refusal;
 use super::world::SyncState;
-use super::{Controller, Finished, Key};
+use super::{Chore, Controller, Key};
 use crate::operator::job::{self, Done, Ended};
 use crate::operator::lease::{self, Issuances};
 use crate::operator::object::{FINALIZER, SyncObject};
+use crate::operator::target::written;
 use crate::operator::watch::Id;
 
 /// Hears of the syncs that the engine runs by itself.
@@ -63,20 +64,46 @@ impl Controller {
         let Some(state) = self.world.syncs.get_mut(&id) else { return };
         if state.spec.as_ref().is_ok_and(|spec| spec.owner == report.owner && spec.target == report.target) {
             state.issuance.replaced = Some(Box::new(report));
-            self.scheduler.request(&Key::Sync(id), Lane::Urgent, Instant::now());
+            self.driver.scheduler().request(&Key::Sync(id), Lane::Urgent, Instant::now());
         }
     }
 
-    /// What the engine did by itself is told now. It tries again by itself, too.
-    pub(super) fn replacement_told(&mut self, id: &Id, report: &SyncReport) {
-        if let Some(state) = self.world.syncs.get_mut(id) {
-            if report.outcome != Outcome::Failed {
-                state.expires_at = report.expires_at;
-                state.settle(crate::operator::target::written(&report.changes));
-            }
-            state.look_again();
+    /// What the engine did by itself is told now. It knows only the manifest that was synced last, and tries again by itself, too.
+    pub(super) fn replacement_told(&mut self, done: &Done, report: &SyncReport) {
+        let Some(state) = self.world.syncs.get_mut(&done.id) else { return };
+        if report.outcome != Outcome::Failed {
+            state.expires_at = report.expires_at;
+            state.settle(written(&report.changes));
         }
-        self.schedule(id);
+        let revision = state.status.synced_revision.clone().unwrap_or_else(|| done.revision.clone());
+        self.tell(done, report, &revision);
+        self.schedule(&done.id);
+    }
+
+    /// The status is told what is issued now, where that is news.
+    pub(super) fn looked(&mut self, done: &Done, issued: &[Issued]) {
+        let Some(state) = self.world.syncs.get_mut(&done.id) else { return };
+        state.status.issued = state.status.issued.followed_by(issued, done.started);
+        state.expires_at = state.status.issued.first_end();
+        let before = self.outbox.latest(&done.id).unwrap_or(&state.object.status);
+        if state.status.issued.is_news(&before.issued, done.started) {
+            self.outbox.status(&done.id, &done.uid, state.status.clone());
+        }
+        state.look_again();
+        self.schedule(&done.id);
+    }
+
+    /// Sees to it that an object whose status tells of leases stays until they are given back.
+    pub(super) fn hold(&mut self, id: &Id) {
+        let Some(state) = self.world.syncs.get(id) else { return };
+        if !state.object.status.issued.has_leases() || state.object.finalizers.iter().any(|it| it == FINALIZER) {
+            return;
+        }
+        let (context, id, uid) = (Arc::clone(&self.context), id.clone(), state.object.uid.clone());
+        self.chores.spawn(async move {
+            lease::hold(&context, &id, &uid).await;
+            Chore::Cleaned
+        });
     }
 
     /// What was issued earlier is taken over, or could not be.
@@ -84,7 +111,7 @@ impl Controller {
         let Some(state) = self.world.syncs.get_mut(id) else { return };
         state.issuance.adopted = adopted;
         if !adopted {
-            return self.scheduler.request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + UNADOPTED);
+            return self.driver.scheduler().request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + UNADOPTED);
         }
         state.expires_at = state.status.issued.first_end();
         state.look_again();
@@ -101,16 +128,15 @@ impl Controller {
             return;
         }
         let id = object.id.clone();
-        self.scheduler.remove(&Key::Sync(id.clone()));
         let held = object.finalizers.iter().any(|finalizer| finalizer == FINALIZER);
         if !held {
-            if let Some(state) = self.world.remove_sync(&id) {
+            if let Some(state) = self.forget(&id) {
                 self.give_back(state);
             }
             return;
         }
         let resolved = self.world.resolve(&self.context, &SyncState::new(object.clone(), None), &id);
-        let known = self.world.remove_sync(&id).filter(|known| known.object.uid == object.uid);
+        let known = self.forget(&id).filter(|known| known.object.uid == object.uid);
         let (spec, needed, issued) = match (known, resolved) {
             // Another controller's: it does the same.
             (_, Err(Refusal::Foreign)) => return,
@@ -125,12 +151,12 @@ impl Controller {
         };
         self.departing.insert(object.uid.clone());
         let context = Arc::clone(&self.context);
-        self.running.spawn(async move {
+        self.chores.spawn(async move {
             if let Some(spec) = spec {
                 lease::release(&context, &spec, &needed, &issued).await;
             }
             job::release(&context, &object).await;
-            Finished::Departed(object.uid)
+            Chore::Departed(object.uid)
         });
     }
 
@@ -155,9 +181,9 @@ impl Controller {
     /// Gives back what is issued for a sync, if something is.
     fn release(&mut self, owner: OwnerId, target: TargetRef) {
         let context = Arc::clone(&self.context);
-        self.running.spawn(async move {
+        self.chores.spawn(async move {
             context.engine.release(&owner, &target).await;
-            Finished::Cleaned
+            Chore::Cleaned
         });
     }
 
@@ -184,7 +210,9 @@ impl SyncState {
 
     /// Plans the next look.
     pub(super) fn look_again(&mut self) {
-        self.issuance.look_at = self.object.status.issued.next_look(SystemTime::now());
+        let told = &self.object.status.issued;
+        let told = if told.is_empty() { &self.status.issued } else { told };
+        self.issuance.look_at = told.next_look(SystemTime::now());
     }
 }
 

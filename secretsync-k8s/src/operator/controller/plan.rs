@@ -46,7 +46,11 @@ impl World {
         if !state.issuance.adopted
             && let Ok((spec, needed)) = self.resolve(context, state, id)
         {
-            return Plan::Run(Box::new(self.job(state, id, Work::Adopt { spec: Box::new(spec), needed })));
+            return Plan::Run(Box::new(self.job(
+                state,
+                id,
+                Work::Adopt { spec: Box::new(spec), needed, issued: state.object.status.issued.clone() },
+            )));
         }
         let spec = match &state.spec {
             Ok(spec) if spec.suspended => return Plan::Leave,
@@ -55,7 +59,7 @@ impl World {
         };
         let now = SystemTime::now();
         let ended = state.expires_at.is_some_and(|at| at <= now);
-        if !state.forced && !ended {
+        if !state.forced && state.announced.is_none() && !ended {
             match due(spec, &state.status, &state.object.revision, now) {
                 Due::At(at, _) if at <= now => {}
                 _ if state.wants_look(now) => {
@@ -86,8 +90,8 @@ impl World {
     ) -> Result<(SyncSpec, Vec<Needed>), Refusal> {
         let mut needed: Vec<Needed> = Vec::new();
         let mut refusal = None;
-        let manifest = state.object.manifest.as_ref().map_err(|error| Refusal::Failed(error.clone()))?;
-        let converted = convert::sync_spec(manifest, |origin| {
+        let manifest = state.object.manifest().map_err(Refusal::Failed)?;
+        let converted = convert::sync_spec(&manifest, |origin| {
             let (provider, access) = self.provider(context, origin, &id.namespace).map_err(|refused| {
                 let error = Error::new(ErrorKind::Unavailable, "use").on(origin);
                 match refused {
@@ -150,16 +154,14 @@ impl World {
     }
 
     fn job(&self, state: &SyncState, id: &Id, work: Work) -> Job {
-        let existed = state.spec.as_ref().is_ok_and(|spec| self.targets.contains_key(&spec.target));
+        let existed = state.spec.as_ref().is_ok_and(|spec| self.known.has(&spec.target));
         Job {
             id: id.clone(),
             uid: state.object.uid.clone(),
             revision: state.object.revision.clone(),
-            status: state.object.status.clone(),
             existed,
-            told: state.told.clone(),
-            finalizers: state.object.finalizers.clone(),
             work,
+            announced: Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use secretsync_core::sync::RefreshPolicy;
 use tokio::time::Instant;
 
 use super::world::{StoreState, SyncState};
-use super::{Controller, Finished, Key, origin};
+use super::{Chore, Controller, Key, origin};
 use crate::operator::object::StoreObject;
 use crate::operator::reference::{Referred, Referrer};
 use crate::operator::watch::{Id, Kind};
@@ -113,19 +113,19 @@ impl Controller {
         if let Some(state) = self.world.stores.get_mut(&origin) {
             state.renewals.waiting.insert(consumer);
         }
-        self.scheduler.request(&key, Lane::Urgent, at);
+        self.driver.scheduler().request(&key, Lane::Urgent, at);
     }
 
     pub(super) fn store_gone(&mut self, kind: Kind, id: &Id) {
-        self.scheduler.remove(&Key::Store(kind, id.clone()));
+        self.driver.scheduler().remove(&Key::Store(kind, id.clone()));
         self.context.metrics.forget(kind, id);
         let origin = origin(kind, id);
         self.world.stores.remove(&origin);
         self.world.unsettled.insert(origin.clone());
         let context = Arc::clone(&self.context);
-        self.running.spawn(async move {
+        self.chores.spawn(async move {
             context.providers.forget(&context.engine, &origin).await;
-            Finished::Cleaned
+            Chore::Cleaned
         });
     }
 
@@ -159,7 +159,7 @@ impl Controller {
             let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.may_wake(now)) else { continue };
             state.forced = true;
             let lane = if state.failures > 0 { Lane::Urgent } else { Lane::Refresh };
-            self.scheduler.request(&Key::Sync(id), lane, at);
+            self.driver.scheduler().request(&Key::Sync(id), lane, at);
         }
     }
 }

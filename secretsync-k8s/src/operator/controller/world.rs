@@ -3,11 +3,13 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use secretsync_core::access::KeyAccess;
+use secretsync_core::engine::Announcement;
 use secretsync_core::error::Result;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
@@ -15,22 +17,25 @@ use secretsync_core::sync::{Reason, SyncSpec};
 
 use super::lease::Issuance;
 use super::wake::Renewals;
+use crate::api::names::CREATED_BY_LABEL;
 use crate::convert::{self, StoreUse};
 use crate::operator::object::{StoreObject, SyncObject};
 use crate::operator::spread::known::{Namespaces, Spreads};
 use crate::operator::status::Status;
-use crate::operator::target::TargetObject;
 use crate::operator::watch::Id;
+use crate::store::Known;
+use crate::store::snapshot::Snapshot;
 
 /// Everything that the watches told.
-#[derive(Default)]
 pub(super) struct World {
     pub(super) syncs: HashMap<Id, SyncState>,
     pub(super) stores: HashMap<StoreOrigin, StoreState>,
     /// Labels of namespaces.
     pub(super) namespaces: Namespaces,
-    pub(super) targets: HashMap<TargetRef, TargetObject>,
     pub(super) spreads: Spreads,
+    pub(super) known: Arc<Known>,
+    /// Of each target, the mark of the ExternalSecret that owns it.
+    marks: HashMap<TargetRef, String>,
     /// Targets by the mark of the ExternalSecret that owns them.
     by_mark: HashMap<String, BTreeSet<TargetRef>>,
     by_target: HashMap<TargetRef, BTreeSet<Id>>,
@@ -57,8 +62,12 @@ pub(super) struct SyncState {
     pub(super) told: Option<String>,
     pub(super) failures: u32,
     pub(super) repairs: u32,
+    /// Who else writes the target, as the repairs show.
+    pub(super) rivals: Option<String>,
     /// Whether it runs next time even if it is not due.
     pub(super) forced: bool,
+    /// Keeps the answer to a read of another one for it, in which it takes part whether or not it is due.
+    pub(super) announced: Option<Announcement>,
     pub(super) running: bool,
     /// Whether its target changed while it ran.
     pub(super) touched: bool,
@@ -77,6 +86,21 @@ pub(super) struct StoreState {
 }
 
 impl World {
+    pub(super) fn new(known: Arc<Known>) -> Self {
+        Self {
+            syncs: HashMap::new(),
+            stores: HashMap::new(),
+            namespaces: Namespaces::default(),
+            spreads: Spreads::default(),
+            known,
+            marks: HashMap::new(),
+            by_mark: HashMap::new(),
+            by_target: HashMap::new(),
+            by_store: HashMap::new(),
+            unsettled: BTreeSet::new(),
+        }
+    }
+
     /// Takes in an ExternalSecret; says whether it is new or has changed.
     pub(super) fn put_sync(&mut self, object: SyncObject) -> bool {
         let id = object.id.clone();
@@ -135,17 +159,23 @@ impl World {
         self.namespaces.insert(object.name_any(), object.labels().clone())
     }
 
-    pub(super) fn put_target(&mut self, target: TargetRef, seen: TargetObject) {
-        self.remove_target(&target);
-        if let Some(mark) = seen.created_by() {
-            self.by_mark.entry(mark.to_owned()).or_default().insert(target.clone());
+    pub(super) fn put_target(&mut self, target: &TargetRef, seen: &Snapshot) {
+        self.unmark(target);
+        if let Some(mark) = seen.metadata.labels.get(CREATED_BY_LABEL) {
+            self.by_mark.entry(mark.clone()).or_default().insert(target.clone());
+            self.marks.insert(target.clone(), mark.clone());
         }
-        self.targets.insert(target, seen);
+        self.known.put(target.clone(), seen);
     }
 
     pub(super) fn remove_target(&mut self, target: &TargetRef) {
-        if let Some(mark) = self.targets.remove(target).as_ref().and_then(TargetObject::created_by) {
-            forget(&mut self.by_mark, mark, target);
+        self.unmark(target);
+        self.known.remove(target);
+    }
+
+    fn unmark(&mut self, target: &TargetRef) {
+        if let Some(mark) = self.marks.remove(target) {
+            forget(&mut self.by_mark, &mark, target);
         }
     }
 
@@ -169,7 +199,7 @@ impl SyncState {
     /// `before` is what was known of the same object.
     pub(super) fn new(object: SyncObject, before: Option<Self>) -> Self {
         let mut stores = BTreeSet::new();
-        let spec = object.manifest.clone().and_then(|manifest| {
+        let spec = object.manifest().and_then(|manifest| {
             convert::sync_spec(&manifest, |origin| {
                 stores.insert(origin.clone());
                 Ok(StoreUse::new(convert::provider_key(origin), KeyAccess::everything()))
@@ -177,7 +207,7 @@ impl SyncState {
         });
         match before {
             // What failed with the old manifest says nothing about the new one.
-            Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, ..before },
+            Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, rivals: None, ..before },
             None => Self {
                 issuance: Issuance::new(&object.status.issued),
                 status: object.status.clone(),
@@ -190,7 +220,9 @@ impl SyncState {
                 told: None,
                 failures: 0,
                 repairs: 0,
+                rivals: None,
                 forced: false,
+                announced: None,
                 running: false,
                 touched: false,
             },

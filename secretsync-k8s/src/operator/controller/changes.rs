@@ -1,0 +1,125 @@
+//! What the watches tell.
+
+use kube::api::DynamicObject;
+use secretsync_core::schedule::{Lane, Place};
+use secretsync_core::store::TargetRef;
+use tokio::time::Instant;
+
+use super::timing::LONGEST_WAIT;
+use super::world::SyncState;
+use super::{Chore, Controller, Key, origin};
+use crate::operator::object::{StoreObject, SyncObject};
+use crate::operator::watch::{Change, Id, Kind};
+use crate::operator::{kinds, target};
+
+impl Controller {
+    pub(super) fn change(&mut self, change: Change) {
+        match change {
+            Change::Complete(kind) => self.complete(kind),
+            Change::Put(Kind::ClusterExternalSecret, object) => self.put_spread(&object),
+            Change::Gone(Kind::ClusterExternalSecret, id) => self.spread_gone(&id),
+            Change::Put(Kind::ExternalSecret, object) => self.put_sync(&object),
+            Change::Put(kind @ (Kind::ClusterSecretStore | Kind::SecretStore), object) => self.put_store(kind, &object),
+            Change::Put(Kind::Generator, object) => self.put_generator(&object),
+            Change::Put(Kind::Namespace, object) => self.put_namespace(&object),
+            Change::Put(Kind::Target, object) => {
+                if let Some(referred) = self.references.managed(&object) {
+                    self.renew(&referred);
+                }
+                let id = Id::of(&object);
+                let target = TargetRef::new(id.namespace, id.name);
+                if let Some(seen) = target::read(&object) {
+                    self.world.put_target(&target, &seen);
+                }
+                self.look_after(&target);
+            }
+            Change::Gone(Kind::ExternalSecret, id) => {
+                self.context.metrics.forget(Kind::ExternalSecret, &id);
+                if let Some(state) = self.forget(&id) {
+                    self.give_back(state);
+                }
+                self.produced_gone(&id);
+            }
+            Change::Gone(kind @ (Kind::ClusterSecretStore | Kind::Generator | Kind::SecretStore), id) => {
+                self.store_gone(kind, &id);
+            }
+            Change::Reference(referred) => self.renew(&referred),
+            Change::Gone(Kind::Namespace, id) => self.namespace_gone(&id.name),
+            Change::Gone(Kind::Target, id) => {
+                if let Some(referred) = self.references.unmanaged(&id) {
+                    self.renew(&referred);
+                }
+                let target = TargetRef::new(id.namespace, id.name);
+                self.world.remove_target(&target);
+                self.look_after(&target);
+            }
+        }
+    }
+
+    /// Everything of a kind is known. With the last kind that is needed, work begins.
+    fn complete(&mut self, kind: Kind) {
+        self.complete.insert(kind);
+        if kind == Kind::Target {
+            self.context.known.set_complete();
+        }
+        if !self.is_ready() {
+            return;
+        }
+        if !kind.is_needed() {
+            return self.consider_spreads();
+        }
+        if !self.context.metrics.is_ready() {
+            self.tell_kinds();
+        }
+        self.context.metrics.set_ready();
+        tracing::info!(syncs = self.world.syncs.len(), stores = self.world.stores.len(), "the cluster is known");
+        let all: Vec<_> = self.world.syncs.keys().cloned().collect();
+        for id in &all {
+            self.consider(id);
+        }
+        for object in std::mem::take(&mut self.leaving) {
+            self.depart(object);
+        }
+        self.consider_spreads();
+    }
+
+    /// Says whose definitions of the kinds the cluster has.
+    fn tell_kinds(&mut self) {
+        let client = self.context.server.client().clone();
+        self.chores.spawn(async move {
+            kinds::tell(&client).await;
+            Chore::Cleaned
+        });
+    }
+
+    fn put_sync(&mut self, object: &DynamicObject) {
+        self.put_produced(object);
+        let object = SyncObject::read(object);
+        if object.deleting {
+            return self.depart(object);
+        }
+        let id = object.id.clone();
+        if self.take_in(object) && self.is_ready() {
+            self.consider(&id);
+        }
+    }
+
+    fn put_store(&mut self, kind: Kind, object: &DynamicObject) {
+        let store = StoreObject::read(kind, object);
+        let key = Key::Store(kind, store.id.clone());
+        let validates = self.validates(&store);
+        self.driver.scheduler().add(key.clone(), Place::new(store.id.to_string(), &*store.id.namespace), LONGEST_WAIT);
+        if self.world.put_store(origin(kind, &store.id), store) && validates {
+            self.driver.scheduler().request(&key, Lane::Urgent, Instant::now());
+        }
+    }
+
+    /// Forgets an ExternalSecret; gives what was known of it.
+    pub(super) fn forget(&mut self, id: &Id) -> Option<SyncState> {
+        let state = self.world.remove_sync(id);
+        self.dependents.remove(id);
+        self.outbox.forget(id);
+        self.driver.scheduler().remove(&Key::Sync(id.clone()));
+        state
+    }
+}
