@@ -60,6 +60,13 @@ pub(crate) enum Verb {
     Sops(Sops),
 }
 
+impl Verb {
+    /// Whether it goes on until it is stopped.
+    pub(crate) fn lasts(&self) -> bool {
+        matches!(self, Self::Sync(SyncJob { watch: true, .. }))
+    }
+}
+
 /// What `sync` works on, and for how long.
 #[derive(Args)]
 pub(crate) struct SyncJob {

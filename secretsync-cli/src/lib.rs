@@ -16,6 +16,8 @@ use std::process::ExitCode;
 
 pub use operator::operate;
 
+use crate::process::Threads;
+
 /// Runs the command line `arguments` (the program's name first) and returns its exit code: 0 done, 1 at least one sync failed, 2 nothing was tried, 3 a
 /// plan found something to change.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -26,7 +28,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Err(error) = process::prepare(invocation.log, invocation.color) {
         return output::refusal(&error, None);
     }
-    match process::runtime() {
+    let threads = if invocation.verb.lasts() { Threads::Many } else { Threads::One };
+    match process::runtime(threads) {
         Ok(runtime) => runtime.block_on(command::dispatch(invocation)),
         Err(error) => output::refusal(&error, None),
     }

@@ -10,6 +10,7 @@ use secretsync_k8s::operator::Operator;
 
 use crate::args::When;
 use crate::operator::flags::Flags;
+use crate::process::Threads;
 use crate::{output, process, providers, target};
 
 /// Runs the operator with the flags `arguments` (the program's name first) until SIGINT or SIGTERM: 0 when it was asked to end, 2 when it could not start.
@@ -21,7 +22,7 @@ pub fn operate(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Err(error) = process::prepare(flags.log_level(), When::Auto) {
         return output::refusal(&error, None);
     }
-    match process::runtime().and_then(|runtime| runtime.block_on(run(flags))) {
+    match process::runtime(Threads::Many).and_then(|runtime| runtime.block_on(run(flags))) {
         Ok(()) => output::stopped(),
         Err(error) => output::refusal(&error, None),
     }

@@ -20,9 +20,23 @@ pub(crate) fn prepare(log: LogLevel, color: When) -> Result<()> {
     })
 }
 
+/// How many threads serve what a program does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Threads {
+    /// One for each processor, for what runs until it is stopped.
+    Many,
+    /// The one that is there, for what ends by itself: it mostly waits for others, and to start threads and wake them costs a short run more than they
+    /// save. Files are written and documents decrypted beside it all the same.
+    One,
+}
+
 /// The runtime that everything runs on.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+pub(crate) fn runtime(threads: Threads) -> Result<tokio::runtime::Runtime> {
+    let mut builder = match threads {
+        Threads::Many => tokio::runtime::Builder::new_multi_thread(),
+        Threads::One => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build().map_err(|error| {
         Error::new(ErrorKind::Internal, "start")
             .with_source(error)
             .with_hint(Hint::new(Code::InternalDefect, "check the limits of the system on threads and open files"))
