@@ -41,6 +41,8 @@ use crate::sync::{self, Issued, Outcome, Plan, ProviderKey, Reason, SyncReport, 
 
 use ledger::{Keeping, Ledger, SyncKey, give_back};
 use providers::Providers;
+pub use reads::ObjectKey;
+
 use reads::Reads;
 use render::TemplateParser;
 use run::{Mode, Run};
@@ -86,6 +88,13 @@ pub struct Engine {
 /// The members of an object under their names, as `dataFrom[].extract` takes them: for programs that want a map and no target.
 pub fn members(secret: &Secret) -> Result<BTreeMap<String, SecretValue>> {
     Ok(assemble::members(&secret.payload, None)?.into_iter().collect())
+}
+
+/// Reads that somebody will ask for. See [`Engine::announce`].
+#[derive(Debug)]
+#[must_use = "dropping it ends the announcement"]
+pub struct Announcement {
+    _expectations: Vec<Expectation>,
 }
 
 /// What every running sync uses.
@@ -160,6 +169,21 @@ impl Engine {
             }
             provider.close().await;
         });
+    }
+
+    /// The objects that a sync names by itself, without those that a search will find: what other syncs may have in common with it.
+    pub fn objects(&self, spec: &SyncSpec) -> Result<Vec<ObjectKey>> {
+        if spec.suspended {
+            return Ok(Vec::new());
+        }
+        let reads = Reads::of(spec, &mut std::iter::empty(), |key, remote| self.shared.address(key, remote))?;
+        Ok(reads.every().collect())
+    }
+
+    /// Has the answers to reads of these objects kept for somebody who will ask for them, and has the reads done together where one request can do that, until
+    /// the returned value is dropped.
+    pub fn announce(&self, objects: &[ObjectKey]) -> Announcement {
+        Announcement { _expectations: self.shared.expect(objects) }
     }
 
     /// Takes over what an earlier process was issued for a sync, as its last report told ([`SyncReport::issued`]): it is renewed, and replaced before its end, as if
@@ -333,8 +357,17 @@ impl Shared {
         let Ok(reads) = Reads::of(spec, &mut std::iter::empty(), |key, remote| self.address(key, remote)) else {
             return Vec::new();
         };
-        let expect = |(key, objects)| self.provider(&key).ok().map(|provider: Arc<Coalesce>| provider.expect(objects));
-        reads.objects.into_iter().filter_map(expect).collect()
+        let objects: Vec<_> = reads.every().collect();
+        self.expect(&objects)
+    }
+
+    fn expect(&self, objects: &[ObjectKey]) -> Vec<Expectation> {
+        let mut by_provider: BTreeMap<&ProviderKey, Vec<ObjectRef>> = BTreeMap::new();
+        for (key, object) in objects {
+            by_provider.entry(key).or_default().push(object.clone());
+        }
+        let expect = |(key, objects)| self.provider(key).ok().map(|provider: Arc<Coalesce>| provider.expect(objects));
+        by_provider.into_iter().filter_map(expect).collect()
     }
 
     /// The one name of what a reference means at a provider.

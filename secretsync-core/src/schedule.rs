@@ -5,6 +5,9 @@
 //! namespace with ten thousand syncs delays its own only. A refresh that has waited for a whole interval goes before everything else, so
 //! nobody waits longer than two.
 
+mod backoff;
+mod dependents;
+mod driver;
 mod rotation;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,6 +15,10 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+pub use backoff::Backoff;
+pub use dependents::Dependents;
+pub use driver::{Driver, Turn};
 
 use self::rotation::Rotation;
 
@@ -150,12 +157,18 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
 
     /// The sync that runs now, if one is due. It counts as running until [`finish`](Self::finish), and is not given out again before.
     pub fn next(&mut self, now: Instant) -> Option<K> {
+        self.next_in_lane(now).map(|(key, _)| key)
+    }
+
+    /// As [`next`](Self::next), with the lane that it waited in.
+    pub fn next_in_lane(&mut self, now: Instant) -> Option<(K, Lane)> {
         self.fall_due(now);
         let key = self.out_of_patience(now).or_else(|| self.by_turn())?;
         let state = self.entries.get(&key)?.state;
         self.unqueue(&key, state);
         self.set(&key, State::Running { again: None });
-        Some(key)
+        let State::Waiting { lane, .. } = state else { return Some((key, Lane::Refresh)) };
+        Some((key, lane))
     }
 
     /// Says that a run is over: the sync can run again.

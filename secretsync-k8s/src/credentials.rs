@@ -21,14 +21,14 @@ use zeroize::Zeroizing;
 pub use template::KubeTemplates;
 
 use crate::problems::{plain, quote};
-use crate::request::{Call, Failure, Target, Verb, View};
+use crate::request::{Call, Failure, Server, Target, Verb, View};
 
 /// The credentials of one store, from the cluster.
 ///
 /// A namespaced store reads in its own namespace and nowhere else, whatever its configuration says: else whoever may write a SecretStore could have
 /// the Secrets of other namespaces sent to a server of his own.
 pub struct KubeCredentials {
-    client: Client,
+    server: Server,
     scope: CredentialScope,
     cluster: Option<String>,
 }
@@ -48,7 +48,12 @@ enum Reach {
 impl KubeCredentials {
     /// The credentials that a store may reach.
     pub fn new(client: Client, scope: CredentialScope) -> Self {
-        Self { client, scope, cluster: None }
+        Self::over(client.into(), scope)
+    }
+
+    /// The same, behind what bounds the requests of a program.
+    pub(crate) fn over(server: Server, scope: CredentialScope) -> Self {
+        Self { server, scope, cluster: None }
     }
 
     /// Names the cluster, so that stores which may use the same object of it can share a login. Two clusters MUST NOT have one name.
@@ -69,14 +74,14 @@ impl fmt::Debug for KubeCredentials {
 impl CredentialSource for KubeCredentials {
     async fn resolve(&self, reference: &CredentialRef) -> Result<SecretValue> {
         let namespace = self.scope.namespace(reference)?;
-        let object = Holding::read(&self.client, reference, namespace).await?;
+        let object = Holding::read(&self.server, reference, namespace).await?;
         let object = object.ok_or_else(|| missing_object(reference, namespace))?;
         object.take(reference).ok_or_else(|| missing_key(reference, namespace))
     }
 
     async fn keys(&self, object: &CredentialRef) -> Result<Vec<String>> {
         let namespace = self.scope.namespace(object)?;
-        let found = Holding::read(&self.client, object, namespace).await?;
+        let found = Holding::read(&self.server, object, namespace).await?;
         Ok(found.ok_or_else(|| missing_object(object, namespace))?.keys())
     }
 
@@ -85,11 +90,11 @@ impl CredentialSource for KubeCredentials {
     }
 
     async fn token(&self, account: &CredentialRef, request: &TokenRequest) -> Result<AccountToken> {
-        account::token(&self.client, account, self.scope.namespace(account)?, request).await
+        account::token(&self.server, account, self.scope.namespace(account)?, request).await
     }
 
     async fn annotations(&self, account: &CredentialRef) -> Result<BTreeMap<String, String>> {
-        account::annotations(&self.client, account, self.scope.namespace(account)?).await
+        account::annotations(&self.server, account, self.scope.namespace(account)?).await
     }
 }
 
@@ -170,9 +175,9 @@ struct Holding {
 
 impl Holding {
     /// The object of a reference, or `None` if it does not exist.
-    async fn read(client: &Client, reference: &CredentialRef, namespace: &str) -> Result<Option<Self>> {
+    async fn read(server: &Server, reference: &CredentialRef, namespace: &str) -> Result<Option<Self>> {
         let target = target(reference, namespace);
-        let answer = match Call::new(Verb::Get, target, View::Whole).send(client).await {
+        let answer = match Call::new(Verb::Get, target, View::Whole).send(server).await {
             Ok(answer) => answer,
             Err(Failure::Refused(refusal)) if refusal.is_absent() => return Ok(None),
             Err(failure) => return Err(failure.into_error(Verb::Get, &target)),

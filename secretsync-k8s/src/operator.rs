@@ -11,6 +11,7 @@ mod job;
 mod kinds;
 mod metrics;
 mod object;
+mod outbox;
 mod settings;
 mod spread;
 mod status;
@@ -35,6 +36,8 @@ use self::event::Events;
 use self::http::Page;
 use self::metrics::Metrics;
 use self::store::Providers;
+use crate::request::{Gate, Server};
+use crate::store::Known;
 use crate::{KubeStore, KubeTemplates};
 
 /// The operator, ready to run.
@@ -44,8 +47,11 @@ pub struct Operator {
 
 /// What every part of a running operator uses.
 struct Context {
-    client: Client,
+    server: Server,
     engine: Engine,
+    /// The managed Secrets as the watch shows them: the store goes by them, too.
+    known: Arc<Known>,
+    store: Arc<KubeStore>,
     providers: Providers,
     events: Events,
     metrics: Arc<Metrics>,
@@ -56,15 +62,18 @@ impl Operator {
     /// An operator over a cluster, with the providers of a registry.
     pub fn new(client: Client, registry: ProviderRegistry, settings: OperatorSettings) -> Self {
         let (left, right) = &settings.delimiters;
-        let engine = Engine::builder(Arc::new(KubeStore::metadata_only(client.clone())))
-            .template_source(Arc::new(KubeTemplates::new(client.clone())))
+        let server = Server::gated(client, Gate::new(settings.rate));
+        let known = Arc::new(Known::default());
+        let store = Arc::new(KubeStore::watching(server.clone(), Arc::clone(&known)));
+        let engine = Engine::builder(Arc::clone(&store) as _)
+            .template_source(Arc::new(KubeTemplates::over(server.clone())))
             .template_delimiters(left, right)
             .concurrency(settings.concurrency)
             .build();
-        let providers = Providers::new(client.clone(), registry, settings.own_identity.clone());
-        let events = Events::new(client.clone());
+        let providers = Providers::new(server.clone(), registry, settings.own_identity.clone());
+        let events = Events::new(server.clone());
         let metrics = Arc::default();
-        Self { context: Arc::new(Context { client, engine, providers, events, metrics, settings }) }
+        Self { context: Arc::new(Context { server, engine, known, store, providers, events, metrics, settings }) }
     }
 
     /// Works until `stop` is ready, then ends what is under way and gives back what is held, within [`OperatorSettings::grace`].

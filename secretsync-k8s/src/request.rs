@@ -3,7 +3,9 @@
 //! Requests are sent as bytes and answers are parsed here: the client's typed calls log a whole answer when it does not fit the type, and an
 //! answer may hold values.
 
+mod gate;
 mod refusal;
+mod server;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,12 +14,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use kube::Client;
 use kube::client::Body;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use zeroize::{Zeroize, Zeroizing};
 
+pub(crate) use gate::{Gate, Priority};
 pub(crate) use refusal::{Conflict, Refusal};
+pub(crate) use server::Server;
 
 use crate::convert::is_dns_subdomain;
 
@@ -198,13 +201,20 @@ pub(crate) struct Call<'a> {
     target: Target<'a>,
     verb: Verb,
     view: View,
+    priority: Priority,
     query: String,
     content: Option<(&'static str, Bytes)>,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn new(verb: Verb, target: Target<'a>, view: View) -> Self {
-        Self { target, verb, view, query: String::new(), content: None }
+        Self { target, verb, view, priority: Priority::Secret, query: String::new(), content: None }
+    }
+
+    /// Lets others go first, or not.
+    pub(crate) fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
     }
 
     /// Adds a query, which must be fit for a URL as it is.
@@ -219,8 +229,8 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Sends it. One attempt takes at most [`LONGEST`].
-    pub(crate) async fn send(self, client: &Client) -> Result<Answer, Failure> {
+    /// Sends it when its turn has come. It takes at most [`LONGEST`] from then on.
+    pub(crate) async fn send(self, server: &Server) -> Result<Answer, Failure> {
         let (verb, target) = (self.verb, self.target);
         let unreachable = |detail: String| {
             let hint = Hint::new(
@@ -231,9 +241,12 @@ impl<'a> Call<'a> {
                 Error::new(ErrorKind::Unavailable, verb.word()).on(target).because(detail).with_hint(hint),
             )
         };
+        let priority = self.priority;
         let request = self.request().map_err(Failure::Unreachable)?;
+        let pass = server.enter(priority).await;
         let exchange = async {
-            let response = client.send(request).await.map_err(|error| unreachable(transport_problem(&error)))?;
+            let response =
+                server.client().send(request).await.map_err(|error| unreachable(transport_problem(&error)))?;
             let status = response.status();
             let body = read_body(response.into_body()).await;
             Ok((status, body.ok_or_else(|| unreachable("the answer was cut off or is too long".to_owned()))?))
@@ -243,9 +256,18 @@ impl<'a> Call<'a> {
             Err(_) => return Err(unreachable(format!("the API server did not answer within {} s", LONGEST.as_secs()))),
         };
         if status.is_success() {
+            if let Some(pass) = pass {
+                pass.answered();
+            }
             return Ok(Answer { created: status == StatusCode::CREATED, body });
         }
-        Err(Failure::Refused(Refusal::new(status, &body)))
+        let refusal = Refusal::new(status, &body);
+        match pass {
+            Some(pass) if refusal.is_throttling() => pass.refused(refusal.retry_after()),
+            Some(pass) => pass.answered(),
+            None => {}
+        }
+        Err(Failure::Refused(refusal))
     }
 
     fn request(self) -> Result<Request<Body>> {

@@ -1,38 +1,41 @@
 //! Kubernetes Secrets as targets.
 
 mod claims;
+mod known;
 mod managed_fields;
 mod owners;
 pub(crate) mod ownership;
 mod patch;
+mod sight;
 pub(crate) mod snapshot;
 mod values;
+mod writing;
 mod written;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kube::Client;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::secret::{SecretKey, SecretMap};
+use secretsync_core::secret::SecretMap;
 use secretsync_core::store::{
-    Applied, Holder, KeyState, Observed, OwnerId, Pass, Passes, Present, Removed, Store, TargetMeta, TargetRef, Write,
-    not_owned,
+    Applied, Holder, Observed, OwnerId, Pass, Passes, Removed, Store, TargetRef, Write, not_owned,
 };
-use secretsync_core::sync::CreationPolicy;
 use zeroize::Zeroizing;
 
 use self::claims::Claims;
-use self::managed_fields::is_sync_manager;
 use self::owners::Owners;
 use self::ownership::{Claim, Marks, check_fixed, contest, refusal};
 use self::patch::Apply;
+use self::sight::present;
 use self::snapshot::Snapshot;
 use self::written::Written;
-use crate::api::names::{CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL};
-use crate::request::{Answer, Call, Conflict, Failure, Target, Verb, View};
+use crate::api::names::CREATED_BY_LABEL;
+use crate::request::{Answer, Call, Failure, Server, Target, Verb, View};
+
+pub(crate) use self::known::Known;
 
 /// Secrets of a cluster.
 ///
@@ -42,18 +45,20 @@ use crate::request::{Answer, Call, Conflict, Failure, Target, Verb, View};
 /// # Guarantees
 ///
 /// - A Secret that another controller or ExternalSecret owns, and a key that another ExternalSecret wrote, are never touched.
-/// - Every write and deletion of an existing Secret names the version that was looked at. Where somebody was faster, everything is decided anew.
+/// - Every write and deletion of an existing Secret names the version that was looked at, and every creation says that there is none. Where somebody was
+///   faster, everything is decided anew.
 /// - A write sets and removes keys at once: readers see the old keys or the new ones.
 /// - Values are read only to be compared with what is wanted, or to stay where a template would make new ones. Answers to writes carry none.
 ///
 /// # Caveats
 ///
-/// - Between the look at an absent Secret and its creation somebody else may create it. Then the two are merged, and the next run sees whose is whose.
 /// - In a cluster where our ExternalSecret exists, a sync without one counts as gone, also where a pipeline runs it: its keys can be taken.
 pub struct KubeStore {
-    client: Client,
+    server: Server,
     view: View,
-    seen: Mutex<HashMap<TargetRef, Option<Arc<Snapshot>>>>,
+    seen: Mutex<HashMap<(TargetRef, OwnerId), Seen>>,
+    /// What a watch shows, in a program that has one.
+    known: Option<Arc<Known>>,
     owners: Owners,
     passes: Passes,
     claims: Claims,
@@ -61,25 +66,39 @@ pub struct KubeStore {
     written: Written,
 }
 
+/// What a sync goes by.
+#[derive(Clone)]
+struct Seen {
+    secret: Option<Arc<Snapshot>>,
+    /// Whether it was not looked at, only known of.
+    recalled: bool,
+}
+
 impl KubeStore {
     /// A store for a run over many targets: it reads the Secrets to see what differs, looks up in the cluster whether an ExternalSecret exists there
     /// (uids in manifests may come from another cluster), and remembers what each sync claims, so that runs go one after the other.
     pub fn new(client: Client) -> Self {
-        Self::with_view(client, View::Whole)
+        Self::with_view(client.into(), View::Whole)
     }
 
     /// A store for a program that runs for long: it never reads a value but those that random templates keep. Keys are those of the managers' records, and what
     /// is unchanged it knows by fingerprints of its own writes. Owners are trusted to have the uid that they have in this cluster.
     pub fn metadata_only(client: Client) -> Self {
-        Self::with_view(client, View::Metadata)
+        Self::with_view(client.into(), View::Metadata)
     }
 
-    fn with_view(client: Client, view: View) -> Self {
-        let owners = Owners::new(client.clone(), view == View::Metadata);
+    /// The same for a program that watches the managed Secrets: what the watch shows is not looked at.
+    pub(crate) fn watching(server: Server, known: Arc<Known>) -> Self {
+        Self { known: Some(known), ..Self::with_view(server, View::Metadata) }
+    }
+
+    fn with_view(server: Server, view: View) -> Self {
+        let owners = Owners::new(server.clone(), view == View::Metadata);
         Self {
-            client,
+            server,
             view,
             seen: Mutex::default(),
+            known: None,
             owners,
             passes: Passes::default(),
             claims: Claims::default(),
@@ -116,9 +135,129 @@ impl Store for KubeStore {
     }
 
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
-        let seen = self.fetch(target, self.view).await?;
-        self.seen().insert(target.clone(), seen.clone());
-        let Some(secret) = seen else {
+        let secret = self.fetch(target, self.view).await?;
+        self.judge(target, owner, Seen { secret, recalled: false }).await
+    }
+
+    async fn recall(&self, target: &TargetRef, owner: &OwnerId) -> Result<Option<Observed>> {
+        let Some(known) = self.known.as_ref().filter(|known| known.is_complete()) else { return Ok(None) };
+        self.judge(target, owner, Seen { secret: known.get(target), recalled: true }).await.map(Some)
+    }
+
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        match call(Verb::Get, target, View::Whole).send(&self.server).await {
+            Ok(answer) => {
+                values::of(&answer.body, &Marks::new(owner).manager).ok_or_else(|| unreadable(&secret_of(target)))
+            }
+            Err(Failure::Refused(refusal)) if refusal.is_absent() => Ok(SecretMap::new()),
+            Err(failure) => Err(failure.into_error(Verb::Get, &secret_of(target))),
+        }
+    }
+
+    async fn admit(&self, write: &Write<'_>) -> Result<()> {
+        let remembered = self.seen().get(&key(write)).cloned();
+        let secret = match remembered {
+            Some(seen) => seen.secret,
+            None => self.fetch(write.target, self.view).await?,
+        };
+        let marks = Marks::new(write.owner);
+        if let Some(secret) = &secret {
+            self.check(write, &marks, secret, self.owners.trusted(write.owner)).await?;
+        }
+        match self.view {
+            View::Whole => self.claims.claim(write, secret_of(write.target)),
+            // A program that runs for long would keep claims of syncs that are gone; there the record on the server alone decides.
+            View::Metadata => Ok(()),
+        }
+    }
+
+    async fn apply(&self, write: &Write<'_>) -> Result<Applied> {
+        // The owner's name is part of the field manager, and so of the URL.
+        Target::external_secret(write.owner.namespace(), write.owner.name()).path()?;
+        let mut seen = self.seen().remove(&key(write));
+        for attempt in 0..ATTEMPTS {
+            let Seen { secret, recalled } = match seen.take() {
+                Some(seen) => seen,
+                None => Seen { secret: self.fetch(write.target, self.view).await?, recalled: false },
+            };
+            let done = match secret {
+                Some(secret) => self.update(write, &secret).await?,
+                // A server that does not understand that there must be none gets no second chance to say so.
+                None => self.create(write, attempt == 0).await?,
+            };
+            match done {
+                Some(applied) => return Ok(applied),
+                None if recalled => return Ok(Applied::Outdated),
+                None => {}
+            }
+        }
+        Err(contended(Verb::Patch, write.target))
+    }
+
+    fn marks(&self) -> bool {
+        true
+    }
+
+    async fn mark(&self, write: &Write<'_>) -> Result<()> {
+        let mut seen = self.seen().remove(&key(write));
+        let marks = Marks::new(write.owner);
+        for _ in 0..ATTEMPTS {
+            let present = match seen.take() {
+                Some(seen) => seen.secret,
+                None => self.fetch(write.target, self.view).await?,
+            };
+            let Some(secret) = present else { return Ok(()) };
+            let uid = self.uid_for(write).await?;
+            self.check_claim(write.target, &marks, &secret, uid.as_deref()).await?;
+            let body = Zeroizing::new(Apply::new(write, &marks, uid.as_deref(), Some(&secret)).marks());
+            let call = call(Verb::Patch, write.target, View::Metadata)
+                .with_query(format!("fieldManager={}", marks.manager))
+                .with_body("application/strategic-merge-patch+json", body);
+            match call.send(&self.server).await {
+                Ok(_) => return Ok(()),
+                Err(Failure::Refused(refusal)) if refusal.is_stale() || refusal.is_absent() => {}
+                Err(failure) => return Err(failure.into_error(Verb::Patch, &secret_of(write.target))),
+            }
+        }
+        Err(contended(Verb::Patch, write.target))
+    }
+
+    async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {
+        self.seen().remove(&(target.clone(), owner.clone()));
+        for _ in 0..ATTEMPTS {
+            let Some(secret) = self.fetch(target, View::Metadata).await? else { return Ok(Removed::AlreadyAbsent) };
+            self.check_removal(target, owner, &secret)?;
+            let body = Zeroizing::new(patch::deletion(&secret));
+            let call = call(Verb::Delete, target, View::Metadata).with_body("application/json", body);
+            match call.send(&self.server).await {
+                Ok(_) => return Ok(Removed::Removed),
+                Err(Failure::Refused(refusal)) if refusal.is_absent() => return Ok(Removed::AlreadyAbsent),
+                Err(Failure::Refused(refusal)) if refusal.is_stale() => {}
+                Err(failure) => return Err(failure.into_error(Verb::Delete, &secret_of(target))),
+            }
+        }
+        Err(contended(Verb::Delete, target))
+    }
+
+    async fn verify(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl KubeStore {
+    fn seen(&self) -> MutexGuard<'_, HashMap<(TargetRef, OwnerId), Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a Secret means for a sync, which goes by it from now on.
+    async fn judge(&self, target: &TargetRef, owner: &OwnerId, seen: Seen) -> Result<Observed> {
+        let secret = seen.secret.clone();
+        self.seen().insert((target.clone(), owner.clone()), seen);
+        let Some(secret) = secret else {
             self.written.forget(target);
             return Ok(Observed::Absent);
         };
@@ -141,222 +280,13 @@ impl Store for KubeStore {
         Ok(Observed::Present(present))
     }
 
-    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
-        match call(Verb::Get, target, View::Whole).send(&self.client).await {
-            Ok(answer) => {
-                values::of(&answer.body, &Marks::new(owner).manager).ok_or_else(|| unreadable(&secret_of(target)))
-            }
-            Err(Failure::Refused(refusal)) if refusal.is_absent() => Ok(SecretMap::new()),
-            Err(failure) => Err(failure.into_error(Verb::Get, &secret_of(target))),
-        }
-    }
-
-    async fn admit(&self, write: &Write<'_>) -> Result<()> {
-        let remembered = self.seen().get(write.target).cloned();
-        let secret = match remembered {
-            Some(secret) => secret,
-            None => self.fetch(write.target, self.view).await?,
-        };
-        let marks = Marks::new(write.owner);
-        if let Some(secret) = &secret {
-            self.check(write, &marks, secret, self.owners.trusted(write.owner)).await?;
-        }
-        match self.view {
-            View::Whole => self.claims.claim(write, secret_of(write.target)),
-            // A program that runs for long would keep claims of syncs that are gone; there the record on the server alone decides.
-            View::Metadata => Ok(()),
-        }
-    }
-
-    async fn apply(&self, write: &Write<'_>) -> Result<Applied> {
-        // The owner's name is part of the field manager, and so of the URL.
-        Target::external_secret(write.owner.namespace(), write.owner.name()).path()?;
-        let mut seen = self.seen().remove(write.target);
-        for _ in 0..ATTEMPTS {
-            let present = match seen.take() {
-                Some(present) => present,
-                None => self.fetch(write.target, self.view).await?,
-            };
-            let done = match present {
-                Some(secret) => self.update(write, &secret).await?,
-                None => self.create(write).await?,
-            };
-            if let Some(applied) = done {
-                return Ok(applied);
-            }
-        }
-        Err(contended(Verb::Patch, write.target))
-    }
-
-    fn marks(&self) -> bool {
-        true
-    }
-
-    async fn mark(&self, write: &Write<'_>) -> Result<()> {
-        let mut seen = self.seen().remove(write.target);
-        let marks = Marks::new(write.owner);
-        for _ in 0..ATTEMPTS {
-            let present = match seen.take() {
-                Some(present) => present,
-                None => self.fetch(write.target, self.view).await?,
-            };
-            let Some(secret) = present else { return Ok(()) };
-            let uid = self.uid_for(write).await?;
-            self.check_claim(write.target, &marks, &secret, uid.as_deref()).await?;
-            let body = Zeroizing::new(Apply::new(write, &marks, uid.as_deref(), Some(&secret)).marks());
-            let call = call(Verb::Patch, write.target, View::Metadata)
-                .with_query(format!("fieldManager={}", marks.manager))
-                .with_body("application/strategic-merge-patch+json", body);
-            match call.send(&self.client).await {
-                Ok(_) => return Ok(()),
-                Err(Failure::Refused(refusal)) if refusal.is_stale() || refusal.is_absent() => {}
-                Err(failure) => return Err(failure.into_error(Verb::Patch, &secret_of(write.target))),
-            }
-        }
-        Err(contended(Verb::Patch, write.target))
-    }
-
-    async fn remove(&self, target: &TargetRef, owner: &OwnerId) -> Result<Removed> {
-        self.seen().remove(target);
-        for _ in 0..ATTEMPTS {
-            let Some(secret) = self.fetch(target, View::Metadata).await? else { return Ok(Removed::AlreadyAbsent) };
-            self.check_removal(target, owner, &secret)?;
-            let body = Zeroizing::new(patch::deletion(&secret));
-            let call = call(Verb::Delete, target, View::Metadata).with_body("application/json", body);
-            match call.send(&self.client).await {
-                Ok(_) => return Ok(Removed::Removed),
-                Err(Failure::Refused(refusal)) if refusal.is_absent() => return Ok(Removed::AlreadyAbsent),
-                Err(Failure::Refused(refusal)) if refusal.is_stale() => {}
-                Err(failure) => return Err(failure.into_error(Verb::Delete, &secret_of(target))),
-            }
-        }
-        Err(contended(Verb::Delete, target))
-    }
-
-    async fn verify(&self) -> Result<()> {
-        Ok(())
-    }
-
-    async fn flush(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl KubeStore {
-    fn seen(&self) -> MutexGuard<'_, HashMap<TargetRef, Option<Arc<Snapshot>>>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The Secret as it is now.
     async fn fetch(&self, target: &TargetRef, view: View) -> Result<Option<Arc<Snapshot>>> {
-        match call(Verb::Get, target, view).send(&self.client).await {
+        match call(Verb::Get, target, view).send(&self.server).await {
             Ok(answer) => read(&answer, target).map(Arc::new).map(Some),
             Err(Failure::Refused(refusal)) if refusal.is_absent() => Ok(None),
             Err(failure) => Err(failure.into_error(Verb::Get, &secret_of(target))),
         }
-    }
-
-    /// Writes a Secret that was not there. `None` when it turns out to be there, held by somebody.
-    async fn create(&self, write: &Write<'_>) -> Result<Option<Applied>> {
-        if !write.creation.creates() {
-            return Err(Error::new(ErrorKind::NotFound, "write").on(secret_of(write.target)).because("it is gone"));
-        }
-        let marks = Marks::new(write.owner);
-        let uid = self.uid_for(write).await?;
-        let apply = Apply::new(write, &marks, uid.as_deref(), None);
-        match self.send(write, &marks, &apply, false).await {
-            Ok(answer) => {
-                self.remember(write, &answer)?;
-                Ok(Some(if answer.created { Applied::Created } else { Applied::Updated }))
-            }
-            Err(Failure::Refused(refusal)) if refusal.is_stale() || !refusal.conflicts().is_empty() => Ok(None),
-            Err(failure) => Err(failure.into_error(Verb::Patch, &secret_of(write.target))),
-        }
-    }
-
-    /// Writes a Secret that is there. `None` when it is no longer as it was seen.
-    async fn update(&self, write: &Write<'_>, seen: &Arc<Snapshot>) -> Result<Option<Applied>> {
-        let marks = Marks::new(write.owner);
-        let uid = self.uid_for(write).await?;
-        self.check(write, &marks, seen, uid.as_deref()).await?;
-        let whole = self.with_type(write, &marks, seen).await?;
-        let Some(secret) = whole else { return Ok(None) };
-        let mut apply = Apply::new(write, &marks, uid.as_deref(), Some(&secret));
-        let Some(version) = self.take_over(write, &marks, &secret).await? else { return Ok(None) };
-        apply.expect_version(&version);
-        let answer = match self.send(write, &marks, &apply, false).await {
-            Err(Failure::Refused(refusal)) if !refusal.conflicts().is_empty() => {
-                let force = self.settle(write, &marks, &mut apply, refusal.conflicts()).await?;
-                self.send(write, &marks, &apply, force).await
-            }
-            other => other,
-        };
-        match answer {
-            Ok(answer) => {
-                let after = self.remember(write, &answer)?.metadata.resource_version;
-                Ok(Some(if after == secret.metadata.resource_version { Applied::Unchanged } else { Applied::Updated }))
-            }
-            Err(Failure::Refused(refusal)) if refusal.is_stale() => Ok(None),
-            Err(failure) => Err(failure.into_error(Verb::Patch, &secret_of(write.target))),
-        }
-    }
-
-    /// Puts the record of who wrote what in order, so that the apply removes what is to go. Gives the version to expect; `None` when the Secret is no
-    /// longer as it was seen.
-    async fn take_over(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot) -> Result<Option<String>> {
-        let metadata = &secret.metadata;
-        let living = self.owners.living(marks, secret).await?;
-        let gone = write.remove.iter().map(SecretKey::as_str);
-        let Some(fields) = metadata.managed_fields.taken_over(&marks.manager, gone, &living) else {
-            return Ok(Some(metadata.resource_version.clone()));
-        };
-        let body = Zeroizing::new(patch::take_over(&fields, &metadata.resource_version));
-        let call = call(Verb::Patch, write.target, View::Metadata);
-        let call =
-            call.with_query(format!("fieldManager={}", marks.manager)).with_body("application/json-patch+json", body);
-        match call.send(&self.client).await {
-            Ok(answer) => Ok(Some(read(&answer, write.target)?.metadata.resource_version)),
-            Err(Failure::Refused(refusal)) if refusal.is_stale() || refusal.is_absent() => Ok(None),
-            Err(failure) => Err(failure.into_error(Verb::Patch, &secret_of(write.target))),
-        }
-    }
-
-    /// Reads the answer to a write, and keeps what was written in mind where values are never read.
-    fn remember(&self, write: &Write<'_>, answer: &Answer) -> Result<Snapshot> {
-        let secret = read(answer, write.target)?;
-        if self.view == View::Metadata {
-            self.written.remember(write, &secret.metadata.uid);
-        }
-        Ok(secret)
-    }
-
-    /// What to do about fields that others hold: whether to take them. Fails when a living sync holds a key.
-    async fn settle(
-        &self,
-        write: &Write<'_>,
-        marks: &Marks<'_>,
-        apply: &mut Apply,
-        conflicts: Vec<Conflict>,
-    ) -> Result<bool> {
-        let mut force = false;
-        for Conflict { field, manager } in conflicts {
-            if !is_sync_manager(&manager) || self.owners.is_gone(write.owner, Some(&manager)).await? {
-                force = true;
-            } else if !apply.yield_field(&field) {
-                let holder = marks.describe(Some(&manager));
-                return Err(match field.strip_prefix(".data.") {
-                    Some(key) => contest(secret_of(write.target), key, &holder, write.owner),
-                    None => refusal(secret_of(write.target), &holder),
-                });
-            }
-        }
-        Ok(force)
-    }
-
-    async fn send(&self, write: &Write<'_>, marks: &Marks<'_>, apply: &Apply, force: bool) -> Result<Answer, Failure> {
-        let query = format!("fieldManager={}&force={force}", marks.manager);
-        let call = call(Verb::Patch, write.target, View::Metadata).with_query(query);
-        call.with_body("application/apply-patch+yaml", apply.body(&write.desired.data)).send(&self.client).await
     }
 
     /// Whether the Secret may be written at all.
@@ -406,30 +336,14 @@ impl KubeStore {
             claim => Ok(claim),
         }
     }
-
-    /// The uid for the owner reference, where one is written.
-    async fn uid_for(&self, write: &Write<'_>) -> Result<Option<String>> {
-        if write.creation == CreationPolicy::Owner { self.owners.uid(write.owner).await } else { Ok(None) }
-    }
-
-    /// The Secret with its type, where the write has to repeat it: see [`Apply::new`]. `None` when it is gone.
-    async fn with_type(
-        &self,
-        write: &Write<'_>,
-        marks: &Marks<'_>,
-        seen: &Arc<Snapshot>,
-    ) -> Result<Option<Arc<Snapshot>>> {
-        let repeated =
-            write.desired.meta.secret_type.is_none() && seen.metadata.managed_fields.owns(&marks.manager, "type");
-        if seen.is_whole() || !repeated {
-            return Ok(Some(Arc::clone(seen)));
-        }
-        self.fetch(write.target, View::Whole).await
-    }
 }
 
 fn call(verb: Verb, target: &TargetRef, view: View) -> Call<'_> {
     Call::new(verb, secret_of(target), view)
+}
+
+fn key(write: &Write<'_>) -> (TargetRef, OwnerId) {
+    (write.target.clone(), write.owner.clone())
 }
 
 fn secret_of(target: &TargetRef) -> Target<'_> {
@@ -459,44 +373,6 @@ fn contended(verb: Verb, target: &TargetRef) -> Error {
             "run again; `kubectl get secret -o yaml --show-managed-fields` shows who writes it",
         ))
 }
-
-/// What a sync sees of a Secret. Keys that only a living sync wrote are left out: they are not for this one to decide about.
-fn present(holder: Holder, secret: &Snapshot, marks: &Marks<'_>, living: &BTreeSet<String>) -> Present {
-    let fields = &secret.metadata.managed_fields;
-    let mut present = Present::new(holder);
-    for (key, fingerprint) in secret.keys() {
-        let owned = fields.owns_key(&marks.manager, key);
-        if let Ok(name) = SecretKey::new(key)
-            && (owned || !living.iter().any(|manager| fields.owns_key(manager, key)))
-        {
-            present
-                .keys
-                .insert(name, if owned { KeyState::owned(fingerprint) } else { KeyState::foreign(fingerprint) });
-        }
-    }
-    let mut meta = TargetMeta::default();
-    meta.secret_type.clone_from(&secret.secret_type);
-    // Metadata do not show it; but they show that somebody set it.
-    meta.immutable = secret.immutable || !secret.is_whole() && fields.have("immutable");
-    meta.finalizers.clone_from(&secret.metadata.finalizers);
-    let kept = |names: BTreeSet<&str>, values: &BTreeMap<String, String>| {
-        names
-            .into_iter()
-            .filter(|name| !MARKS.contains(name))
-            .filter_map(|name| Some((name.to_owned(), values.get(name)?.clone())))
-            .collect()
-    };
-    meta.labels = kept(fields.labels(&marks.manager), &secret.metadata.labels);
-    meta.annotations = kept(fields.annotations(&marks.manager), &secret.metadata.annotations);
-    present.meta = Some(meta);
-    present.intact = marks.are_on(secret);
-    present.sole = Some(marks.own(secret));
-    present.immutable = secret.immutable;
-    present
-}
-
-/// Labels and annotations that are no part of what a sync asks for.
-const MARKS: [&str; 3] = [CREATED_BY_LABEL, DATA_HASH_ANNOTATION, MANAGED_LABEL];
 
 /// How often a write is decided anew because somebody was faster.
 const ATTEMPTS: usize = 3;

@@ -39,6 +39,14 @@ pub(super) struct Flags {
     #[arg(long, value_name = "NUMBER", default_value_t = 64)]
     concurrent: usize,
 
+    /// How many requests a second the API server is sent for long; as many as it bears where neither this nor the burst is given.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    client_qps: Option<f64>,
+
+    /// How many requests the API server is sent at once after a rest; 100 where only a rate is given.
+    #[arg(long, value_name = "NUMBER")]
+    client_burst: Option<u32>,
+
     /// How often a store is validated again that says nothing else.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     store_requeue_interval: Duration,
@@ -109,7 +117,7 @@ macro_rules! ignored {
 ignored! {
     metrics_auth metrics_secure metrics_cert_dir metrics_cert_name metrics_key_name
     enable_leader_election leader_election_id leader_election_lease_duration leader_election_renew_deadline leader_election_retry_period
-    client_qps client_burst zap_time_encoding
+    zap_time_encoding
     enable_cluster_push_secret_reconciler enable_push_secret_reconciler
     enable_secrets_caching enable_configmaps_caching enable_managed_secrets_caching enable_secret_api_read_on_cache_mismatch
     enable_generator_state generator_gc_grace_period enable_extended_metric_labels enable_http2 unsafe_allow_generic_targets
@@ -143,6 +151,7 @@ impl Flags {
         settings.class = self.controller_class;
         settings.namespace = Some(self.namespace).filter(|namespace| !namespace.is_empty());
         settings.concurrency = self.concurrent.max(1);
+        settings.rate = rate(self.client_qps, self.client_burst);
         settings.store_interval = self.store_requeue_interval;
         settings.gate = self.enable_flood_gate;
         settings.heartbeat = self.status_heartbeat;
@@ -155,6 +164,12 @@ impl Flags {
         settings.metrics_address = address("--metrics-addr", &self.metrics_addr)?;
         Ok(settings)
     }
+}
+
+/// External Secrets Operator's defaults for what is not given; a rate that is none bounds nothing, as in its client.
+fn rate(rate: Option<f64>, burst: Option<u32>) -> Option<(f64, u32)> {
+    let given = rate.is_some() || burst.is_some();
+    given.then(|| (rate.unwrap_or(50.0), burst.unwrap_or(100))).filter(|(rate, _)| *rate > 0.0)
 }
 
 /// An address as Go writes it: `:8080` is every address of the machine.
@@ -209,10 +224,18 @@ mod tests {
         );
         assert_eq!((settings.concurrency, settings.class.as_str()), (5, "blue"));
         assert_eq!(settings.namespace.as_deref(), Some("shop"));
+        assert_eq!(settings.rate, Some((50.0, 100)));
         assert!(settings.gate && !settings.cluster_stores && settings.stores && !settings.cluster_external_secrets);
         assert_eq!((settings.store_interval, settings.heartbeat), (Duration::from_secs(90), Duration::ZERO));
         assert_eq!(settings.metrics_address, Some("[::]:9090".parse().unwrap()));
         assert_eq!(settings.live_address, Some("127.0.0.1:7".parse().unwrap()));
+    }
+
+    #[test]
+    fn requests_are_bounded_only_where_that_is_asked_for() {
+        assert_eq!(settings("").rate, None);
+        assert_eq!(settings("--client-burst=7").rate, Some((50.0, 7)));
+        assert_eq!(settings("--client-qps=-1 --client-burst=7").rate, None);
     }
 
     #[test]

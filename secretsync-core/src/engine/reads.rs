@@ -7,8 +7,8 @@ use crate::object::{ObjectRef, Read};
 use crate::provider::{Found, RemoteRef};
 use crate::sync::{Origin, ProviderKey, Selection, SyncSpec};
 
-/// An object of a provider.
-pub(crate) type ObjectKey = (ProviderKey, ObjectRef);
+/// An object under the engine's name of its provider.
+pub type ObjectKey = (ProviderKey, ObjectRef);
 
 /// The objects that a sync needs: for each entry, and as the set that is fetched.
 #[derive(Debug, Default)]

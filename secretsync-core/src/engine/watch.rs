@@ -1,27 +1,21 @@
 //! Syncing again and again: each target when it is due.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures::StreamExt;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use super::reads::Reads;
 use super::run::Mode;
-use super::{Engine, run_all};
+use super::{Announcement, Engine, ObjectKey, run_all};
 use crate::error::{Error, Retry};
-use crate::layer::Expectation;
-use crate::object::{ObjectRef, Read};
-use crate::schedule::{Lane, Place, Scheduler};
+use crate::jitter;
+use crate::object::Read;
+use crate::schedule::{Backoff, Dependents, Driver, Lane, Place, Turn};
 use crate::store::TargetRef;
 use crate::sync::{Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec};
-
-/// Objects under the engine's name of their provider.
-type Objects = Vec<(ProviderKey, ObjectRef)>;
 
 /// All syncs of one target: they run one after the other, in their order, and are due together.
 #[derive(Debug)]
@@ -31,23 +25,21 @@ struct Unit {
     providers: BTreeSet<ProviderKey>,
     /// How often it runs when all is well; `None` when it has no reason to run again.
     interval: Option<Duration>,
-    objects: Objects,
+    objects: Vec<ObjectKey>,
     /// When a read of one of its objects may pull it forward.
     pullable_from: Option<Instant>,
     /// Failures in a row.
     failures: u32,
     /// Answers to reads that others began are kept for it until it has run.
-    expectations: Vec<Expectation>,
+    announced: Option<Announcement>,
 }
 
 /// A watch under way.
 struct Watch<'a> {
     engine: &'a Engine,
     units: Vec<Unit>,
-    /// Who needs an object.
-    dependents: HashMap<(ProviderKey, ObjectRef), Vec<usize>>,
-    scheduler: Scheduler<usize>,
-    running: FuturesUnordered<BoxFuture<'a, (usize, Vec<SyncReport>)>>,
+    dependents: Dependents<ObjectKey, usize>,
+    driver: Driver<usize, Vec<SyncReport>>,
 }
 
 impl Engine {
@@ -69,23 +61,23 @@ impl Engine {
         let mut watch = Watch::new(self, specs);
         tokio::pin!(stop);
         loop {
-            watch.start_due();
-            let wake = watch.scheduler.wake();
-            let due = async {
-                match wake {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
+            let turn = tokio::select! {
                 biased;
                 () = &mut stop => return,
-                Some((index, reports)) = watch.running.next() => {
+                turn = watch.driver.turn() => turn,
+                news = changes.recv() => {
+                    watch.source_changed(&news);
+                    continue;
+                }
+            };
+            match turn {
+                Turn::Due(index, lane) => watch.start(index, lane),
+                Turn::Done(index, Some(reports)) => {
                     reports.iter().for_each(&mut told);
                     watch.finished(index, &reports);
                 }
-                news = changes.recv() => watch.source_changed(&news),
-                () = due => {}
+                // A sync that panics gives a report; nothing else runs there.
+                Turn::Done(index, None) => watch.again(index, LONGEST_RETRY),
             }
         }
     }
@@ -98,32 +90,34 @@ impl<'a> Watch<'a> {
             targets.entry(spec.target.clone()).or_default().push(spec);
         }
         let units: Vec<_> = targets.into_values().map(|specs| Unit::new(engine, specs)).collect();
-        let mut dependents: HashMap<_, Vec<_>> = HashMap::new();
-        let mut scheduler = Scheduler::new();
+        let mut dependents = Dependents::new();
+        let mut driver = Driver::new(engine.shared.concurrency);
         let now = Instant::now();
         for (index, unit) in units.iter().enumerate() {
-            for object in &unit.objects {
-                dependents.entry(object.clone()).or_default().push(index);
-            }
-            scheduler.add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
-            scheduler.request(&index, Lane::Urgent, now);
+            dependents.set(&index, unit.objects.clone());
+            driver.scheduler().add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
+            driver.scheduler().request(&index, Lane::Urgent, now);
         }
-        Self { engine, units, dependents, scheduler, running: FuturesUnordered::new() }
+        Self { engine, units, dependents, driver }
     }
 
-    /// Starts what is due, as far as there are slots: the rest waits where the scheduler sees who comes first.
-    fn start_due(&mut self) {
-        while self.running.len() < self.engine.shared.concurrency {
-            let Some(index) = self.scheduler.next(Instant::now()) else { return };
-            if !self.may_run(index) {
-                self.scheduler.finish(&index);
-                self.scheduler.request(&index, Lane::Refresh, Instant::now() + WINDOW_CHECK);
-                continue;
-            }
-            self.pull_dependents(index);
-            let (engine, specs) = (self.engine, self.units[index].specs.clone());
-            self.running.push(Box::pin(async move { (index, run_all(&engine.shared, specs, Mode::Sync).await) }));
+    fn start(&mut self, index: usize, lane: Lane) {
+        if !self.may_run(index) {
+            self.driver.skip(&index);
+            return self.again(index, WINDOW_CHECK);
         }
+        let unit = &mut self.units[index];
+        let announced = unit.announced.take().unwrap_or_else(|| self.engine.announce(&unit.objects));
+        let (shared, specs) = (Arc::clone(&self.engine.shared), unit.specs.clone());
+        self.driver.start(index, lane, async move {
+            let _announced = announced;
+            run_all(&shared, specs, Mode::Sync).await
+        });
+        self.pull_dependents(index);
+    }
+
+    fn again(&mut self, index: usize, wait: Duration) {
+        self.driver.scheduler().request(&index, Lane::Refresh, Instant::now() + wait);
     }
 
     /// Windows hold back refreshes only: a target that was never written, or could not be, does not wait for one.
@@ -136,17 +130,15 @@ impl<'a> Watch<'a> {
     /// Makes others that need the same objects due now, and has the answers kept for all that wait.
     fn pull_dependents(&mut self, index: usize) {
         let now = Instant::now();
-        let sharers = self.units[index].objects.iter().filter_map(|object| self.dependents.get(object)).flatten();
-        let sharers: BTreeSet<_> = sharers.copied().filter(|&other| other != index).collect();
-        for other in sharers {
-            let unit = &self.units[other];
-            if self.scheduler.is_idle(&other) && unit.is_past_half(now) && self.may_run(other) {
-                self.scheduler.request(&other, Lane::Refresh, now);
-            } else if !self.scheduler.is_waiting(&other) || !unit.expectations.is_empty() {
+        for other in self.dependents.sharers(&index) {
+            let may_run = self.may_run(other);
+            let (unit, scheduler) = (&mut self.units[other], self.driver.scheduler());
+            if scheduler.is_idle(&other) && unit.is_past_half(now) && may_run {
+                scheduler.request(&other, Lane::Refresh, now);
+            } else if !scheduler.is_waiting(&other) || unit.announced.is_some() {
                 continue;
             }
-            let expectations = unit.specs.iter().flat_map(|spec| self.engine.shared.announce(spec));
-            self.units[other].expectations = expectations.collect();
+            unit.announced = Some(self.engine.announce(&unit.objects));
         }
     }
 
@@ -156,22 +148,20 @@ impl<'a> Watch<'a> {
         for (index, unit) in self.units.iter().enumerate() {
             let depends = news.as_ref().map_or(true, |key| unit.providers.contains(key));
             if depends && (unit.interval.is_some() || unit.failures > 0) {
-                self.scheduler.request(&index, Lane::Urgent, now);
+                self.driver.scheduler().request(&index, Lane::Urgent, now);
             }
         }
     }
 
     fn finished(&mut self, index: usize, reports: &[SyncReport]) {
         let unit = &mut self.units[index];
-        unit.expectations.clear();
-        self.scheduler.finish(&index);
         let now = Instant::now();
         let failed: Vec<_> = reports.iter().filter(|report| report.outcome == Outcome::Failed).collect();
         if failed.is_empty() {
             unit.failures = 0;
             unit.pullable_from = unit.interval.map(|interval| now + interval / 2);
             if let Some(wait) = unit.rest(reports) {
-                self.scheduler.request(&index, Lane::Refresh, now + wait);
+                self.again(index, wait);
             }
             return;
         }
@@ -179,14 +169,14 @@ impl<'a> Watch<'a> {
             Retry::After(asked) => Some(asked),
             _ => None,
         });
-        let pause = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(unit.failures)).min(LONGEST_RETRY);
+        unit.failures = unit.failures.saturating_add(1);
+        let pause = Backoff::SYNCS.after(unit.failures);
         // Something may have been issued whose answer was lost: it is not asked for again at once.
         let lost = unit.issues() && failed.iter().any(|report| report.error.as_ref().is_some_and(is_final));
         let respite = if lost { RESPITE } else { Duration::ZERO };
         let wait = asked.max().unwrap_or_default().max(pause).max(respite);
-        unit.failures = unit.failures.saturating_add(1);
         unit.pullable_from = None;
-        self.scheduler.request(&index, Lane::Refresh, now + wait + jitter(wait));
+        self.again(index, wait + jitter::part_of(wait / 10));
     }
 }
 
@@ -195,15 +185,9 @@ impl Unit {
         let repeats = |spec: &&SyncSpec| !spec.suspended && spec.refresh == RefreshPolicy::Periodic;
         let interval = specs.iter().filter(repeats).filter_map(|spec| spec.timing.interval).min();
         let interval = interval.map(|interval| interval.max(SHORTEST_INTERVAL));
-        let reads = specs.iter().filter_map(|spec| {
-            Reads::of(spec, &mut std::iter::empty(), |key, remote| engine.shared.address(key, remote)).ok()
-        });
-        let named = |(key, objects): (ProviderKey, BTreeSet<ObjectRef>)| {
-            objects.into_iter().map(move |object| (key.clone(), object))
-        };
-        let objects = reads.flat_map(|reads| reads.objects).flat_map(named).collect();
+        let objects = specs.iter().filter_map(|spec| engine.objects(spec).ok()).flatten().collect();
         let providers = specs.iter().flat_map(SyncSpec::providers).cloned().collect();
-        Self { specs, providers, interval, objects, pullable_from: None, failures: 0, expectations: Vec::new() }
+        Self { specs, providers, interval, objects, pullable_from: None, failures: 0, announced: None }
     }
 
     fn place(&self) -> Place {
@@ -223,12 +207,12 @@ impl Unit {
 
     /// How long after a success it is due again.
     fn rest(&self, reports: &[SyncReport]) -> Option<Duration> {
-        let interval = self.interval.map(|interval| interval.saturating_sub(jitter(interval)));
+        let interval = self.interval.map(|interval| interval.saturating_sub(jitter::part_of(interval / 10)));
         let ends = reports.iter().filter_map(|report| {
             let left = report.expires_at?.duration_since(SystemTime::now()).unwrap_or_default();
             // The engine itself looks after what was issued, and knows better when.
             let shortest = if report.issued.is_empty() { SHORTEST_END } else { RESPITE };
-            Some(left.max(shortest) + FIRST_RETRY)
+            Some(left.max(shortest) + AFTER_END)
         });
         interval.into_iter().chain(ends).min()
     }
@@ -238,17 +222,8 @@ fn is_final(error: &Error) -> bool {
     error.retry() == Retry::Never
 }
 
-/// Up to a tenth of a duration, by chance.
-fn jitter(of: Duration) -> Duration {
-    let mut chance = [0; 2];
-    match getrandom::fill(&mut chance) {
-        Ok(()) => of / 10 * u32::from(u16::from_ne_bytes(chance)) / u32::from(u16::MAX),
-        Err(_) => Duration::ZERO,
-    }
-}
-
-/// The pause after the first failure.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// How long after the end of a source it is looked at again.
+const AFTER_END: Duration = Duration::from_secs(1);
 /// The shortest pause after a failure to have something issued that may have been carried out.
 const RESPITE: Duration = Duration::from_mins(1);
 /// The shortest interval: below it a mistake would keep everybody busy.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::error::{Result, Retry};
 use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use crate::schedule::Backoff;
 
 /// Tries again what can succeed later: only the objects that failed, only where the error advises it, never an issuing read.
 #[derive(Debug)]
@@ -42,13 +42,10 @@ impl RetrySettings {
         Self { retries, pause, ..Self::default() }
     }
 
-    fn pauses(&self) -> impl Iterator<Item = Duration> {
-        ExponentialBuilder::default()
-            .with_min_delay(self.pause)
-            .with_max_delay(self.longest)
-            .with_max_times(self.retries)
-            .with_jitter()
-            .build()
+    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        let backoff = Backoff::new(self.pause, self.longest);
+        let retries = u32::try_from(self.retries).unwrap_or(u32::MAX);
+        (1..=retries).map(move |failures| backoff.spread(failures, 1))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube::Client;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::{AccountToken, CredentialRef, TokenRequest};
 use secretsync_core::secret::SecretValue;
@@ -13,11 +12,11 @@ use zeroize::Zeroizing;
 
 use super::Text;
 use crate::problems::plain;
-use crate::request::{Answer, Call, Failure, Target, Verb, View};
+use crate::request::{Answer, Call, Failure, Server, Target, Verb, View};
 
 /// A new token of a service account, by the API server's TokenRequest.
 pub(super) async fn token(
-    client: &Client,
+    server: &Server,
     account: &CredentialRef,
     namespace: &str,
     request: &TokenRequest,
@@ -33,7 +32,7 @@ pub(super) async fn token(
     });
     let body = Zeroizing::new(body.to_string().into_bytes());
     let call = Call::new(Verb::Issue, target, View::Whole).with_body("application/json", body);
-    let answer = call.send(client).await;
+    let answer = call.send(server).await;
     let status = parse::<Wire<Issued>>(answer, Verb::Issue, &target, account)?.status;
     let issued = status.filter(|issued| !issued.token.0.is_empty()).ok_or_else(|| odd(&target))?;
     let Issued { token, expiration_timestamp } = issued;
@@ -43,12 +42,12 @@ pub(super) async fn token(
 
 /// The annotations of a service account.
 pub(super) async fn annotations(
-    client: &Client,
+    server: &Server,
     account: &CredentialRef,
     namespace: &str,
 ) -> Result<BTreeMap<String, String>> {
     let target = Target::service_account(namespace, account.name());
-    let answer = Call::new(Verb::Get, target, View::Metadata).send(client).await;
+    let answer = Call::new(Verb::Get, target, View::Metadata).send(server).await;
     Ok(parse::<Object>(answer, Verb::Get, &target, account)?.metadata.annotations.unwrap_or_default())
 }
 

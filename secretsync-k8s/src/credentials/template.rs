@@ -10,17 +10,23 @@ use secretsync_core::secret::SecretValue;
 use secretsync_core::sync::{TemplateMissing, template_missing};
 
 use super::Holding;
+use crate::request::Server;
 
 /// The texts that `templateFrom` refers to, from the cluster.
 ///
 /// Each is read in the namespace that its reference names, and [`sync_spec`](crate::convert::sync_spec) names that of the ExternalSecret. Of a
 /// ConfigMap only `data` counts, as in External Secrets Operator.
-pub struct KubeTemplates(Client);
+pub struct KubeTemplates(Server);
 
 impl KubeTemplates {
     /// The texts that this client may read.
     pub fn new(client: Client) -> Self {
-        Self(client)
+        Self(client.into())
+    }
+
+    /// The same, behind what bounds the requests of a program.
+    pub(crate) fn over(server: Server) -> Self {
+        Self(server)
     }
 }
 

@@ -1,6 +1,6 @@
 //! When an ExternalSecret is due (`eso-compat.md` 2.3). Pure.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use secretsync_core::schedule::Lane;
 use secretsync_core::sync::{RefreshPolicy, SyncSpec};
@@ -47,15 +47,10 @@ fn periodic(spec: &SyncSpec, status: &Status, urgent: bool, now: SystemTime) -> 
     if spec.timing.permits(now) { Due::At(now, Lane::Refresh) } else { Due::Window }
 }
 
-/// The pause after failures in a row: 1 s, doubled each time, up to 7 minutes (`eso-compat.md` 2.5).
-pub(super) fn back_off(failures: u32) -> Duration {
-    Duration::from_secs(1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX)).min(LONGEST_PAUSE)
-}
-
-const LONGEST_PAUSE: Duration = Duration::from_mins(7);
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use secretsync_core::store::{OwnerId, TargetRef};
     use secretsync_core::sync::{CreationPolicy, DeletionPolicy, Timing};
 
@@ -99,11 +94,5 @@ mod tests {
                 "{policy:?} {interval:?} {status:?}"
             );
         }
-    }
-
-    #[test]
-    fn pauses_double_up_to_seven_minutes() {
-        let pauses = [1, 2, 3, 9, 10, 70].map(|failures| back_off(failures).as_secs());
-        assert_eq!(pauses, [1, 2, 4, 256, 420, 420]);
     }
 }

@@ -16,6 +16,8 @@ pub struct OperatorSettings {
     pub namespace: Option<String>,
     /// How many syncs run at once.
     pub concurrency: usize,
+    /// How many requests a second the API server is sent for long, and how many at once after a rest; `None` for as many as it bears.
+    pub rate: Option<(f64, u32)>,
     /// How often a store is validated again that says nothing else.
     pub store_interval: Duration,
     /// Whether ExternalSecrets wait for their store to be `Ready`.
@@ -46,6 +48,7 @@ impl Default for OperatorSettings {
             class: "default".to_owned(),
             namespace: None,
             concurrency: 64,
+            rate: None,
             store_interval: Duration::from_mins(5),
             gate: true,
             heartbeat: Duration::from_mins(5),

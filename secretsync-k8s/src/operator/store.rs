@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use kube::Client;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Result, chain};
 use secretsync_core::provider::{Ambient, BuildContext, Provider, ProviderRegistry, StoreOrigin};
@@ -18,7 +17,7 @@ use super::object::StoreObject;
 use super::status::Condition;
 use super::watch::Kind;
 use crate::convert::{self, StoreSpec};
-use crate::request::{Call, Target, Verb, View};
+use crate::request::{Call, Priority, Server, Target, Verb, View};
 use crate::{CredentialScope, KubeCredentials};
 
 /// A provider that a sync needs.
@@ -34,7 +33,7 @@ pub(super) struct Needed {
 
 /// The providers of all stores, by the engine's name.
 pub(super) struct Providers {
-    client: Client,
+    server: Server,
     registry: ProviderRegistry,
     own_identity: Option<Ambient>,
     built: Mutex<HashMap<ProviderKey, Built>>,
@@ -47,8 +46,8 @@ struct Built {
 }
 
 impl Providers {
-    pub(super) fn new(client: Client, registry: ProviderRegistry, own_identity: Option<Ambient>) -> Self {
-        Self { client, registry, own_identity, built: Mutex::default() }
+    pub(super) fn new(server: Server, registry: ProviderRegistry, own_identity: Option<Ambient>) -> Self {
+        Self { server, registry, own_identity, built: Mutex::default() }
     }
 
     /// The engine's name of a store for one namespace.
@@ -74,7 +73,7 @@ impl Providers {
         let scope = CredentialScope::new(&spec.origin, consumer);
         // A namespaced store never has the operator's own identity (design 9.2).
         let own = self.own_identity.clone().filter(|_| spec.origin.namespace().is_none());
-        let credentials = Arc::new(KubeCredentials::new(self.client.clone(), scope).of_cluster("in-cluster"));
+        let credentials = Arc::new(KubeCredentials::over(self.server.clone(), scope).of_cluster("in-cluster"));
         let context = BuildContext::new(spec.origin.clone(), credentials).with_own_identity(own).for_consumer(consumer);
         spec.factory(&self.registry)?.build(&spec.config, context).await
     }
@@ -164,7 +163,7 @@ async fn write(context: &Context, store: &StoreObject, ready: &Condition) {
 pub(super) async fn patch(context: &Context, target: Target<'_>, body: serde_json::Value) -> bool {
     let body = Zeroizing::new(body.to_string().into_bytes());
     let call = Call::new(Verb::Patch, target, View::Metadata).with_body("application/merge-patch+json", body);
-    match call.send(&context.client).await {
+    match call.with_priority(Priority::Status).send(&context.server).await {
         Ok(_) => true,
         Err(crate::request::Failure::Refused(refusal)) if refusal.is_absent() || refusal.is_stale() => false,
         Err(failure) => {

@@ -5,46 +5,34 @@ use std::collections::BTreeSet;
 use kube::api::DynamicObject;
 use secretsync_core::sync::{Change, Changes, CreationPolicy, SyncSpec};
 
-use crate::api::names::CREATED_BY_LABEL;
 use crate::store::ownership::Marks;
 use crate::store::snapshot::Snapshot;
 
-/// The metadata of a managed Secret.
-#[derive(Debug)]
-pub(super) struct TargetObject(Snapshot);
+/// Reads what a watch told; `None` where it makes no sense.
+pub(super) fn read(object: &DynamicObject) -> Option<Snapshot> {
+    let json = serde_json::json!({"metadata": object.metadata});
+    serde_json::from_value(json).ok()
+}
 
-impl TargetObject {
-    /// Reads what a watch told; `None` where it makes no sense.
-    pub(super) fn read(object: &DynamicObject) -> Option<Self> {
-        let json = serde_json::json!({"metadata": object.metadata});
-        serde_json::from_value(json).ok().map(Self)
+/// Whether nobody has touched what the sync wrote: its marks are there, its record has exactly the keys of the last apply as far as these are known, and
+/// where the policy replaces foreign keys, there are none.
+fn is_untouched(target: &Snapshot, spec: &SyncSpec, written: Option<&BTreeSet<String>>) -> bool {
+    let marks = Marks::new(&spec.owner);
+    if !marks.are_on(target) || (spec.creation == CreationPolicy::Owner && marks.lack_owner(target)) {
+        return false;
     }
-
-    /// The mark of the ExternalSecret that owns it.
-    pub(super) fn created_by(&self) -> Option<&str> {
-        self.0.metadata.labels.get(CREATED_BY_LABEL).map(String::as_str)
-    }
-
-    /// Whether nobody has touched what the sync wrote: its marks are there, its record has exactly the keys of the last apply as far as these are known, and
-    /// where the policy replaces foreign keys, there are none.
-    pub(super) fn is_untouched(&self, spec: &SyncSpec, written: Option<&BTreeSet<String>>) -> bool {
-        let marks = Marks::new(&spec.owner);
-        if !marks.are_on(&self.0) || (spec.creation == CreationPolicy::Owner && marks.lack_owner(&self.0)) {
-            return false;
-        }
-        let fields = &self.0.metadata.managed_fields;
-        let own = fields.keys_of(&marks.manager);
-        let whole = written.is_none_or(|written| own.iter().copied().eq(written.iter().map(String::as_str)));
-        whole && (!spec.creation.replaces_foreign_keys() || fields.all_keys().is_subset(&own))
-    }
+    let fields = &target.metadata.managed_fields;
+    let own = fields.keys_of(&marks.manager);
+    let whole = written.is_none_or(|written| own.iter().copied().eq(written.iter().map(String::as_str)));
+    whole && (!spec.creation.replaces_foreign_keys() || fields.all_keys().is_subset(&own))
 }
 
 /// Whether a target needs no repair. A target that is left to others never does; one that survives its ExternalSecret counts as it is until its next
 /// refresh, even when it is gone (`eso-compat.md` 2.4).
-pub(super) fn is_valid(target: Option<&TargetObject>, spec: &SyncSpec, written: Option<&BTreeSet<String>>) -> bool {
+pub(super) fn is_valid(target: Option<&Snapshot>, spec: &SyncSpec, written: Option<&BTreeSet<String>>) -> bool {
     match spec.creation {
         CreationPolicy::None | CreationPolicy::Orphan => true,
-        _ => target.is_some_and(|target| target.is_untouched(spec, written)),
+        _ => target.is_some_and(|target| is_untouched(target, spec, written)),
     }
 }
 

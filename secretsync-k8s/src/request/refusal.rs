@@ -68,6 +68,16 @@ impl Refusal {
         self.status == StatusCode::CONFLICT && self.conflicts().is_empty()
     }
 
+    /// Whether the API server has too much to do.
+    pub(super) fn is_throttling(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+
+    /// How long it wants to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// The error that the user sees.
     pub(crate) fn into_error(self, verb: Verb, target: &Target<'_>) -> Error {
         let error = |kind| Error::new(kind, verb.word()).on(target);

@@ -3,26 +3,25 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use kube::Client;
 use secretsync_core::error::Result;
 use secretsync_core::store::OwnerId;
 
 use super::ownership::Marks;
 use super::snapshot::Snapshot;
 use super::unreadable;
-use crate::request::{Call, Failure, Target, Verb, View};
+use crate::request::{Call, Failure, Server, Target, Verb, View};
 
 /// Looks up the ExternalSecrets of a cluster.
 pub(super) struct Owners {
-    client: Client,
+    server: Server,
     /// Whether the uids that owners bring along are those of this cluster.
     trusting: bool,
     known: Mutex<HashMap<OwnerId, Option<String>>>,
 }
 
 impl Owners {
-    pub(super) fn new(client: Client, trusting: bool) -> Self {
-        Self { client, trusting, known: Mutex::default() }
+    pub(super) fn new(server: Server, trusting: bool) -> Self {
+        Self { server, trusting, known: Mutex::default() }
     }
 
     /// The managers of the other syncs that wrote keys of the Secret, without those that are positively gone.
@@ -66,7 +65,7 @@ impl Owners {
     /// Whether an ExternalSecret exists in this cluster. A cluster without the kind has none.
     async fn look_up(&self, namespace: &str, name: &str) -> Result<LookUp> {
         let target = Target::external_secret(namespace, name);
-        match Call::new(Verb::Get, target, View::Metadata).send(&self.client).await {
+        match Call::new(Verb::Get, target, View::Metadata).send(&self.server).await {
             Ok(answer) => match Snapshot::read(&answer.body) {
                 Some(object) => Ok(LookUp::Present(object.metadata.uid)),
                 None => Err(unreadable(&target)),

@@ -67,6 +67,11 @@ impl Apply {
         self.metadata.insert("resourceVersion".to_owned(), json!(version));
     }
 
+    /// Makes the apply fail when there is such an object: none ever has this version.
+    pub(crate) fn expect_none(&mut self) {
+        self.expect_version("1");
+    }
+
     /// Leaves out a label or annotation that another sync holds, by its path in a conflict: two syncs must not fight over one.
     pub(crate) fn yield_field(&mut self, path: &str) -> bool {
         if let Some(label) = path.strip_prefix(".metadata.labels.") {

@@ -69,6 +69,12 @@ impl Snapshot {
         self.data.as_ref()?.get(key).map(|digested| digested.0)
     }
 
+    /// Whether it shows the same object at a later moment.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        let version = |secret: &Self| secret.metadata.resource_version.parse::<u64>().ok();
+        self.metadata.uid == other.metadata.uid && version(self) > version(other)
+    }
+
     /// Whether values were read.
     pub(crate) fn is_whole(&self) -> bool {
         self.secret_type.is_some()

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Retry};
 use crate::jitter;
 use crate::layer::Coalesce;
 use crate::provider::{Provider, Renewed};
+use crate::schedule::Backoff;
 use crate::secret::Lease;
 use crate::sync::{SyncReport, SyncSpec};
 
@@ -141,7 +142,7 @@ async fn postpone(shared: &Shared, sync: &SyncKey, report: Option<&SyncReport>, 
 
 /// A growing distance, and up to half of it less at random.
 fn pause(failures: u32) -> Duration {
-    let whole = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE);
+    let whole = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE).after(failures.saturating_add(1));
     whole.saturating_sub(jitter::part_of(whole / 2))
 }
 

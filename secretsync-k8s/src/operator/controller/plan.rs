@@ -47,7 +47,7 @@ impl World {
         };
         let now = SystemTime::now();
         let ended = state.expires_at.is_some_and(|at| at <= now);
-        if !state.forced && !ended {
+        if !state.forced && state.announced.is_none() && !ended {
             match due(spec, &state.status, &state.object.revision, now) {
                 Due::At(at, _) if at <= now => {}
                 Due::Never => return Plan::Leave,
@@ -133,15 +133,14 @@ impl World {
     }
 
     fn job(&self, state: &SyncState, id: &Id, work: Work) -> Job {
-        let existed = state.spec.as_ref().is_ok_and(|spec| self.targets.contains_key(&spec.target));
+        let existed = state.spec.as_ref().is_ok_and(|spec| self.known.get(&spec.target).is_some());
         Job {
             id: id.clone(),
             uid: state.object.uid.clone(),
             revision: state.object.revision.clone(),
-            status: state.object.status.clone(),
             existed,
-            told: state.told.clone(),
             work,
+            announced: Vec::new(),
         }
     }
 }

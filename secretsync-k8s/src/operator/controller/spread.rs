@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use secretsync_core::schedule::{Lane, Place};
+use secretsync_core::schedule::{Backoff, Lane, Place};
 use tokio::time::Instant;
 
-use super::{Controller, Finished, Key, LONGEST_WAIT};
-use crate::operator::due::back_off;
+use super::timing::LONGEST_WAIT;
+use super::{Chore, Controller, Finished, Key};
 use crate::operator::spread::job::{self, Job};
 use crate::operator::spread::known::Touched;
 use crate::operator::spread::object::{NAMESPACE_FINALIZERS, SpreadObject};
@@ -30,9 +30,9 @@ impl Controller {
         let (name, deleting) = (object.name.clone(), object.deleting);
         if object.is_held() {
             let (context, name, change) = (Arc::clone(&self.context), name.clone(), object.released());
-            self.running.spawn(async move {
+            self.chores.spawn(async move {
                 job::release(&context, &name, change).await;
-                Finished::Cleaned
+                Chore::Cleaned
             });
         }
         if deleting {
@@ -41,7 +41,7 @@ impl Controller {
         let interval = object.wish.as_ref().ok().and_then(|wish| wish.interval).unwrap_or(LONGEST_WAIT);
         let news = self.world.spreads.put(object);
         let key = Key::Spread(name.clone());
-        self.scheduler.add(key, Place::new("ClusterExternalSecret", &*name), interval);
+        self.driver.scheduler().add(key, Place::new("ClusterExternalSecret", &*name), interval);
         if news {
             self.look_at_spread(&name, Duration::ZERO);
         }
@@ -54,7 +54,7 @@ impl Controller {
 
     fn forget_spread(&mut self, name: &str) {
         self.world.spreads.remove(name);
-        self.scheduler.remove(&Key::Spread(name.to_owned()));
+        self.driver.scheduler().remove(&Key::Spread(name.to_owned()));
     }
 
     /// Looks at all of them.
@@ -72,9 +72,9 @@ impl Controller {
         }
         if object.finalizers().iter().any(|finalizer| finalizer.starts_with(NAMESPACE_FINALIZERS)) {
             let (context, namespace) = (Arc::clone(&self.context), object.clone());
-            self.running.spawn(async move {
+            self.chores.spawn(async move {
                 job::release_namespace(&context, &namespace).await;
-                Finished::Cleaned
+                Chore::Cleaned
             });
         }
         let deleting = object.metadata.deletion_timestamp.is_some();
@@ -99,7 +99,7 @@ impl Controller {
             Touched::Changed(name) => {
                 let Some(spread) = self.world.spreads.get_mut(&name) else { return };
                 spread.repairs += 1;
-                let wait = if spread.repairs == 1 { Duration::ZERO } else { back_off(spread.repairs - 1) };
+                let wait = if spread.repairs == 1 { Duration::ZERO } else { Backoff::SYNCS.after(spread.repairs - 1) };
                 (name, wait)
             }
         };
@@ -114,7 +114,7 @@ impl Controller {
 
     fn look_at_spread(&mut self, name: &str, wait: Duration) {
         if self.is_ready() && self.world.spreads.get(name).is_some() {
-            self.scheduler.request(&Key::Spread(name.to_owned()), Lane::Urgent, Instant::now() + wait);
+            self.driver.scheduler().request(&Key::Spread(name.to_owned()), Lane::Urgent, Instant::now() + wait);
         }
     }
 
@@ -154,8 +154,8 @@ impl Controller {
             return self.plan_next_look(&done.name);
         }
         spread.failures += 1;
-        let pause = back_off(spread.failures);
-        self.scheduler.request(&Key::Spread(done.name), Lane::Refresh, Instant::now() + pause);
+        let pause = Backoff::SYNCS.after(spread.failures);
+        self.driver.scheduler().request(&Key::Spread(done.name), Lane::Refresh, Instant::now() + pause);
     }
 
     /// The next pass where nothing happens before.
@@ -166,7 +166,7 @@ impl Controller {
             Err(_) => None,
         };
         if let Some(interval) = interval {
-            self.scheduler.request(
+            self.driver.scheduler().request(
                 &Key::Spread(name.to_owned()),
                 Lane::Refresh,
                 Instant::now() + interval.max(SHORTEST_INTERVAL),

@@ -3,32 +3,37 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use secretsync_core::access::KeyAccess;
+use secretsync_core::engine::Announcement;
 use secretsync_core::error::Result;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
 use secretsync_core::sync::{Reason, SyncSpec};
 
+use crate::api::names::CREATED_BY_LABEL;
 use crate::convert::{self, StoreUse};
 use crate::operator::object::{StoreObject, SyncObject};
 use crate::operator::spread::known::{Namespaces, Spreads};
 use crate::operator::status::Status;
-use crate::operator::target::TargetObject;
 use crate::operator::watch::Id;
+use crate::store::Known;
+use crate::store::snapshot::Snapshot;
 
 /// Everything that the watches told.
-#[derive(Default)]
 pub(super) struct World {
     pub(super) syncs: HashMap<Id, SyncState>,
     pub(super) stores: HashMap<StoreOrigin, StoreState>,
     /// Labels of namespaces.
     pub(super) namespaces: Namespaces,
-    pub(super) targets: HashMap<TargetRef, TargetObject>,
     pub(super) spreads: Spreads,
+    pub(super) known: Arc<Known>,
+    /// Of each target, the mark of the ExternalSecret that owns it.
+    marks: HashMap<TargetRef, String>,
     /// Targets by the mark of the ExternalSecret that owns them.
     by_mark: HashMap<String, BTreeSet<TargetRef>>,
     by_target: HashMap<TargetRef, BTreeSet<Id>>,
@@ -54,6 +59,8 @@ pub(super) struct SyncState {
     pub(super) repairs: u32,
     /// Whether it runs next time even if it is not due.
     pub(super) forced: bool,
+    /// Keeps the answer to a read of another one for it, in which it takes part whether or not it is due.
+    pub(super) announced: Option<Announcement>,
     pub(super) running: bool,
     /// Whether its target changed while it ran.
     pub(super) touched: bool,
@@ -70,6 +77,20 @@ pub(super) struct StoreState {
 }
 
 impl World {
+    pub(super) fn new(known: Arc<Known>) -> Self {
+        Self {
+            syncs: HashMap::new(),
+            stores: HashMap::new(),
+            namespaces: Namespaces::default(),
+            spreads: Spreads::default(),
+            known,
+            marks: HashMap::new(),
+            by_mark: HashMap::new(),
+            by_target: HashMap::new(),
+            by_store: HashMap::new(),
+        }
+    }
+
     /// Takes in an ExternalSecret; says whether it is new or has changed.
     pub(super) fn put_sync(&mut self, object: SyncObject) -> bool {
         let id = object.id.clone();
@@ -117,17 +138,23 @@ impl World {
         self.namespaces.insert(object.name_any(), object.labels().clone())
     }
 
-    pub(super) fn put_target(&mut self, target: TargetRef, seen: TargetObject) {
-        self.remove_target(&target);
-        if let Some(mark) = seen.created_by() {
-            self.by_mark.entry(mark.to_owned()).or_default().insert(target.clone());
+    pub(super) fn put_target(&mut self, target: &TargetRef, seen: Snapshot) {
+        self.unmark(target);
+        if let Some(mark) = seen.metadata.labels.get(CREATED_BY_LABEL) {
+            self.by_mark.entry(mark.clone()).or_default().insert(target.clone());
+            self.marks.insert(target.clone(), mark.clone());
         }
-        self.targets.insert(target, seen);
+        self.known.put(target.clone(), seen);
     }
 
     pub(super) fn remove_target(&mut self, target: &TargetRef) {
-        if let Some(mark) = self.targets.remove(target).as_ref().and_then(TargetObject::created_by) {
-            forget(&mut self.by_mark, mark, target);
+        self.unmark(target);
+        self.known.remove(target);
+    }
+
+    fn unmark(&mut self, target: &TargetRef) {
+        if let Some(mark) = self.marks.remove(target) {
+            forget(&mut self.by_mark, &mark, target);
         }
     }
 
@@ -172,6 +199,7 @@ impl SyncState {
                 failures: 0,
                 repairs: 0,
                 forced: false,
+                announced: None,
                 running: false,
                 touched: false,
             },

@@ -110,7 +110,7 @@ impl Step<'_> {
             .with_query(format!("fieldManager={MANAGER}"))
             .with_body(form, Zeroizing::new(body.to_string().into_bytes()));
         let is_there = !matches!(self, Self::Remove(..));
-        let outcome = match call.send(&context.client).await {
+        let outcome = match call.send(&context.server).await {
             Ok(_) => Ok(is_there.then(|| namespace.to_owned())),
             // Gone, or another one by now: that one is nobody's.
             Err(Failure::Refused(refusal)) if !is_there && (refusal.is_absent() || refusal.is_stale()) => Ok(None),

@@ -83,8 +83,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             over.push(format!("a new object waits {:.3} s instead of {MOST_FRESH}", spread.p99));
         }
     }
-    let memory = running.memory()?;
-    note(format_args!("resident memory: {memory:.1} MiB with {} objects", arguments.objects));
+    let (memory, own) = running.memory()?;
+    note(format_args!(
+        "resident memory: {memory:.1} MiB with {} objects, {own:.1} of them without program text",
+        arguments.objects
+    ));
     if arguments.objects <= 1000 && memory > MOST_MEMORY {
         over.push(format!("{memory:.1} MiB instead of {MOST_MEMORY}"));
     }
@@ -110,8 +113,14 @@ fn cold(scene: &Scene, program: &Path, namespace: &str) -> Result<Cold> {
         Ok((calls.secrets >= scene.objects && calls.statuses >= scene.objects).then_some(calls))
     })?;
     let (reads_after, logins_after) = scene.provider_calls()?;
-    note(format_args!("{namespace}: provider reads {}, logins {}", reads_after - reads, logins_after - logins));
     let since = |at: Option<Timestamp>| at.map_or(f64::NAN, |at| at.duration_since(began).as_secs_f64());
+    note(format_args!(
+        "{namespace}: first Secret after {:.2} s; processor time {:.2} s; provider reads {}, logins {}",
+        since(calls.first_secret),
+        operator.processor()?,
+        reads_after - reads,
+        logins_after - logins
+    ));
     let cold = (since(calls.last_secret), since(calls.last_status), calls);
     Ok(Cold { operator, cold })
 }
@@ -170,7 +179,7 @@ fn restart(scene: &Scene, program: &Path) -> Result<()> {
         secrets.len(),
         rest.len(),
         reads_after - reads,
-        running.memory()?
+        running.memory()?.0
     ));
     Ok(())
 }
@@ -188,12 +197,24 @@ impl Running {
         command.spawn().with_context(|| format!("failed to run {}", program.display())).map(Self)
     }
 
-    /// What it holds in memory, in MiB.
-    fn memory(&self) -> Result<f64> {
+    /// The processor time that it took so far, in seconds.
+    fn processor(&self) -> Result<f64> {
+        const TICKS: f64 = 100.0;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).context("the operator has ended")?;
+        let (_, rest) = stat.rsplit_once(')').context("no processor time is told")?;
+        let times = rest.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Ok(times.sum::<Result<f64, _>>().context("no processor time is told")? / TICKS)
+    }
+
+    /// What it holds in memory, in MiB: all of it, and what is no program text.
+    fn memory(&self) -> Result<(f64, f64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).context("the operator has ended")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident memory is told")?;
-        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().context("no resident memory is told")?;
-        Ok(kibibytes / 1024.0)
+        let figure = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no resident memory is told")?;
+            let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().context("no resident memory is told")?;
+            anyhow::Ok(kibibytes / 1024.0)
+        };
+        Ok((figure("VmRSS:")?, figure("RssAnon:")?))
     }
 }
 

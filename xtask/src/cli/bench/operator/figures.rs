@@ -14,6 +14,7 @@ pub(super) struct Calls {
     pub(super) secrets: usize,
     pub(super) statuses: usize,
     pub(super) others: usize,
+    pub(super) first_secret: Option<Timestamp>,
     pub(super) last_secret: Option<Timestamp>,
     pub(super) last_status: Option<Timestamp>,
 }
@@ -26,6 +27,7 @@ impl Calls {
                 ("get", _) => calls.reads += 1,
                 ("create" | "patch", "secrets") => {
                     calls.secrets += 1;
+                    calls.first_secret = Some(calls.first_secret.map_or(request.at, |first| first.min(request.at)));
                     calls.last_secret = calls.last_secret.max(Some(request.at));
                 }
                 ("patch", "externalsecrets/status") => {

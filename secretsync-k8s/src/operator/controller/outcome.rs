@@ -1,0 +1,138 @@
+//! What becomes of what has run.
+
+use std::time::Duration;
+
+use secretsync_core::error::{Retry, chain};
+use secretsync_core::schedule::{Backoff, Lane};
+use secretsync_core::sync::{CreationPolicy, Outcome, Reason, SyncReport};
+use tokio::time::Instant;
+
+use super::{Chore, Controller, Finished, Key, origin};
+use crate::operator::event::Note;
+use crate::operator::job::Done;
+use crate::operator::outbox::Told;
+use crate::operator::status::Run;
+use crate::operator::store::Validated;
+use crate::operator::target::written;
+use crate::operator::watch::Id;
+
+impl Controller {
+    pub(super) fn finished(&mut self, key: &Key, result: Option<Finished>) {
+        match result {
+            Some(Finished::Spread(done)) => self.spread_done(*done),
+            Some(Finished::Store(validated)) => self.store_validated(*validated),
+            Some(Finished::Sync(done)) => self.sync_done(&done),
+            None => self.failed_itself(key),
+        }
+    }
+
+    pub(super) fn chore_done(&mut self, chore: Option<Chore>) {
+        let Some(Chore::Told(told)) = chore else { return };
+        self.outbox.told(&told);
+        if let Told::Status { id, uid, status: Some(status) } = told
+            && let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == uid)
+        {
+            state.object.status = *status;
+        }
+    }
+
+    fn sync_done(&mut self, done: &Done) {
+        let id = done.id.clone();
+        let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == done.uid) else { return };
+        state.running = false;
+        if let Some(objects) = &done.objects {
+            self.dependents.set(&id, objects.clone());
+        }
+        let report = &done.report;
+        state.last = Some(report.reason);
+        state.expires_at = report.expires_at;
+        self.tell(done);
+        if report.outcome == Outcome::Failed {
+            return self.sync_failed(&id, report);
+        }
+        let Some(state) = self.world.syncs.get_mut(&id) else { return };
+        state.settle(written(&report.changes));
+        if std::mem::take(&mut state.touched) {
+            // Somebody was at the target meanwhile; what the watch tells of our own write comes first.
+            self.look_after(&report.target);
+        }
+        self.schedule(&id);
+    }
+
+    /// Has the status written where it is news, and then what happened.
+    fn tell(&mut self, done: &Done) {
+        let Some(state) = self.world.syncs.get_mut(&done.id) else { return };
+        let (creation, interval) = match &state.spec {
+            Ok(spec) => (spec.creation, spec.timing.interval.unwrap_or_default()),
+            Err(_) => (CreationPolicy::default(), Duration::ZERO),
+        };
+        let Done { report, revision, existed, started, .. } = done;
+        let fresh = state.status.after(Run { report, revision, creation, existed: *existed, started: *started });
+        let heartbeat = self.context.settings.heartbeat;
+        let heartbeat = if heartbeat.is_zero() { heartbeat } else { heartbeat.max(interval) };
+        let before = self.outbox.latest(&done.id).unwrap_or(&state.object.status);
+        if fresh.is_news(before, heartbeat) {
+            self.outbox.status(&done.id, &done.uid, fresh.clone());
+        }
+        state.status = fresh;
+        let mut notes = Note::of(report, state.told.as_deref());
+        notes.extend(done.notes.iter().cloned());
+        state.told = report.error.as_ref().map(|error| chain(error));
+        self.outbox.notes(&done.id, &done.uid, notes);
+    }
+
+    /// A task of ours panicked: a defect, which must cost nobody but its own object, and that one a pause.
+    fn failed_itself(&mut self, key: &Key) {
+        tracing::error!(?key, "a task of the operator itself failed; please report it");
+        if let Key::Sync(id) = key
+            && let Some(state) = self.world.syncs.get_mut(id)
+        {
+            state.running = false;
+            state.forced = true;
+        }
+        self.driver.scheduler().request(key, Lane::Refresh, Instant::now() + LONGEST_PAUSE);
+    }
+
+    fn store_validated(&mut self, validated: Validated) {
+        let Validated { store, ready } = validated;
+        let origin = origin(store.kind, &store.id);
+        let key = Key::Store(store.kind, store.id.clone());
+        let Some(state) = self.world.stores.get_mut(&origin) else { return };
+        if state.object.version != store.version {
+            return self.driver.scheduler().request(&key, Lane::Urgent, Instant::now());
+        }
+        let healed = ready.holds && !state.was_ready();
+        state.failures = if ready.holds { 0 } else { state.failures + 1 };
+        state.validated = true;
+        state.object.ready = Some(ready);
+        let wait = match state.failures {
+            0 => state.interval(self.context.settings.store_interval),
+            failures => Backoff::SYNCS.after(failures),
+        };
+        self.driver.scheduler().request(&key, Lane::Refresh, Instant::now() + wait);
+        let first = std::mem::replace(&mut state.told, true);
+        if healed || !first {
+            for id in self.world.users(&origin) {
+                self.index(&id);
+                self.driver.scheduler().request(&Key::Sync(id), Lane::Urgent, Instant::now());
+            }
+        }
+    }
+
+    fn sync_failed(&mut self, id: &Id, report: &SyncReport) {
+        let Some(state) = self.world.syncs.get_mut(id) else { return };
+        state.failures += 1;
+        state.forced = true;
+        let asked = match report.error.as_ref().map(secretsync_core::Error::retry) {
+            Some(Retry::After(asked)) => asked,
+            _ => Duration::ZERO,
+        };
+        // Nothing but a change helps there, so haste is useless (`eso-compat.md` 2.5).
+        let hopeless = matches!(report.reason, Reason::NotOwned | Reason::SpecInvalid);
+        let pause = if hopeless { LONGEST_PAUSE } else { Backoff::SYNCS.after(state.failures) };
+        self.driver.scheduler().request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + pause.max(asked));
+    }
+}
+
+/// How long what cannot help itself is left alone (`eso-compat.md` 2.5).
+const LONGEST_PAUSE: Duration = Duration::from_mins(7);
