@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::sops::{SopsKeys, SopsLint, SopsVerb as Sops};
 use crate::target::TargetFlag;
 
-/// Sync secrets from Vault, OpenBao and SOPS to Kubernetes Secrets, folders and files.
+/// Sync secrets from Vault, OpenBao, AWS and SOPS to Kubernetes Secrets, folders and files.
 ///
 /// The manifests are External Secrets Operator's: a SecretStore says where secrets come from, an ExternalSecret which of them go into one target.
 #[derive(Parser)]
@@ -49,6 +49,12 @@ pub(crate) enum Verb {
     /// They take the place of External Secrets Operator's: `secretsync crd | kubectl apply --server-side -f -`. Keep its own where kinds or providers are
     /// used that are not listed here.
     Crd(Crd),
+    /// Count the requests that the manifests cause, for each store by kind: in a run of `sync`, a day and a month, and their price where there is a list.
+    ///
+    /// Nothing is asked: no credential is needed, no server and no cluster. A day is counted by `refreshInterval`, as `sync --watch` refreshes: what is due
+    /// together is read together, each object once, many in one request where the store can do that. What only a store knows is left out and said so:
+    /// how many objects a search finds, how long something issued lives.
+    Cost(Cost),
     /// Look at SOPS documents in a repository: what is wrong with them, and who can read them. Editing them is the job of `sops`.
     #[command(subcommand)]
     Sops(Sops),
@@ -103,23 +109,42 @@ pub(crate) struct Crd {
     pub(crate) kinds: Vec<String>,
 }
 
-/// Where syncs come from, and how they are told. No `Debug`: a flag may hold a credential by mistake.
+/// What `cost` works on.
 #[derive(Args)]
-pub(crate) struct Source {
+pub(crate) struct Cost {
+    #[command(flatten)]
+    pub(crate) files: Files,
+
+    /// How to report.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: Format,
+}
+
+/// The manifests.
+#[derive(Args)]
+pub(crate) struct Files {
     /// Manifests: a file, `-` for standard input, or a folder (its .yaml, .yml and .json files, not those of its sub-folders). Repeatable.
     #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
-    pub(crate) files: Vec<PathBuf>,
+    pub(crate) paths: Vec<PathBuf>,
 
     /// Namespace of manifests that name none; that of a kubeconfig context does not matter.
     #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
     pub(crate) namespace: String,
+}
+
+/// Where syncs come from, and how they are told. No `Debug`: a flag may hold a credential by mistake.
+#[derive(Args)]
+pub(crate) struct Source {
+    #[command(flatten)]
+    pub(crate) files: Files,
 
     /// A credential that a store refers to: `[NAMESPACE/]NAME/KEY=env:VARIABLE` or `…=file:PATH`. Repeatable.
     #[arg(long = "credential", value_name = "REFERENCE=SOURCE")]
     // Kept as text: the parser quotes what it cannot read, and somebody will put a token here.
     pub(crate) credentials: Vec<String>,
 
-    /// Take credentials from the environment instead of those that the stores name: `VAULT_TOKEN` or `~/.vault-token`, `SOPS_AGE_KEY` or `SOPS_AGE_KEY_FILE`.
+    /// Take credentials from the environment instead of those that the stores name: `VAULT_TOKEN` or `~/.vault-token`; for AWS its variables, the profile
+    /// `AWS_PROFILE`, or the role of the pod or instance; `SOPS_AGE_KEY` or `SOPS_AGE_KEY_FILE`.
     #[arg(long)]
     pub(crate) ambient: bool,
 

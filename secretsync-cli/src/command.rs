@@ -1,5 +1,6 @@
 //! Which verb runs, and what it tells.
 
+mod cost;
 mod crd;
 mod data;
 mod plan;
@@ -33,6 +34,7 @@ pub(crate) async fn dispatch(invocation: Invocation) -> ExitCode {
         Verb::Plan(job) => tell(style(&job, color), plan::run(job).await),
         Verb::Render(job) => tell(style_of(&job.source, color, true), render::run(job).await),
         Verb::Crd(job) => crd::run(&job),
+        Verb::Cost(job) => cost::run(job, color).await,
         Verb::Sops(verb) => sops::run(verb, color).await,
     }
 }

@@ -36,6 +36,11 @@ impl fmt::Debug for Cluster {
 }
 
 impl CredentialPool {
+    /// No credentials at all: for those who ask nobody.
+    pub(crate) fn nothing() -> Arc<Self> {
+        Self::new(References::default(), Vec::new(), None)
+    }
+
     /// What the manifests and the command line gave.
     pub(crate) fn new(references: References, flags: Vec<CredentialFlag>, cluster: Option<kube::Client>) -> Arc<Self> {
         Arc::new(Self { references, flags, cluster: cluster.map(Cluster) })

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use secretsync_core::error::Error;
 use secretsync_core::sync::SyncReport;
 
+pub(crate) use json::error as json_error;
 pub(crate) use progress::Progress;
 pub(crate) use text::rows;
 pub(crate) use watch::WatchLog;
@@ -142,6 +143,12 @@ fn is_invisible(c: char) -> bool {
         || directions.contains(&c)
         || joiners.contains(&c)
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Tells which syncs a verb that has no other reports could not look at, and what to do.
+pub(crate) fn failures(reports: &[SyncReport], color: When) {
+    let colours = colours(color, std::io::stderr().is_terminal());
+    put(&mut std::io::stderr().lock(), &(text::failures(reports, colours) + &text::hints(reports, colours)));
 }
 
 fn put(stream: &mut dyn Write, text: &str) {

@@ -3,6 +3,8 @@
 
 #[path = "e2e/access.rs"]
 mod access;
+#[path = "e2e/aws.rs"]
+mod aws;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
 #[path = "e2e/canary.rs"]

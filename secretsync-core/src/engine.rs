@@ -7,6 +7,7 @@ mod assemble;
 mod builder;
 mod decide;
 mod fetch;
+mod forecast;
 mod ledger;
 mod observer;
 mod providers;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use builder::EngineBuilder;
+pub use forecast::{Bill, Forecast, ReadForecast, RequestForecast, StoreForecast};
 pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 pub use breaker::{Breaker, BreakerSettings};
 pub use coalesce::{Coalesce, Expectation};
+pub(crate) use coalesce::{Rehearsal, goes_along};
 pub use limit::Limit;
 pub use retry::{RetrySettings, Retrying};
 pub use timeout::Timeout;

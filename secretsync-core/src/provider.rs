@@ -7,6 +7,7 @@ mod find;
 mod key_service;
 mod lease;
 mod registry;
+mod request;
 mod selector;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use find::{Found, Query};
 pub use key_service::{KeyKind, KeyService, KeyServiceFactory, WrappedKey};
 pub use lease::{Leases, Renewed};
 pub use registry::{BuildContext, ProviderFactory, ProviderRegistry, RawConfig, StoreOrigin};
+pub use request::{Asked, Cost, PriceList, Request};
 pub use selector::{SecretKeySelector, SelectorProblem, ServiceAccountSelector};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
@@ -69,6 +71,11 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 
     /// Names of the objects that match; their values are fetched afterwards like any others.
     async fn find(&self, query: &Query) -> Result<Vec<Found>>;
+
+    /// The requests that a call sends to the other side when all goes well and nothing has to be asked twice, so that they can be counted in advance. Pure.
+    fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
+        asked.one_by_one()
+    }
 
     /// The cheapest call that proves that address and credentials work.
     async fn check(&self) -> Result<()>;
@@ -195,6 +202,10 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
         (**self).find(query).await
+    }
+
+    fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
+        (**self).requests(asked)
     }
 
     async fn check(&self) -> Result<()> {

@@ -15,9 +15,9 @@ use secretsync_k8s::convert::{self, StoreUse};
 
 use super::data::Data;
 use super::stores::Stores;
-use crate::args::Source;
+use crate::args::{Files, Source};
 use crate::credentials::{CredentialFlag, CredentialPool, TemplateTexts};
-use crate::manifests::{Located, Manifests, Object};
+use crate::manifests::{Located, Manifests, Object, References};
 use crate::output::Progress;
 use crate::target::Target;
 
@@ -61,26 +61,34 @@ impl Order {
     }
 }
 
-/// Reads the manifests, builds the providers that they need unless there is data, and names the syncs. An error means that nothing was tried.
-pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) -> Result<(Prepared, Progress)> {
-    let (shows, data) = match purpose {
-        Purpose::Write => (false, None),
-        Purpose::Show(data) => (true, data.map(|data| *data)),
-    };
-    let credentials = flags(&source.credentials)?;
-    let manifests = Manifests::read(&source.files, &source.namespace)?;
+/// What the manifests want, before anything is built.
+pub(super) struct Wanted {
+    /// The syncs that can be tried.
+    pub(super) specs: Vec<SyncSpec>,
+    /// Where their reports belong among all.
+    pub(super) order: Order,
+    /// The stores that they need.
+    pub(super) stores: Stores,
+    places: Vec<Located>,
+    references: References,
+    skipped: usize,
+}
+
+/// Reads the manifests and names the syncs. An error means that nothing was tried.
+pub(super) fn read(files: &Files, data: Option<&Data>) -> Result<Wanted> {
+    let manifests = Manifests::read(&files.paths, &files.namespace)?;
     let Manifests { external_secrets, stores, namespaces, references, skipped } = manifests;
     if external_secrets.is_empty() {
         return Err(nothing_to_do(skipped));
     }
-    if let Some(data) = &data {
+    if let Some(data) = data {
         data.check(&external_secrets.iter().map(owner).collect::<Vec<_>>())?;
     }
     let mut stores = Stores::new(stores, namespaces);
     let mut specs = Vec::new();
     let mut order = Vec::new();
     for object in &external_secrets {
-        match spec(object, &mut stores, data.as_ref()) {
+        match spec(object, &mut stores, data) {
             Ok(spec) => {
                 specs.push(spec);
                 order.push(None);
@@ -88,6 +96,18 @@ pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) ->
             Err(error) => order.push(Some(unusable(object, error))),
         }
     }
+    let places = external_secrets.into_iter().map(Object::located).collect();
+    Ok(Wanted { specs, order: Order(order), stores, places, references, skipped })
+}
+
+/// Reads the manifests, builds the providers that they need unless there is data, and names the syncs. An error means that nothing was tried.
+pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) -> Result<(Prepared, Progress)> {
+    let (shows, data) = match purpose {
+        Purpose::Write => (false, None),
+        Purpose::Show(data) => (true, data.map(|data| *data)),
+    };
+    let credentials = flags(&source.credentials)?;
+    let Wanted { specs, order, stores, places, references, skipped } = read(&source.files, data.as_ref())?;
     let progress = Progress::start(specs.len(), !target.is_terminal());
     let store = target.store();
     let pool = CredentialPool::new(references, credentials, target.cluster());
@@ -104,8 +124,7 @@ pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) ->
     }
     let paths = stores.paths();
     let engine = stores.build(builder, &pool, source.ambient.then(Ambient::from_env)).await.build();
-    let places = external_secrets.into_iter().map(Object::located).collect();
-    Ok((Prepared { engine, specs, order: Order(order), places, skipped, paths }, progress))
+    Ok((Prepared { engine, specs, order, places, skipped, paths }, progress))
 }
 
 /// Reads each `--credential`. What cannot be read is not quoted: it may be the credential itself.

@@ -17,7 +17,7 @@ use crate::target::Target;
 /// Prints the finished Secrets: a sync to standard output, where every target is new.
 pub(super) async fn run(job: Render) -> Result<Outcome> {
     let Render { source, with, show_values } = job;
-    let twice = with.iter().chain(&source.files).filter(|path| path.as_os_str() == "-").count() > 1;
+    let twice = with.iter().chain(&source.files.paths).filter(|path| path.as_os_str() == "-").count() > 1;
     if twice {
         return Err(Error::new(ErrorKind::InvalidConfig, "read standard input")
             .because("it cannot be the data and the manifests at once")

@@ -85,7 +85,8 @@ fn seconds(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn error(error: &Error) -> Value {
+/// A failure and what to do about it.
+pub(crate) fn error(error: &Error) -> Value {
     json!({
         "kind": error.kind().as_str(),
         "message": chain(error),

@@ -111,6 +111,16 @@ fn summary(outcome: &Outcome) -> String {
     }
 }
 
+/// Which syncs failed, one line each.
+pub(super) fn failures(reports: &[SyncReport], colours: bool) -> String {
+    let (red, plain) = if colours { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+    let line = |report: &SyncReport| {
+        let (owner, why) = (printable(&report.owner.to_string()), printable(&diagnose::why(report)));
+        format!("{red}error{plain}: {owner}: {why}\n")
+    };
+    reports.iter().map(line).collect()
+}
+
 /// What to do about the failures, each advice once.
 pub(super) fn hints(reports: &[SyncReport], colours: bool) -> String {
     const NAMED: usize = 3;

@@ -9,8 +9,8 @@ use xtask::rig::openbao::OpenBao;
 use crate::sandbox::{Sandbox, data, external_secret, store};
 use crate::sops;
 
-/// One cluster for all tests of this file; each test has a namespace of its own.
-fn cluster() -> &'static Cluster {
+/// One cluster for many tests; each has a namespace of its own.
+pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| Cluster::start().unwrap())
 }
@@ -26,7 +26,7 @@ fn setup(namespace: &str, plain: &str, manifests: &str) -> (Sandbox, String) {
     (sandbox, recipient)
 }
 
-fn secret(namespace: &str, name: &str) -> Value {
+pub(crate) fn secret(namespace: &str, name: &str) -> Value {
     let text =
         cluster().kubectl(&["get", "secret", name, "-n", namespace, "-o", "json", "--show-managed-fields"]).unwrap();
     serde_json::from_str(&text).unwrap()

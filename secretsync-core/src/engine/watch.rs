@@ -1,5 +1,7 @@
 //! Syncing again and again: each target when it is due.
 
+mod company;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
@@ -8,11 +10,14 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use self::company::{Company, Luggage};
 use super::run::Mode;
 use super::{Announcement, Engine, ObjectKey, run_all};
 use crate::error::{Error, Retry};
 use crate::jitter;
+use crate::layer::goes_along;
 use crate::object::Read;
+use crate::provider::Provider as _;
 use crate::schedule::{Backoff, Dependents, Driver, Lane, Place, Turn};
 use crate::store::TargetRef;
 use crate::sync::{Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec};
@@ -26,6 +31,7 @@ struct Unit {
     /// How often it runs when all is well; `None` when it has no reason to run again.
     interval: Option<Duration>,
     objects: Vec<ObjectKey>,
+    luggage: Luggage,
     /// When a read of one of its objects may pull it forward.
     pullable_from: Option<Instant>,
     /// Failures in a row.
@@ -39,6 +45,8 @@ struct Watch<'a> {
     engine: &'a Engine,
     units: Vec<Unit>,
     dependents: Dependents<ObjectKey, usize>,
+    /// Who can fill up a request of others.
+    company: Company,
     driver: Driver<usize, Vec<SyncReport>>,
 }
 
@@ -48,7 +56,8 @@ impl Engine {
     /// A success is due again after the interval of its [timing](SyncSpec::timing), a tenth of it earlier at most so that not all come at once, inside its
     /// windows, and when the first of its sources ends. A failure is tried again after one second, then after twice as long each time, up to seven minutes
     /// apart, or when the provider asked for; one to have something issued that may have been carried out, not before a minute has passed. When an object is read, the others that need it and that are past half of their interval
-    /// take part, so one read serves all. What changes by itself is synced at once when somebody [says so](Self::source_changed), if it has an interval or has failed.
+    /// take part, so one read serves all. Where one request reads many objects, it is filled up with those of others that are due, or will be within a tenth of
+    /// their interval. What changes by itself is synced at once when somebody [says so](Self::source_changed), if it has an interval or has failed.
     ///
     /// Dropping the future, or `stop`, starts nothing new; what is under way goes on, and [`shutdown`](Self::shutdown) waits for it.
     pub async fn watch(
@@ -91,14 +100,16 @@ impl<'a> Watch<'a> {
         }
         let units: Vec<_> = targets.into_values().map(|specs| Unit::new(engine, specs)).collect();
         let mut dependents = Dependents::new();
+        let mut company = Company::default();
         let mut driver = Driver::new(engine.shared.concurrency);
         let now = Instant::now();
         for (index, unit) in units.iter().enumerate() {
             dependents.set(&index, unit.objects.clone());
             driver.scheduler().add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
             driver.scheduler().request(&index, Lane::Urgent, now);
+            company.join(index, &unit.luggage, now);
         }
-        Self { engine, units, dependents, driver }
+        Self { engine, units, dependents, company, driver }
     }
 
     fn start(&mut self, index: usize, lane: Lane) {
@@ -106,8 +117,16 @@ impl<'a> Watch<'a> {
             self.driver.skip(&index);
             return self.again(index, WINDOW_CHECK);
         }
-        let unit = &mut self.units[index];
-        let announced = unit.announced.take().unwrap_or_else(|| self.engine.announce(&unit.objects));
+        self.company.leave(index, &self.units[index].luggage);
+        // Whose objects others read already takes nobody along. Else its own come first, so that whoever of them asks first asks for all.
+        let announced = if let Some(announced) = self.units[index].announced.take() {
+            announced
+        } else {
+            let announced = self.engine.announce(&self.units[index].objects);
+            self.fill_requests(index);
+            announced
+        };
+        let unit = &self.units[index];
         let (shared, specs) = (Arc::clone(&self.engine.shared), unit.specs.clone());
         self.driver.start(index, lane, async move {
             let _announced = announced;
@@ -142,6 +161,34 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Fills the requests of a unit up with the objects of others that are due, or as good as.
+    fn fill_requests(&mut self, index: usize) {
+        let now = Instant::now();
+        let mut taken = Vec::new();
+        for (store, &(own, per_request)) in &self.units[index].luggage {
+            let mut room = own.next_multiple_of(per_request.get()) - own;
+            for other in self.company.at(store, now) {
+                if room == 0 {
+                    break;
+                }
+                if !taken.contains(&other) && self.may_run(other) {
+                    room = room.saturating_sub(self.units[other].luggage.get(store).map_or(0, |(objects, _)| *objects));
+                    taken.push(other);
+                }
+            }
+        }
+        for other in taken {
+            self.company.leave(other, &self.units[other].luggage);
+            let (unit, scheduler) = (&mut self.units[other], self.driver.scheduler());
+            if scheduler.is_idle(&other) {
+                scheduler.request(&other, Lane::Refresh, now);
+            }
+            if unit.announced.is_none() {
+                unit.announced = Some(self.engine.announce(&unit.objects));
+            }
+        }
+    }
+
     /// Makes everything due that depends on a provider; on any where nobody knows which.
     fn source_changed(&mut self, news: &Result<ProviderKey, RecvError>) {
         let now = Instant::now();
@@ -159,7 +206,10 @@ impl<'a> Watch<'a> {
         let failed: Vec<_> = reports.iter().filter(|report| report.outcome == Outcome::Failed).collect();
         if failed.is_empty() {
             unit.failures = 0;
-            unit.pullable_from = unit.interval.map(|interval| now + interval / 2);
+            unit.pullable_from = unit.interval.map(|interval| now + pullable_after(interval));
+            if let Some(interval) = unit.interval {
+                self.company.join(index, &unit.luggage, now + interval - earliness(interval));
+            }
             if let Some(wait) = unit.rest(reports) {
                 self.again(index, wait);
             }
@@ -176,18 +226,19 @@ impl<'a> Watch<'a> {
         let respite = if lost { RESPITE } else { Duration::ZERO };
         let wait = asked.max().unwrap_or_default().max(pause).max(respite);
         unit.pullable_from = None;
-        self.again(index, wait + jitter::part_of(wait / 10));
+        let wait = wait + jitter::part_of(wait / 10);
+        self.company.join(index, &unit.luggage, now + wait);
+        self.again(index, wait);
     }
 }
 
 impl Unit {
     fn new(engine: &Engine, specs: Vec<SyncSpec>) -> Self {
-        let repeats = |spec: &&SyncSpec| !spec.suspended && spec.refresh == RefreshPolicy::Periodic;
-        let interval = specs.iter().filter(repeats).filter_map(|spec| spec.timing.interval).min();
-        let interval = interval.map(|interval| interval.max(SHORTEST_INTERVAL));
-        let objects = specs.iter().filter_map(|spec| engine.objects(spec).ok()).flatten().collect();
+        let interval = specs.iter().filter_map(period).min();
+        let objects: Vec<_> = specs.iter().filter_map(|spec| engine.objects(spec).ok()).flatten().collect();
+        let luggage = luggage(engine, &objects);
         let providers = specs.iter().flat_map(SyncSpec::providers).cloned().collect();
-        Self { specs, providers, interval, objects, pullable_from: None, failures: 0, announced: None }
+        Self { specs, providers, interval, objects, luggage, pullable_from: None, failures: 0, announced: None }
     }
 
     fn place(&self) -> Place {
@@ -207,7 +258,7 @@ impl Unit {
 
     /// How long after a success it is due again.
     fn rest(&self, reports: &[SyncReport]) -> Option<Duration> {
-        let interval = self.interval.map(|interval| interval.saturating_sub(jitter::part_of(interval / 10)));
+        let interval = self.interval.map(|interval| interval.saturating_sub(jitter::part_of(earliness(interval))));
         let ends = reports.iter().filter_map(|report| {
             let left = report.expires_at?.duration_since(SystemTime::now()).unwrap_or_default();
             // The engine itself looks after what was issued, and knows better when.
@@ -216,6 +267,35 @@ impl Unit {
         });
         interval.into_iter().chain(ends).min()
     }
+}
+
+/// What of these objects can be read in one request with those of others.
+fn luggage(engine: &Engine, objects: &[ObjectKey]) -> Luggage {
+    let mut luggage = Luggage::new();
+    for (store, _) in objects.iter().filter(|(_, object)| object.read() == Read::Repeatable && goes_along(object)) {
+        let Ok(provider) = engine.shared.provider(store) else { continue };
+        let per_request = provider.info().per_request;
+        if per_request.get() > 1 {
+            luggage.entry(store.clone()).or_insert((0, per_request)).0 += 1;
+        }
+    }
+    luggage
+}
+
+/// How often a sync reads its sources when all is well; `None` for once only.
+pub(super) fn period(spec: &SyncSpec) -> Option<Duration> {
+    let repeats = !spec.suspended && spec.refresh == RefreshPolicy::Periodic;
+    spec.timing.interval.filter(|_| repeats).map(|interval| interval.max(SHORTEST_INTERVAL))
+}
+
+/// How long after a success a read of others may pull a target forward.
+pub(super) fn pullable_after(interval: Duration) -> Duration {
+    interval / 2
+}
+
+/// How much earlier than its interval a target may be synced.
+fn earliness(interval: Duration) -> Duration {
+    interval / 10
 }
 
 fn is_final(error: &Error) -> bool {

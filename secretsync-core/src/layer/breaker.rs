@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::jitter;
 use crate::object::{ObjectRef, Read};
-use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use crate::provider::{Asked, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request};
 
 /// Refuses calls for a while after several in a row failed for reasons of the whole store: it is unavailable, asks to slow down, or refuses the login.
 /// Then one call goes through as a probe, and its success lets all others through again. What is wrong with one object never counts.
@@ -187,6 +187,10 @@ impl Provider for Breaker {
         let answer = self.inner.find(query).await;
         pass.note(std::iter::once(answer.as_ref().err()));
         answer
+    }
+
+    fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
+        self.inner.requests(asked)
     }
 
     /// Asked in any case: it is the question whether the store works.

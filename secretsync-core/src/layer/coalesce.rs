@@ -1,6 +1,7 @@
 //! Many dependents, one read.
 
 mod flights;
+mod rehearsal;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,11 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
-use indexmap::IndexSet;
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::{ObjectRef, Read};
-use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use crate::provider::{Asked, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request};
+
+pub(crate) use flights::goes_along;
+pub(crate) use rehearsal::Rehearsal;
 
 use flights::{Flight, Flights};
 
@@ -25,7 +28,7 @@ use flights::{Flight, Flights};
 /// its request is full: no window of time, so the number of requests is always the same. The answers wait for those who announced them.
 pub struct Coalesce {
     inner: Arc<dyn Provider>,
-    flights: Arc<Mutex<Flights>>,
+    flights: Arc<Mutex<Flights<Batch>>>,
 }
 
 type Batch = Shared<BoxFuture<'static, Arc<[Result<Fetched>]>>>;
@@ -62,13 +65,8 @@ impl Coalesce {
     /// Joins the flights of the objects; starts reads for those that have none.
     fn board(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Seat> {
         let mut flights = lock(&self.flights);
-        let fresh: IndexSet<_> = objects.iter().filter(|object| !flights.is_read(object)).cloned().collect();
-        for piece in flights.pieces(fresh, self.inner.info().per_request) {
-            let batch = self.start(piece.clone(), options.clone());
-            for (place, object) in piece.into_iter().enumerate() {
-                flights.of(object).read = Some((batch.clone(), place));
-            }
-        }
+        let start = |piece: &[ObjectRef]| self.start(piece.to_vec(), options.clone());
+        flights.begin(objects, self.inner.info().per_request, start);
         let seat = |object: &ObjectRef| {
             let flight = flights.of(object.clone());
             flight.waiting += 1;
@@ -98,7 +96,7 @@ async fn fetch_all(provider: &dyn Provider, objects: &[ObjectRef], options: &Fet
 
 /// A place in a flight: its drop, also that of a cancelled waiter, lets the answer go when nobody else needs it.
 struct Seat {
-    flights: Arc<Mutex<Flights>>,
+    flights: Arc<Mutex<Flights<Batch>>>,
     object: ObjectRef,
     read: (Batch, usize),
 }
@@ -119,7 +117,7 @@ impl Drop for Seat {
 /// An announcement of later fetches; see [`Coalesce::expect`].
 #[must_use = "dropping it ends the announcement"]
 pub struct Expectation {
-    flights: Arc<Mutex<Flights>>,
+    flights: Arc<Mutex<Flights<Batch>>>,
     objects: Vec<ObjectRef>,
 }
 
@@ -143,12 +141,12 @@ impl fmt::Debug for Coalesce {
     }
 }
 
-fn lock(flights: &Mutex<Flights>) -> MutexGuard<'_, Flights> {
+fn lock(flights: &Mutex<Flights<Batch>>) -> MutexGuard<'_, Flights<Batch>> {
     // The flights are consistent between any two statements that hold the lock, so a panic elsewhere does not spoil them.
     flights.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn leave(flights: &Mutex<Flights>, object: &ObjectRef, change: impl FnOnce(&mut Flight)) {
+fn leave(flights: &Mutex<Flights<Batch>>, object: &ObjectRef, change: impl FnOnce(&mut Flight<Batch>)) {
     // Wiping a large answer takes time: not under the lock.
     let gone = lock(flights).leave(object, change);
     drop(gone);
@@ -183,6 +181,10 @@ impl Provider for Coalesce {
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
         self.inner.find(query).await
+    }
+
+    fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
+        self.inner.requests(asked)
     }
 
     async fn check(&self) -> Result<()> {

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::Result;
 use crate::object::{ObjectRef, Read};
-use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use crate::provider::{Asked, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request};
 
 /// Lets at most a fixed number of calls through at once; the others wait in order.
 #[derive(Debug)]
@@ -52,6 +52,10 @@ impl Provider for Limit {
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
         let _slot = self.slot().await;
         self.inner.find(query).await
+    }
+
+    fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
+        self.inner.requests(asked)
     }
 
     async fn check(&self) -> Result<()> {

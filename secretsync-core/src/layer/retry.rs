@@ -1,20 +1,25 @@
 //! The only retry loop.
 
+mod budget;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::budget::Budget;
 use crate::error::{Result, Retry};
 use crate::object::{ObjectRef, Read};
-use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use crate::provider::{Asked, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request};
 use crate::schedule::Backoff;
 
-/// Tries again what can succeed later: only the objects that failed, only where the error advises it, never an issuing read.
+/// Tries again what can succeed later: only the objects that failed, only where the error advises it, never an issuing read. When calls fail one after
+/// the other, about a hundred retries in all are the last, until calls succeed again: the calls themselves go on, once each.
 #[derive(Debug)]
 pub struct Retrying {
     inner: Arc<dyn Provider>,
     settings: RetrySettings,
+    budget: Budget,
 }
 
 /// How often and when to try again.
@@ -52,7 +57,7 @@ impl RetrySettings {
 impl Retrying {
     /// Retries the calls of `inner`.
     pub fn new(inner: Arc<dyn Provider>, settings: RetrySettings) -> Self {
-        Self { inner, settings }
+        Self { inner, settings, budget: Budget::default() }
     }
 
     /// The pause before trying again, or `None` when the answer stands.
@@ -83,15 +88,19 @@ impl Retrying {
         T: Send,
         F: Future<Output = Result<T>> + Send,
     {
+        let mut answer = call().await;
+        let mut retried = false;
         for next in self.settings.pauses() {
-            match call().await {
-                Err(error) if self.pause(error.retry(), next).is_some() => {
-                    tokio::time::sleep(self.pause(error.retry(), next).unwrap_or(next)).await;
-                }
-                answer => return answer,
-            }
+            let wait = answer.as_ref().err().and_then(|error| self.pause(error.retry(), next));
+            let Some(wait) = wait.filter(|_| self.budget.take()) else { break };
+            retried = true;
+            tokio::time::sleep(wait).await;
+            answer = call().await;
         }
-        call().await
+        if answer.is_ok() {
+            self.budget.succeeded(retried);
+        }
+        answer
     }
 }
 
@@ -112,11 +121,13 @@ impl Provider for Retrying {
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
         let mut answers = self.inner.fetch(objects, options).await;
+        let mut retried = false;
         for next in self.settings.pauses() {
             let (indexes, wait) = self.again(objects, &answers, next);
-            if indexes.is_empty() {
+            if indexes.is_empty() || !self.budget.take() {
                 break;
             }
+            retried = true;
             tracing::debug!(provider = %self.info().name, objects = indexes.len(), ?wait, "trying again");
             tokio::time::sleep(wait).await;
             let pending: Vec<_> = indexes.iter().map(|&index| objects[index].clone()).collect();
@@ -124,11 +135,18 @@ impl Provider for Retrying {
                 answers[index] = answer;
             }
         }
+        if answers.iter().any(Result::is_ok) {
+            self.budget.succeeded(retried);
+        }
         answers
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
         self.repeat(|| self.inner.find(query)).await
+    }
+
+    fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
+        self.inner.requests(asked)
     }
 
     async fn check(&self) -> Result<()> {
@@ -141,5 +159,34 @@ impl Provider for Retrying {
 
     async fn close(&self) {
         self.inner.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+    use crate::memory::MemoryProvider;
+    use crate::secret::{Secret, SecretValue};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_only_fails_is_asked_once_for_each_call_in_the_end() {
+        let busy = Error::new(ErrorKind::RateLimited, "read");
+        let provider =
+            MemoryProvider::new("p").with_failure("busy", busy).with("good", Secret::bytes(SecretValue::from("x")));
+        let provider = Arc::new(provider);
+        let retrying = Retrying::new(Arc::clone(&provider) as _, RetrySettings::default());
+        let ask = async |key: &str| drop(retrying.fetch(&[ObjectRef::new(key)], &FetchOptions::default()).await);
+        for _ in 0..100 {
+            ask("busy").await;
+        }
+        assert_eq!(provider.reads("busy"), 100 + 100);
+        // Five successes pay for one retry.
+        for _ in 0..5 {
+            ask("good").await;
+        }
+        ask("busy").await;
+        ask("busy").await;
+        assert_eq!(provider.reads("busy"), 200 + 3);
     }
 }

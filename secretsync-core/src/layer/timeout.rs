@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::{ObjectRef, Read};
-use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use crate::provider::{Asked, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request};
 
 /// Ends a call that takes too long with [`ErrorKind::Unavailable`].
 #[derive(Debug)]
@@ -85,6 +85,10 @@ impl Provider for Timeout {
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
         self.within("find objects", self.inner.find(query)).await
+    }
+
+    fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
+        self.inner.requests(asked)
     }
 
     async fn check(&self) -> Result<()> {

@@ -49,6 +49,12 @@ fn arn_name(id: &str) -> Option<String> {
     Some(name.rsplit_once('-').filter(|(_, letters)| random(letters)).map_or(name, |(name, _)| name).to_owned())
 }
 
+/// Whether a secret that AWS handed out is the one whose name access rules looked at. An ARN with a hyphen and six letters at its end is whole, or lacks AWS's own six
+/// and is that of a secret whose name ends so.
+pub(crate) fn is_meant(object: &ObjectRef, name: Option<&str>) -> bool {
+    arn_name(object.name()).is_none_or(|meant| name == Some(&*meant))
+}
+
 /// A pinned version of Secrets Manager: `uuid/<id>` is a version's id, everything else a stage.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Pin<'a> {
@@ -169,6 +175,16 @@ mod tests {
         assert_eq!(arn_name(secret).as_deref(), Some("teams/shop/db"));
         assert_eq!(arn_name("arn:aws:ssm:eu-west-1:1:parameter/a/b").as_deref(), Some("/a/b"));
         assert_eq!(arn_name("teams/shop/db-AbC1dE"), None);
+    }
+
+    #[test]
+    fn an_arn_means_the_secret_of_the_name_in_it_and_no_other() {
+        let arn = |rest: &str| secret(&format!("arn:aws:secretsmanager:eu-west-1:1:secret:{rest}"), "");
+        assert!(is_meant(&arn("app/db-AbC1dE"), Some("app/db")));
+        assert!(is_meant(&arn("app/db"), Some("app/db")));
+        assert!(!is_meant(&arn("app/db-AbC1dE"), Some("app/db-AbC1dE")));
+        assert!(!is_meant(&arn("app/db"), None));
+        assert!(is_meant(&secret("app/db-AbC1dE", ""), Some("app/db-AbC1dE")));
     }
 
     #[test]

@@ -70,6 +70,16 @@ pub(crate) enum Source {
     Own(ambient::Environment),
 }
 
+impl Identity {
+    /// The network with the endpoints that this identity brings: those of the process's profile go with its credentials.
+    pub(crate) async fn network(&self, network: &Network) -> Network {
+        match &self.source {
+            Source::Own(environment) => network.led_by_profile(profile::endpoints(environment).await),
+            Source::Account { .. } | Source::Keys { .. } => network.clone(),
+        }
+    }
+}
+
 impl Source {
     /// The identity of this process.
     pub(crate) fn own(environment: Ambient) -> Self {

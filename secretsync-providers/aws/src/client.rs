@@ -40,6 +40,11 @@ impl Network {
         Self { http: Http::new(), endpoints: Arc::new(endpoints) }
     }
 
+    /// The same connections, to the endpoints that a profile names, too.
+    pub(crate) fn led_by_profile(&self, found: impl Fn(&'static str) -> Option<String>) -> Self {
+        Self { http: self.http.clone(), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
+    }
+
     /// The connections that are protected by TLS.
     pub(crate) fn secure(&self) -> SharedHttpClient {
         self.http.client(false)

@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     NotAws(u16),
     #[error(transparent)]
     Refused(Refusal),
+    #[error("the ARN stands for another secret than the name in it: that name ends in a hyphen and six letters")]
+    OtherName,
     #[error("there are more than 100000 objects")]
     TooMany,
     #[error("{0}")]
@@ -126,6 +128,11 @@ impl Failure {
                 ErrorKind::Unavailable,
                 Code::ProviderUnavailable,
                 "check the endpoint, and the proxy or load balancer in front of it".into(),
+            ),
+            Self::OtherName => (
+                ErrorKind::InvalidConfig,
+                Code::ManifestInvalid,
+                "write the whole ARN, with the six letters that AWS added at its end, or the name of the secret".into(),
             ),
             Self::TooMany => {
                 (ErrorKind::InvalidConfig, Code::ManifestInvalid, "narrow `find.path` or `find.name`".into())

@@ -25,17 +25,22 @@ pub struct AwsFactory {
 /// What the stores of a program share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) network: Network,
+    network: Network,
     sessions: Pool,
 }
 
 impl Shared {
-    /// The session of the identity that a configuration and its surroundings lead to.
-    pub(crate) fn session(&self, config: &AwsConfig, region: &Region, context: &BuildContext) -> Result<Arc<Session>> {
+    /// The session of the identity that a configuration and its surroundings lead to, and the network that it works over.
+    pub(crate) async fn connect(
+        &self,
+        config: &AwsConfig,
+        region: &Region,
+        context: &BuildContext,
+    ) -> Result<(Network, Arc<Session>)> {
         let identity = config::identity(config, region, context)?;
-        let surroundings =
-            Surroundings { network: self.network.clone(), credentials: Arc::clone(&context.credentials) };
-        Ok(Arc::new(Session::new(identity, surroundings, &self.sessions)))
+        let network = identity.network(&self.network).await;
+        let surroundings = Surroundings { network: network.clone(), credentials: Arc::clone(&context.credentials) };
+        Ok((network, Arc::new(Session::new(identity, surroundings, &self.sessions))))
     }
 }
 
@@ -85,6 +90,6 @@ impl ProviderFactory for AwsFactory {
 
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>> {
         let config: AwsConfig = config.read(&context.origin, KIND)?;
-        Ok(Arc::new(AwsProvider::new(&config, &context, &self.shared)?))
+        Ok(Arc::new(AwsProvider::new(&config, &context, &self.shared).await?))
     }
 }

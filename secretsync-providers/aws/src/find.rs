@@ -25,6 +25,15 @@ pub(crate) struct Search {
 
 impl Search {
     pub(crate) fn new(query: &Query) -> Result<Self> {
+        if query.name.is_none() && query.tags.is_empty() && query.path.is_some() {
+            // As External Secrets Operator has it.
+            return Err(Error::new(ErrorKind::InvalidConfig, "find objects")
+                .because("unexpected find operator: there is neither a name nor a tag to look for")
+                .with_hint(Hint::new(
+                    Code::ManifestInvalid,
+                    "add `find.name` (`regexp: .*` is everything) or `find.tags`",
+                )));
+        }
         let expression = query.name.as_deref();
         let name = expression.map(GoRegex::new).transpose().map_err(|error| {
             Error::new(ErrorKind::InvalidConfig, "find objects")
@@ -66,26 +75,23 @@ pub(crate) async fn secrets(service: &Secrets, search: &Search) -> Result<Vec<Fo
             && search.path.as_deref().is_none_or(|path| name.starts_with(path))
             && search.tags.iter().all(|(key, value)| has(key, value))
     };
-    let mut names = Vec::new();
-    let mut next = None;
-    let mut met = 0;
-    loop {
-        let page = service.clients.send(&service.region, Call::ListSecrets, |client| {
+    let read = async |next: Option<String>| {
+        let asked = service.clients.send(&service.region, Call::ListSecrets, |client| {
             let call = client.list_secrets().max_results(SECRETS_IN_A_PAGE).set_next_token(next.clone());
             call.set_filters((!filters.is_empty()).then(|| filters.clone())).send()
         });
-        let page = page.await?;
+        let page = asked.await?;
         let entries = page.secret_list.unwrap_or_default();
-        met += entries.len();
-        names.extend(entries.into_iter().filter(matches).filter_map(|entry| entry.name));
-        next = page.next_token.filter(|token| !token.is_empty());
-        if next.is_none() {
-            return Ok(found(names));
-        }
-        if met > LIMIT {
-            return Err(Failure::TooMany);
-        }
+        let met = entries.len();
+        let names = entries.into_iter().filter(matches).filter_map(|entry| entry.name).collect();
+        Ok(Page { met, names, next: page.next_token })
+    };
+    let mut list = List::default();
+    while list.goes_on()? {
+        let page = read(list.next.take()).await?;
+        list.add(page);
     }
+    Ok(found(list.names))
 }
 
 /// The parameters that match, by name: path and name, or path and tags, as External Secrets Operator has it.
@@ -105,50 +111,81 @@ pub(crate) async fn parameters(service: &Parameters, search: &Search) -> Result<
 
 async fn described(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
     let filters = parameter_filters(search)?;
-    let mut names = Vec::new();
-    let mut next = None;
-    let mut met = 0;
-    loop {
-        let page = service.clients.send(&service.region, Call::DescribeParameters, |client| {
+    let read = async |next: Option<String>| {
+        let asked = service.clients.send(&service.region, Call::DescribeParameters, |client| {
             let call = client.describe_parameters().max_results(PARAMETERS_IN_A_PAGE).set_next_token(next.clone());
             call.set_parameter_filters((!filters.is_empty()).then(|| filters.clone())).send()
         });
-        let page = page.await?;
-        let entries = page.parameters.unwrap_or_default();
-        met += entries.len();
-        names.extend(entries.into_iter().filter_map(|entry| entry.name).filter(|name| search.matches_name(name)));
-        next = page.next_token.filter(|token| !token.is_empty());
-        if next.is_none() {
-            return Ok(found(names));
-        }
-        if met > LIMIT {
-            return Err(Failure::TooMany);
-        }
+        let page = asked.await?;
+        let names = page.parameters.unwrap_or_default().into_iter().map(|entry| entry.name);
+        Ok(Page::of(names, search, page.next_token))
+    };
+    let mut list = List::default();
+    while list.goes_on()? {
+        let page = read(list.next.take()).await?;
+        list.add(page);
     }
+    Ok(found(list.names))
 }
 
 async fn by_path(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
     let path = search.path.as_deref().unwrap_or("/");
-    let mut names = Vec::new();
-    let mut next = None;
-    let mut met = 0;
-    loop {
-        let page = service.clients.send(&service.region, Call::GetParametersByPath, |client| {
+    let read = async |next: Option<String>| {
+        let asked = service.clients.send(&service.region, Call::GetParametersByPath, |client| {
             // Without decryption: only the names count here.
             let call = client.get_parameters_by_path().path(path).recursive(true).with_decryption(false);
             call.set_next_token(next.clone()).send()
         });
-        let page = page.await?;
-        let entries = page.parameters.unwrap_or_default();
-        met += entries.len();
-        names.extend(entries.into_iter().filter_map(|entry| entry.name).filter(|name| search.matches_name(name)));
-        next = page.next_token.filter(|token| !token.is_empty());
-        if next.is_none() {
-            return Ok(found(names));
-        }
-        if met > LIMIT {
-            return Err(Failure::TooMany);
-        }
+        let page = asked.await?;
+        let names = page.parameters.unwrap_or_default().into_iter().map(|entry| entry.name);
+        Ok(Page::of(names, search, page.next_token))
+    };
+    let mut list = List::default();
+    while list.goes_on()? {
+        let page = read(list.next.take()).await?;
+        list.add(page);
+    }
+    Ok(found(list.names))
+}
+
+/// A part of a list.
+struct Page {
+    /// How many entries it had.
+    met: usize,
+    /// The names of those that match.
+    names: Vec<String>,
+    /// Where the next one begins.
+    next: Option<String>,
+}
+
+impl Page {
+    fn of(names: impl Iterator<Item = Option<String>>, search: &Search, next: Option<String>) -> Self {
+        let names: Vec<_> = names.collect();
+        let met = names.len();
+        Self { met, names: names.into_iter().flatten().filter(|name| search.matches_name(name)).collect(), next }
+    }
+}
+
+/// A list while it is read, page by page.
+#[derive(Default)]
+struct List {
+    met: usize,
+    names: Vec<String>,
+    next: Option<String>,
+    ended: bool,
+}
+
+impl List {
+    /// Whether there is another page. A page may be empty and still not be the last.
+    fn goes_on(&self) -> Result<bool, Failure> {
+        if !self.ended && self.met > LIMIT { Err(Failure::TooMany) } else { Ok(!self.ended) }
+    }
+
+    fn add(&mut self, page: Page) {
+        self.met += page.met;
+        self.names.extend(page.names);
+        self.next = page.next.filter(|token| !token.is_empty());
+        self.ended = self.next.is_none();
     }
 }
 

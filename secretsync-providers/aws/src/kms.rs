@@ -112,9 +112,9 @@ impl KeyServiceFactory for KmsFactory {
                 ));
             }
         }
-        let session = self.shared.session(&config.asker(), &region, &context)?;
+        let (network, session) = self.shared.connect(&config.asker(), &region, &context).await?;
         let calls = Arc::new(Calls::default());
-        let clients = Clients::new(Api::Kms, self.shared.network.clone(), session, Client::new, calls);
+        let clients = Clients::new(Api::Kms, network, session, Client::new, calls);
         let account = config.role.as_deref().and_then(|arn| arn.split(':').nth(4)).map(str::to_owned);
         Ok(Arc::new(Kms { clients, region, keys, account, origin: context.origin }))
     }

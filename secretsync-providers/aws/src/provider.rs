@@ -1,6 +1,7 @@
 //! Objects of AWS as secrets.
 
 mod parameters;
+mod price;
 mod secrets;
 mod together;
 
@@ -11,13 +12,13 @@ use async_trait::async_trait;
 use secretsync_core::Result;
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
-    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
+    Asked, BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request,
 };
 use secretsync_core::secret::{Secret, SecretValue};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::client::{Api, Calls, Clients};
+use crate::client::{Api, Call, Calls, Clients};
 use crate::config::{AwsConfig, Service, Settings};
 use crate::error::{Cause, Failure};
 use crate::factory::Shared;
@@ -46,12 +47,11 @@ enum Backend {
 }
 
 impl AwsProvider {
-    /// Checks a configuration. Nothing is sent and no credential is resolved before the first use.
-    pub(crate) fn new(config: &AwsConfig, context: &BuildContext, shared: &Shared) -> Result<Self> {
+    /// Checks a configuration. Nothing is sent and no credential is resolved before the first use; a profile of the process is read for its endpoints.
+    pub(crate) async fn new(config: &AwsConfig, context: &BuildContext, shared: &Shared) -> Result<Self> {
         let settings = Settings::new(config, &context.origin)?;
-        let session = shared.session(config, &settings.region, context)?;
+        let (network, session) = shared.connect(config, &settings.region, context).await?;
         let calls = Arc::new(Calls::default());
-        let network = shared.network.clone();
         let (service, many) = if settings.service == Service::ParameterStore {
             let clients = Clients::new(Api::Ssm, network, session, aws_sdk_ssm::Client::new, Arc::clone(&calls));
             (Backend::Parameters(Parameters::new(clients, settings.region.clone())), parameters::AT_ONCE)
@@ -108,6 +108,17 @@ impl Provider for AwsProvider {
             Backend::Secrets(secrets) => crate::find::secrets(secrets, &search).await,
         };
         found.map_err(|failure| failure.into_error("find objects", format!("in {}", self.info.name)))
+    }
+
+    fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
+        let calls = match (asked, &self.service) {
+            (Asked::Fetch(objects), Backend::Parameters(parameters)) => together::requests(parameters, objects),
+            (Asked::Fetch(objects), Backend::Secrets(secrets)) => together::requests(secrets, objects),
+            (Asked::Find(_), Backend::Parameters(_)) => vec![(Call::DescribeParameters, 1)],
+            (Asked::Find(_), Backend::Secrets(_)) => vec![(Call::ListSecrets, 1)],
+            _ => return asked.one_by_one(),
+        };
+        calls.into_iter().map(|(call, objects)| price::request(call, objects)).collect()
     }
 
     async fn check(&self) -> Result<()> {

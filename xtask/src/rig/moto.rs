@@ -17,6 +17,20 @@ use super::tools::Tool;
 
 const NAME: &str = "moto";
 
+/// A request as moto wrote it down.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// `secretsmanager.GetSecretValue`, `sts.AssumeRole`.
+    pub operation: String,
+    /// The access key that signed it; `None` for one without a signature.
+    pub access_key: Option<String>,
+    /// The region that it was signed for.
+    pub region: Option<String>,
+    /// What was sent: JSON, or a form to STS.
+    pub body: String,
+}
+
 /// A running moto: Secrets Manager, Parameter Store, STS and KMS at one address. Regions are apart from each other.
 ///
 /// It takes about two seconds to start, so tests share one and take names of their own. It looks at no signature and no policy.
@@ -90,25 +104,32 @@ impl Moto {
 
     /// The operations that were called so far, in order, those of this helper among them: `secretsmanager.GetSecretValue`, `sts.AssumeRole`.
     pub fn requests(&self) -> Result<Vec<String>> {
+        Ok(self.recorded()?.into_iter().map(|request| request.operation).collect())
+    }
+
+    /// The requests so far, in order, those of this helper among them.
+    pub fn recorded(&self) -> Result<Vec<Recorded>> {
         let text = fs::read_to_string(&self.recording).context("failed to read moto's recording")?;
-        text.lines().filter(|line| !line.trim().is_empty()).map(operation).collect()
+        text.lines().filter(|line| !line.trim().is_empty()).map(recorded).collect()
     }
 }
 
-fn operation(line: &str) -> Result<String> {
+fn recorded(line: &str) -> Result<Recorded> {
     let entry: Value = serde_json::from_str(line).context("failed to read moto's recording")?;
     let header = |name: &str| {
         let headers = entry["headers"].as_object()?;
         let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.and_then(|(_, value)| value.as_str()).map(str::to_owned)
     };
-    if let Some(target) = header("x-amz-target") {
-        return Ok(target);
-    }
     let body = BASE64.decode(entry["body"].as_str().unwrap_or_default()).unwrap_or_default();
-    let body = String::from_utf8_lossy(&body);
+    let body = String::from_utf8_lossy(&body).into_owned();
     let action = body.split('&').find_map(|field| field.strip_prefix("Action="));
-    Ok(format!("sts.{}", action.unwrap_or("?")))
+    let operation = header("x-amz-target").unwrap_or_else(|| format!("sts.{}", action.unwrap_or("?")));
+    let authorization = header("authorization").unwrap_or_default();
+    let mut scope = authorization.split_once("Credential=").map(|(_, scope)| scope.split('/').map(str::to_owned));
+    let mut next = |skipped| scope.as_mut().and_then(|scope| scope.nth(skipped));
+    let (access_key, region) = (next(0), next(1));
+    Ok(Recorded { operation, access_key, region, body })
 }
 
 fn request(url: &str, method: &str, body: &str, headers: &[(&str, String)]) -> Result<String> {

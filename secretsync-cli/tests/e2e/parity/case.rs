@@ -27,8 +27,46 @@ pub(crate) fn all() -> Vec<Case> {
     let files = |name: &str| fs::read_dir(folder().join(name)).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = files("cases").chain(files("own")).collect();
     files.sort();
-    let cases = |file: &PathBuf| -> Vec<Value> { serde_yaml::from_str(&fs::read_to_string(file).unwrap()).unwrap() };
+    let cases = |file: &PathBuf| -> Vec<Value> {
+        let mut cases: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        write_json(&mut cases);
+        serde_yaml::from_value(cases).unwrap()
+    };
     files.iter().flat_map(cases).map(Case::new).collect()
+}
+
+/// Turns each `{json: {…}}` of a remote value into `{string: TEXT}`, as the recorder wrote it: keys in their order, blanks after separators.
+fn write_json(value: &mut serde_yaml::Value) {
+    match value {
+        serde_yaml::Value::Mapping(members) => {
+            for service in ["sm", "ssm"] {
+                let values = members.get_mut(service).and_then(serde_yaml::Value::as_mapping_mut);
+                let values = values.into_iter().flat_map(serde_yaml::Mapping::values_mut);
+                for value in values.filter_map(serde_yaml::Value::as_mapping_mut) {
+                    if let Some(json) = value.remove("json") {
+                        value.insert("string".into(), json_text(&json).into());
+                    }
+                }
+            }
+            members.values_mut().for_each(write_json);
+        }
+        serde_yaml::Value::Sequence(items) => items.iter_mut().for_each(write_json),
+        _ => {}
+    }
+}
+
+fn json_text(value: &serde_yaml::Value) -> String {
+    match value {
+        serde_yaml::Value::Mapping(members) => {
+            let members: Vec<_> =
+                members.iter().map(|(key, value)| format!("{}: {}", json_text(key), json_text(value))).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        serde_yaml::Value::Sequence(items) => {
+            format!("[{}]", items.iter().map(json_text).collect::<Vec<_>>().join(", "))
+        }
+        scalar => serde_json::to_string(scalar).unwrap(),
+    }
 }
 
 /// Tokens of the fixtures and their texts: `@FX_CA@` and so on.

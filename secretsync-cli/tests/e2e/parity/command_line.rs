@@ -6,29 +6,14 @@ use secretsync_core::sync::Reason;
 use serde_json::{Map, Value, json};
 
 use super::Subject;
-use super::case::Case;
 use super::compare::Exception;
 use super::scene::{Scene, name};
-use super::servers::Servers;
 use crate::sandbox::Sandbox;
 
-/// The program, told where the cluster is.
-pub(crate) struct CommandLine {
-    kubeconfig: String,
-}
-
-impl CommandLine {
-    pub(crate) fn new(servers: &Servers) -> Self {
-        Self { kubeconfig: servers.cluster.kubeconfig().display().to_string() }
-    }
-}
+/// The program.
+pub(crate) struct CommandLine;
 
 impl Subject for CommandLine {
-    fn plays(&self, case: &Case) -> bool {
-        // Stores of AWS come with their provider.
-        !case.stores().iter().any(|store| matches!(*store, "sm" | "ssm"))
-    }
-
     fn work(&self, scene: &Scene<'_>) -> Map<String, Value> {
         let externals = scene.list("ExternalSecret");
         if externals.is_empty() {
@@ -40,7 +25,8 @@ impl Subject for CommandLine {
         items.extend(scene.list("SecretStore"));
         items.extend(externals);
         let mut sandbox = Sandbox::new();
-        sandbox.set("KUBECONFIG", &self.kubeconfig);
+        sandbox.set("KUBECONFIG", &scene.servers.cluster.kubeconfig().display().to_string());
+        scene.servers.lead_to_aws(&mut sandbox);
         sandbox.file("all.json", &json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string());
         let run = sandbox.run("sync -f all.json --to kubernetes --output json");
         let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("no report: {run:?}"));
@@ -76,7 +62,9 @@ const EXCEPTIONS: &[(&str, Exception<'static>)] = &[
         "interval-default",
         Exception { at: "/externalsecrets/es/spec", why: "defaults are written by the schema of the CRD" },
     ),
+    ("param-deletion-policy", Exception { at: "/externalsecrets/es/binding", why: BINDING }),
     ("rename-target", Exception { at: "/secrets/*", why: "a one-shot run does not look for targets of earlier names" }),
+    ("sm-deletion-policy", Exception { at: "/externalsecrets/es/binding", why: BINDING }),
     (
         "store-class-foreign",
         Exception { at: "*", why: "a one-shot run has no class: whoever gives it manifests means them" },

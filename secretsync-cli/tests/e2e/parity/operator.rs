@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::Subject;
-use super::case::Case;
 use super::compare::Exception;
 use super::scene::{Scene, name};
 use super::servers::Servers;
@@ -22,6 +21,7 @@ impl Operator {
     pub(crate) fn start(servers: &Servers) -> Self {
         let mut sandbox = Sandbox::new();
         sandbox.set("KUBECONFIG", &servers.cluster.kubeconfig().display().to_string());
+        servers.lead_to_aws(&mut sandbox);
         let flags = "--live-addr=0 --metrics-addr=0 --loglevel=info";
         let running = sandbox.start_program(env!("CARGO_BIN_EXE_secretsync-operator"), flags);
         Self { sandbox, _running: Mutex::new(running) }
@@ -34,11 +34,6 @@ impl Operator {
 }
 
 impl Subject for Operator {
-    fn plays(&self, case: &Case) -> bool {
-        // Stores of AWS come with their server.
-        !case.stores().iter().any(|store| matches!(*store, "sm" | "ssm"))
-    }
-
     fn work(&self, scene: &Scene<'_>) -> Map<String, Value> {
         let shows_spec = *scene.case.get("observe_spec") == true;
         let said = |object: &Value| {

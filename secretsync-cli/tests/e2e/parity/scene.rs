@@ -32,10 +32,13 @@ impl<'a> Scene<'a> {
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": labels}});
         self.apply(namespace);
         for (kind, items) in members(self.case.get("remote")) {
-            remote::put(&self.servers.bao, &self.case.id, kind, &self.filled(items));
+            remote::put(self.servers, &self.case.id, kind, &self.filled(items));
         }
         self.apply(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bao-token"}, "stringData": {"token": self.text("@TOKEN@")},
+        }));
+        self.apply(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "aws-creds"}, "stringData": {"id": "AKIATEST", "key": "secret"},
         }));
         for store in self.case.stores() {
             self.apply(self.store(store));
@@ -71,7 +74,7 @@ impl<'a> Scene<'a> {
                     self.servers.must("DELETE", &path, "application/json", &Value::Null);
                 }
             }
-            _ => remote::put(&self.servers.bao, &self.case.id, verb, &what),
+            _ => remote::put(self.servers, &self.case.id, verb, &what),
         }
     }
 
@@ -118,7 +121,7 @@ impl<'a> Scene<'a> {
         let name = name(secret);
         let ignored =
             self.case.get("ignore_secrets").as_array().is_some_and(|list| list.iter().any(|one| *one == *name));
-        name == "bao-token" || ignored
+        ["bao-token", "aws-creds"].contains(&&*name) || ignored
     }
 
     fn external_secrets(&self, specs: &Value) {
@@ -169,17 +172,27 @@ impl<'a> Scene<'a> {
 
     /// A ready-made store.
     fn store(&self, name: &str) -> Value {
-        let (path, version) = match name {
-            "store" => ("secret", "v2"),
-            "kv1" => ("kv1", "v1"),
-            "team" => ("team/kv", "v2"),
+        let vault = |path: &str, version: &str| {
+            let auth = json!({"tokenSecretRef": {"name": "bao-token", "key": "token"}});
+            let server = self.servers.bao.address();
+            json!({"vault": {"server": server, "path": path, "version": version, "auth": auth}})
+        };
+        let aws = |service: &str| {
+            let keys = json!({
+                "accessKeyIDSecretRef": {"name": "aws-creds", "key": "id"},
+                "secretAccessKeySecretRef": {"name": "aws-creds", "key": "key"},
+            });
+            json!({"aws": {"service": service, "region": remote::REGION, "auth": {"secretRef": keys}}})
+        };
+        let provider = match name {
+            "store" => vault("secret", "v2"),
+            "kv1" => vault("kv1", "v1"),
+            "team" => vault("team/kv", "v2"),
+            "sm" => aws("SecretsManager"),
+            "ssm" => aws("ParameterStore"),
             _ => panic!("there is no store {name}"),
         };
-        let vault = json!({
-            "server": self.servers.bao.address(), "path": path, "version": version,
-            "auth": {"tokenSecretRef": {"name": "bao-token", "key": "token"}},
-        });
-        json!({"kind": "SecretStore", "metadata": {"name": name}, "spec": {"provider": {"vault": vault}}})
+        json!({"kind": "SecretStore", "metadata": {"name": name}, "spec": {"provider": provider}})
     }
 
     /// Every token of a value, keys included, replaced by its text.

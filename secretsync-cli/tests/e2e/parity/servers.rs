@@ -7,9 +7,11 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use xtask::rig::cluster::Cluster;
+use xtask::rig::moto::Moto;
 use xtask::rig::openbao::OpenBao;
 
 use super::case;
+use crate::sandbox::Sandbox;
 
 /// Whose kinds a cluster knows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,10 +22,11 @@ pub(crate) enum Kinds {
     Theirs,
 }
 
-/// A cluster and an OpenBao whose logins know it.
+/// A cluster, an OpenBao whose logins know it, and AWS.
 pub(crate) struct Servers {
     pub(crate) cluster: Cluster,
     pub(crate) bao: OpenBao,
+    pub(crate) moto: Moto,
     pub(crate) kinds: Kinds,
     runtime: Runtime,
     client: kube::Client,
@@ -37,9 +40,10 @@ impl Servers {
             Kinds::Ours => crate::crd::printed(""),
             Kinds::Theirs => case::crds(),
         };
-        let (cluster, bao) = std::thread::scope(|threads| {
+        let (cluster, bao, moto) = std::thread::scope(|threads| {
             let bao = threads.spawn(|| OpenBao::start().unwrap());
-            (Cluster::builder().with_crds(&crds).start().unwrap(), bao.join().unwrap())
+            let moto = threads.spawn(|| Moto::start().unwrap());
+            (Cluster::builder().with_crds(&crds).start().unwrap(), bao.join().unwrap(), moto.join().unwrap())
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let client = runtime.block_on(async {
@@ -48,7 +52,7 @@ impl Servers {
             let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
             kube::Client::try_from(config).unwrap()
         });
-        let mut servers = Self { cluster, bao, kinds, runtime, client, tokens: case::fixtures() };
+        let mut servers = Self { cluster, bao, moto, kinds, runtime, client, tokens: case::fixtures() };
         servers.set_up();
         servers
     }
@@ -65,6 +69,13 @@ impl Servers {
             Ok(answer) => (200, answer),
             Err(kube::Error::Api(status)) => (status.code, status.message.into()),
             Err(error) => panic!("{method} {path}: {error}"),
+        }
+    }
+
+    /// Leads a subject's calls to AWS here, by the variables that External Secrets Operator has.
+    pub(crate) fn lead_to_aws(&self, sandbox: &mut Sandbox) {
+        for service in ["SECRETSMANAGER", "SSM", "STS"] {
+            sandbox.set(&format!("AWS_{service}_ENDPOINT"), self.moto.address());
         }
     }
 

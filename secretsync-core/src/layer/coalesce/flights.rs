@@ -6,29 +6,38 @@ use std::num::NonZeroUsize;
 
 use indexmap::IndexSet;
 
-use super::Batch;
 use crate::object::{ObjectRef, Part};
 
-/// Every object that somebody needs.
-#[derive(Default)]
-pub(super) struct Flights {
-    by_object: HashMap<ObjectRef, Flight>,
+/// Every object that somebody needs. `B` is a read under way, of one call.
+pub(super) struct Flights<B> {
+    by_object: HashMap<ObjectRef, Flight<B>>,
     /// What can be taken along, in the order of the announcements. It may name what was read or given up since.
     announced: VecDeque<ObjectRef>,
 }
 
 /// One object that is announced, being read or was read.
-#[derive(Default)]
-pub(super) struct Flight {
+pub(super) struct Flight<B> {
     /// Who will still ask.
     pub(super) expected: usize,
     /// Who is waiting now.
     pub(super) waiting: usize,
     /// The read, and the object's place in it; `None` until somebody asks.
-    pub(super) read: Option<(Batch, usize)>,
+    pub(super) read: Option<(B, usize)>,
 }
 
-impl Flights {
+impl<B> Default for Flights<B> {
+    fn default() -> Self {
+        Self { by_object: HashMap::new(), announced: VecDeque::new() }
+    }
+}
+
+impl<B> Default for Flight<B> {
+    fn default() -> Self {
+        Self { expected: 0, waiting: 0, read: None }
+    }
+}
+
+impl<B: Clone> Flights<B> {
     /// Takes note that somebody will ask for an object.
     pub(super) fn announce(&mut self, object: &ObjectRef) {
         let flight = self.by_object.entry(object.clone()).or_default();
@@ -38,17 +47,33 @@ impl Flights {
         }
     }
 
-    pub(super) fn is_read(&self, object: &ObjectRef) -> bool {
+    /// Begins to read what nobody has read yet of some objects: `start` makes each call.
+    pub(super) fn begin(
+        &mut self,
+        objects: &[ObjectRef],
+        per_request: NonZeroUsize,
+        mut start: impl FnMut(&[ObjectRef]) -> B,
+    ) {
+        let fresh = objects.iter().filter(|object| !self.is_read(object)).cloned().collect();
+        for piece in self.pieces(fresh, per_request) {
+            let batch = start(&piece);
+            for (place, object) in piece.into_iter().enumerate() {
+                self.of(object).read = Some((batch.clone(), place));
+            }
+        }
+    }
+
+    fn is_read(&self, object: &ObjectRef) -> bool {
         self.by_object.get(object).is_some_and(|flight| flight.read.is_some())
     }
 
     /// The flight of an object, a new one if there is none.
-    pub(super) fn of(&mut self, object: ObjectRef) -> &mut Flight {
+    pub(super) fn of(&mut self, object: ObjectRef) -> &mut Flight<B> {
         self.by_object.entry(object).or_default()
     }
 
     /// What is to be read, call by call: the objects themselves, and where a request reads many, what fills it up.
-    pub(super) fn pieces(&mut self, fresh: IndexSet<ObjectRef>, per_request: NonZeroUsize) -> Vec<Vec<ObjectRef>> {
+    fn pieces(&mut self, fresh: IndexSet<ObjectRef>, per_request: NonZeroUsize) -> Vec<Vec<ObjectRef>> {
         let per_request = per_request.get();
         if per_request == 1 {
             return if fresh.is_empty() { Vec::new() } else { vec![fresh.into_iter().collect()] };
@@ -67,12 +92,12 @@ impl Flights {
     }
 
     /// Takes every read out of its flight; whoever waits for one has it already.
-    pub(super) fn outdate(&mut self) -> Vec<(Batch, usize)> {
+    pub(super) fn outdate(&mut self) -> Vec<(B, usize)> {
         self.by_object.values_mut().filter_map(|flight| flight.read.take()).collect()
     }
 
     /// Lets somebody leave; a flight that nobody needs any more is handed out, to be dropped.
-    pub(super) fn leave(&mut self, object: &ObjectRef, change: impl FnOnce(&mut Flight)) -> Option<Flight> {
+    pub(super) fn leave(&mut self, object: &ObjectRef, change: impl FnOnce(&mut Flight<B>)) -> Option<Flight<B>> {
         let Entry::Occupied(mut entry) = self.by_object.entry(object.clone()) else { return None };
         change(entry.get_mut());
         if entry.get().expected > 0 || entry.get().waiting > 0 {
@@ -96,6 +121,6 @@ impl Flights {
 }
 
 /// Whether an object can be read beside others in one request: the newest value of something.
-fn goes_along(object: &ObjectRef) -> bool {
+pub(crate) fn goes_along(object: &ObjectRef) -> bool {
     object.version().is_none() && object.part() == Part::Value
 }

@@ -8,7 +8,11 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_runtime::env_config::section::EnvConfigSections;
+use aws_runtime::env_config::{EnvConfigValue, source};
+use aws_types::os_shim_internal::{Env, Fs};
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::provider::Ambient;
 
 use super::ambient::{Environment, Link, LinkKind};
 use super::sts::Sts;
@@ -17,32 +21,20 @@ use crate::client::endpoint_text as text;
 /// The credentials of the profile, if there is one with credentials.
 pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<Option<Credentials>> {
     let Environment { variables, .. } = environment;
-    let home = variables.path("HOME");
-    let file = |variable: &str, name: &str| {
-        variables.path(variable).or_else(|| Some(home.as_ref()?.join(".aws").join(name))).filter(|path| path.is_file())
-    };
-    let config = file("AWS_CONFIG_FILE", "config");
-    let secrets = file("AWS_SHARED_CREDENTIALS_FILE", "credentials");
     let named = text(variables, "AWS_PROFILE");
-    if config.is_none() && secrets.is_none() {
+    let Some(files) = files(variables) else {
         return match named {
             Some(name) => Err(refused(&name, "there is no file with profiles")),
             None => Ok(None),
         };
-    }
-    let mut files = EnvConfigFiles::builder();
-    for (kind, path) in [(EnvConfigFileKind::Config, config), (EnvConfigFileKind::Credentials, secrets)] {
-        if let Some(path) = path {
-            files = files.with_file(kind, path);
-        }
-    }
+    };
     let name = named.clone().unwrap_or_else(|| "default".to_owned());
     let link = |kind| Link { environment: environment.clone(), kind };
     let surroundings = ProviderConfig::without_region()
         .with_region(Some(aws_config::Region::new(sts.region().name.clone())))
         .with_http_client(sts.network().secure());
     let provider = ProfileFileCredentialsProvider::builder()
-        .profile_files(files.build())
+        .profile_files(files)
         .profile_name(&*name)
         .with_custom_provider("Environment", link(LinkKind::Variables))
         .with_custom_provider("EcsContainer", link(LinkKind::Container))
@@ -54,6 +46,41 @@ pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<O
         Err(CredentialsError::CredentialsNotLoaded(_)) if named.is_none() => Ok(None),
         Err(error) => Err(own(&error).unwrap_or_else(|| refused(&name, "it gives no credentials"))),
     }
+}
+
+/// What the profile says of endpoints, by the name of a service: `endpoint_url` of its `services` section, or its own. Files that cannot be read say nothing here; whoever
+/// needs credentials of them tells.
+pub(crate) async fn endpoints(environment: &Environment) -> impl Fn(&'static str) -> Option<String> + use<> {
+    let sections = sections(&environment.variables).await;
+    move |service| {
+        let (nothing, sections) = (Env::from_slice(&[]), sections.as_ref()?);
+        let switched_off = sections.get("ignore_configured_endpoint_urls").is_some_and(|text| text == "true");
+        let value = EnvConfigValue::new().profile("endpoint_url").service_id(service);
+        value.load(&nothing, Some(sections)).filter(|_| !switched_off).map(|(url, _)| url.into_owned())
+    }
+}
+
+async fn sections(variables: &Ambient) -> Option<EnvConfigSections> {
+    let mut source = source::load(&Env::from_slice(&[]), &Fs::real(), &files(variables)?).await.ok()?;
+    if let Some(name) = text(variables, "AWS_PROFILE") {
+        source.profile = name.into();
+    }
+    EnvConfigSections::parse(source).ok()
+}
+
+/// The files with profiles that are there.
+fn files(variables: &Ambient) -> Option<EnvConfigFiles> {
+    let home = variables.path("HOME");
+    let file = |variable: &str, name: &str| {
+        variables.path(variable).or_else(|| Some(home.as_ref()?.join(".aws").join(name))).filter(|path| path.is_file())
+    };
+    let config = file("AWS_CONFIG_FILE", "config").map(|path| (EnvConfigFileKind::Config, path));
+    let secrets = file("AWS_SHARED_CREDENTIALS_FILE", "credentials").map(|path| (EnvConfigFileKind::Credentials, path));
+    if config.is_none() && secrets.is_none() {
+        return None;
+    }
+    let add = |files: aws_runtime::env_config::file::Builder, (kind, path)| files.with_file(kind, path);
+    Some(config.into_iter().chain(secrets).fold(EnvConfigFiles::builder(), add).build())
 }
 
 /// An error of ours inside one of the SDK's.

@@ -26,6 +26,8 @@ pub(crate) struct Endpoints {
     kms: Result<Option<String>>,
     pub(crate) fips: bool,
     pub(crate) dual_stack: bool,
+    /// Whether those that AWS's own tools read are switched off.
+    ignored: bool,
 }
 
 impl Endpoints {
@@ -51,6 +53,26 @@ impl Endpoints {
             kms: find(&["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"]),
             fips: is_set("AWS_USE_FIPS_ENDPOINT"),
             dual_stack: is_set("AWS_USE_DUALSTACK_ENDPOINT"),
+            ignored,
+        }
+    }
+
+    /// These endpoints, and those of a profile where the environment names none: `found` gives what a profile has for a service, by the name that it has there.
+    pub(crate) fn or_of_profile(&self, found: impl Fn(&'static str) -> Option<String>) -> Self {
+        let of = |known: &Result<Option<String>>, service| match known {
+            Ok(None) if !self.ignored => {
+                let url = found(service).filter(|url| !url.is_empty());
+                url.map(|url| check(&url).map_err(invalid_in_profile).map(|()| url)).transpose()
+            }
+            known => known.clone(),
+        };
+        Self {
+            secrets_manager: of(&self.secrets_manager, "secrets_manager"),
+            ssm: of(&self.ssm, "ssm"),
+            sts: of(&self.sts, "sts"),
+            #[cfg(feature = "kms")]
+            kms: of(&self.kms, "kms"),
+            ..*self
         }
     }
 
@@ -136,13 +158,18 @@ pub(crate) fn text(environment: &Ambient, name: &str) -> Option<String> {
 }
 
 fn invalid(name: &str, reason: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidConfig, "use")
-        .on(format!("the endpoint in the variable {name}"))
-        .because(reason)
-        .with_hint(Hint::new(
-            Code::StoreInvalid,
-            "write it as `https://host`; plain http is accepted for loopback addresses only",
-        ))
+    unusable(format!("the endpoint in the variable {name}"), reason)
+}
+
+fn invalid_in_profile(reason: &'static str) -> Error {
+    unusable("the `endpoint_url` of the AWS profile".to_owned(), reason)
+}
+
+fn unusable(which: String, reason: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidConfig, "use").on(which).because(reason).with_hint(Hint::new(
+        Code::StoreInvalid,
+        "write it as `https://host`; plain http is accepted for loopback addresses only",
+    ))
 }
 
 #[cfg(test)]
@@ -174,6 +201,19 @@ mod tests {
         let found =
             endpoints(&[("AWS_ENDPOINT_URL", "https://a.example"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]);
         assert_eq!(found.of(Api::Sts).unwrap(), None);
+    }
+
+    #[test]
+    fn a_profile_fills_in_what_the_environment_leaves_open() {
+        let profile = |service: &str| Some(format!("https://{service}.example"));
+        let known = endpoints(&[("AWS_ENDPOINT_URL_STS", "https://own.example")]);
+        let found = known.or_of_profile(profile);
+        assert_eq!(found.of(Api::Sts).unwrap(), Some("https://own.example"));
+        assert_eq!(found.of(Api::SecretsManager).unwrap(), Some("https://secrets_manager.example"));
+        let off = endpoints(&[("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]).or_of_profile(profile);
+        assert_eq!(off.of(Api::Ssm).unwrap(), None);
+        let bad = known.or_of_profile(|_| Some("http://169.254.169.254".to_owned()));
+        assert!(bad.of(Api::Ssm).is_err() && bad.of(Api::Sts).is_ok());
     }
 
     #[test]

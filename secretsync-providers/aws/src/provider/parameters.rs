@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::{Parameter, ResourceTypeForTagging};
 use secretsync_core::object::{ObjectRef, Part};
 use secretsync_core::provider::Fetched;
-use tokio::time::Instant;
 
-use super::together::{self, Answer, Together};
+use super::together::{self, Alone, Answer, Together};
 use super::{or_absent, tags_as_json, taken};
 use crate::address;
 use crate::client::{Call, Clients};
@@ -23,8 +20,7 @@ use crate::error::{Failure, Meaning};
 pub(crate) struct Parameters {
     pub(crate) clients: Clients<Client>,
     pub(crate) region: Region,
-    /// Until when many are not asked for at once, because the right is missing.
-    alone_until: Mutex<Option<Instant>>,
+    alone: Alone,
 }
 
 /// How many parameters one `GetParameters` takes.
@@ -32,7 +28,7 @@ pub(super) const AT_ONCE: NonZeroUsize = NonZeroUsize::new(10).expect("ten is no
 
 impl Parameters {
     pub(super) fn new(clients: Clients<Client>, region: Region) -> Self {
-        Self { clients, region, alone_until: Mutex::default() }
+        Self { clients, region, alone: Alone::default() }
     }
 
     pub(super) async fn fetch(&self, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
@@ -106,11 +102,6 @@ impl Parameters {
         }
         Ok(answers)
     }
-
-    fn reads_alone(&self) -> bool {
-        let until = *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
-    }
 }
 
 impl Together for Parameters {
@@ -126,9 +117,17 @@ impl Together for Parameters {
         true
     }
 
+    fn call_for_many(&self) -> Call {
+        Call::GetParameters
+    }
+
+    fn call_for_one(&self, part: Part) -> Call {
+        if part == Part::Metadata { Call::ListTagsForResource } else { Call::GetParameter }
+    }
+
     async fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {
         let alone = || objects.iter().map(|_| None).collect();
-        if self.reads_alone() {
+        if self.alone.holds() {
             return alone();
         }
         match self.batch(region, objects).await {
@@ -137,11 +136,7 @@ impl Together for Parameters {
                 (Failure::Refused(refusal), Some(Meaning::Denied)) => {
                     // Either the right is missing for one of them only, or for all.
                     if refusal.lacks("ssm:GetParameters") {
-                        tracing::info!(
-                            "`ssm:GetParameters` is not allowed; parameters are read one by one for an hour"
-                        );
-                        *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner) =
-                            Some(Instant::now() + REMEMBERED);
+                        self.alone.begin("ssm:GetParameters");
                     }
                     alone()
                 }
@@ -171,5 +166,3 @@ fn is_plain(name: &str) -> bool {
 }
 
 const NOBODYS: &str = "/secretsync/check";
-/// How long a missing right is remembered.
-const REMEMBERED: Duration = Duration::from_hours(1);

@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::types::SecretValueEntry;
 use secretsync_core::object::{ObjectRef, Part};
 use secretsync_core::provider::Fetched;
-use tokio::time::Instant;
 
-use super::together::{self, Answer, Together};
+use super::together::{self, Alone, Answer, Together};
 use super::{or_absent, tags_as_json, taken};
 use crate::address::{self, Pin};
 use crate::client::{Call, Clients};
@@ -23,8 +20,7 @@ use crate::error::{Failure, Meaning, Refusal};
 pub(crate) struct Secrets {
     pub(crate) clients: Clients<Client>,
     pub(crate) region: Region,
-    /// Until when many are not asked for at once, because the right is missing.
-    alone_until: Mutex<Option<Instant>>,
+    alone: Alone,
 }
 
 /// How many secrets one `BatchGetSecretValue` takes.
@@ -32,7 +28,7 @@ pub(super) const AT_ONCE: NonZeroUsize = NonZeroUsize::new(20).expect("twenty is
 
 impl Secrets {
     pub(super) fn new(clients: Clients<Client>, region: Region) -> Self {
-        Self { clients, region, alone_until: Mutex::default() }
+        Self { clients, region, alone: Alone::default() }
     }
 
     pub(super) async fn fetch(&self, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
@@ -61,6 +57,7 @@ impl Secrets {
             call.set_version_id(version_id.map(str::to_owned)).set_version_stage(stage.map(str::to_owned)).send()
         });
         match asked.await {
+            Ok(answer) if !address::is_meant(object, answer.name()) => Err(Failure::OtherName),
             Ok(answer) => payload(answer.secret_string, answer.secret_binary, answer.version_id),
             Err(failure) if failure.meaning() == Some(Meaning::Denied) => self.explain(region, object, failure).await,
             Err(failure) => or_absent(failure),
@@ -93,6 +90,7 @@ impl Secrets {
         let found = match self.describe(region, object).await {
             // What waits for deletion can still be described, but is as good as gone.
             Ok(found) if found.deleted_date.is_some() => return Ok(Fetched::Absent),
+            Ok(found) if !address::is_meant(object, found.name()) => return Err(Failure::OtherName),
             Ok(found) => found,
             Err(failure) => return or_absent(failure),
         };
@@ -117,7 +115,8 @@ impl Secrets {
                 let found = places.of(&entry);
                 let answer = payload(entry.secret_string, entry.secret_binary, entry.version_id);
                 for index in found {
-                    answers[index] = Some(answer.clone());
+                    let meant = address::is_meant(objects[index], entry.name.as_deref());
+                    answers[index] = Some(if meant { answer.clone() } else { Err(Failure::OtherName) });
                 }
             }
             for error in page.errors.unwrap_or_default() {
@@ -139,11 +138,6 @@ impl Secrets {
         }
         Ok(answers)
     }
-
-    fn reads_alone(&self) -> bool {
-        let until = *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| Instant::now() < until)
-    }
 }
 
 impl Together for Secrets {
@@ -160,20 +154,24 @@ impl Together for Secrets {
         object.version().is_none()
     }
 
+    fn call_for_many(&self) -> Call {
+        Call::BatchGetSecretValue
+    }
+
+    fn call_for_one(&self, part: Part) -> Call {
+        if part == Part::Metadata { Call::DescribeSecret } else { Call::GetSecretValue }
+    }
+
     async fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {
         let alone = || objects.iter().map(|_| None).collect();
-        if self.reads_alone() {
+        if self.alone.holds() {
             return alone();
         }
         match self.batch(region, objects).await {
             Ok(answers) => answers,
             Err(failure) => match failure.meaning() {
                 Some(Meaning::Denied) => {
-                    tracing::info!(
-                        "`secretsmanager:BatchGetSecretValue` is not allowed; secrets are read one by one for an hour"
-                    );
-                    *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(Instant::now() + REMEMBERED);
+                    self.alone.begin("secretsmanager:BatchGetSecretValue");
                     alone()
                 }
                 // One id spoilt it for all: alone, only that one fails.
@@ -236,5 +234,3 @@ fn payload(
 
 /// A name that nobody gives a secret.
 const NOBODYS: &str = "secretsync/check";
-/// How long a missing right is remembered.
-const REMEMBERED: Duration = Duration::from_hours(1);

@@ -1,18 +1,39 @@
 //! Many objects in few requests: which go together, and what is left to be read alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use secretsync_core::object::{ObjectRef, Part};
 use secretsync_core::provider::Fetched;
+use tokio::time::Instant;
 
 use crate::address;
+use crate::client::Call;
 use crate::config::Region;
 use crate::error::Failure;
 
 /// The answer for one object; `None` where it has to be read alone.
 pub(super) type Answer = Option<Result<Fetched, Failure>>;
+
+/// Until when objects are read one by one, because the right to read many is missing.
+#[derive(Debug, Default)]
+pub(super) struct Alone(Mutex<Option<Instant>>);
+
+impl Alone {
+    pub(super) fn holds(&self) -> bool {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Remembers that a right is missing.
+    pub(super) fn begin(&self, right: &str) {
+        tracing::info!(right, "many are not read at once: the right is missing, and asked for again in an hour");
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REMEMBERED);
+    }
+}
 
 /// A service of which one request reads many values.
 pub(super) trait Together: Sync {
@@ -25,6 +46,12 @@ pub(super) trait Together: Sync {
     /// Whether a value of this version can be read beside others.
     fn fits(&self, object: &ObjectRef) -> bool;
 
+    /// What a request for many is called.
+    fn call_for_many(&self) -> Call;
+
+    /// What a request for one is called.
+    fn call_for_one(&self, part: Part) -> Call;
+
     /// Reads many of one region in one request, one answer for each, in order.
     fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> impl Future<Output = Vec<Answer>> + Send;
 
@@ -32,27 +59,44 @@ pub(super) trait Together: Sync {
     fn read_one(&self, region: &Region, object: &ObjectRef) -> impl Future<Output = Result<Fetched, Failure>> + Send;
 }
 
-/// Reads objects in as few requests as their regions allow. A single one is read alone: that needs no further right.
-pub(super) async fn fetch<S: Together>(service: &S, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
-    let mut answers: Vec<Answer> = objects.iter().map(|_| None).collect();
+/// The objects that go together, by their places: those of one region, as many as a request takes. A single one is read alone: that needs no further right.
+fn pieces<S: Together>(service: &S, objects: &[ObjectRef]) -> Vec<(Region, Vec<usize>)> {
     let mut regions: BTreeMap<Region, Vec<usize>> = BTreeMap::new();
     for (index, object) in objects.iter().enumerate() {
         if object.part() == Part::Value && service.fits(object) {
             regions.entry(region_of(service, object)).or_default().push(index);
         }
     }
-    let at_once = service.at_once().get();
-    let pieces = regions.iter().flat_map(|(region, indexes)| indexes.chunks(at_once).map(move |piece| (region, piece)));
-    let reads: Vec<_> = pieces
-        .filter(|(_, piece)| piece.len() > 1)
+    let of_region = |(region, indexes): (Region, Vec<usize>)| {
+        let pieces = indexes.chunks(service.at_once().get()).filter(|piece| piece.len() > 1);
+        pieces.map(|piece| (region.clone(), piece.to_vec())).collect::<Vec<_>>()
+    };
+    regions.into_iter().flat_map(of_region).collect()
+}
+
+/// The requests that [`fetch`] sends if no answer is missing: what each is called, and how many objects it reads.
+pub(super) fn requests<S: Together>(service: &S, objects: &[ObjectRef]) -> Vec<(Call, usize)> {
+    let pieces = pieces(service, objects);
+    let together: HashSet<_> = pieces.iter().flat_map(|(_, piece)| piece.iter().copied()).collect();
+    let alone = (0..objects.len()).filter(|index| !together.contains(index));
+    let many = pieces.iter().map(|(_, piece)| (service.call_for_many(), piece.len()));
+    many.chain(alone.map(|index| (service.call_for_one(objects[index].part()), 1))).collect()
+}
+
+/// Reads objects in as few requests as their regions allow.
+pub(super) async fn fetch<S: Together>(service: &S, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
+    let mut answers: Vec<Answer> = objects.iter().map(|_| None).collect();
+    let reads: Vec<_> = pieces(service, objects)
+        .into_iter()
         .map(|(region, piece)| async move {
             let many: Vec<_> = piece.iter().map(|&index| &objects[index]).collect();
-            (piece, service.read_many(region, &many).await)
+            let read = service.read_many(&region, &many).await;
+            (piece, read)
         })
         .collect();
     let mut reads = stream::iter(reads).buffer_unordered(REQUESTS);
     while let Some((piece, read)) = reads.next().await {
-        for (&index, answer) in piece.iter().zip(read) {
+        for (index, answer) in piece.into_iter().zip(read) {
             answers[index] = answer;
         }
     }
@@ -79,5 +123,7 @@ pub(super) fn region_of<S: Together>(service: &S, object: &ObjectRef) -> Region 
     }
 }
 
+/// How long a missing right is remembered.
+const REMEMBERED: Duration = Duration::from_hours(1);
 /// How many requests of one fetch are under way at once.
 const REQUESTS: usize = 16;

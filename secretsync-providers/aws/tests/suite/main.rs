@@ -3,6 +3,7 @@
 
 mod conformance;
 mod credentials;
+mod documented;
 #[cfg(feature = "kms")]
 mod kms;
 mod parameters;

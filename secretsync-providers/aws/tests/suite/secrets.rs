@@ -111,7 +111,7 @@ async fn long_lists_are_read_to_their_end() {
         MOTO.secret(region, &format!("page/{index:03}"), "v").unwrap();
     }
     let provider = provider(MOTO.address(), "SecretsManager", region).await;
-    assert_eq!(find(&*provider, Some("page/"), None, &[]).await.len(), 120);
+    assert_eq!(find(&*provider, Some("page/"), Some("."), &[]).await.len(), 120);
 }
 
 #[tokio::test]
@@ -121,6 +121,10 @@ async fn a_search_that_is_no_expression_is_refused() {
     query.name = Some("(".to_owned());
     let error = provider.find(&query).await.unwrap_err();
     assert_eq!(error.hint().unwrap().code(), Code::ManifestInvalid);
+    query = secretsync_core::provider::Query::default();
+    query.path = Some("app/".to_owned());
+    let error = provider.find(&query).await.unwrap_err();
+    assert!(error.hint().unwrap().advice().contains("regexp: .*"), "{error}");
     let long = "a".repeat(3000);
     failure(read(&*provider, &long).await, ErrorKind::InvalidConfig, Code::ManifestInvalid);
 }

@@ -261,6 +261,28 @@ async fn one_bad_id_that_spoils_a_batch_fails_alone() {
 }
 
 #[tokio::test]
+async fn an_arn_that_stands_for_another_secret_than_access_rules_saw_is_refused() {
+    let server = MockServer::start().await;
+    // Whole, it is that of `db`; without AWS's own letters, that of `db-AbC1dE`.
+    let arn = format!("arn:aws:secretsmanager:{REGION}:1:secret:db-AbC1dE");
+    let mut other = value("db-AbC1dE", "hunter2");
+    other["ARN"] = json!(format!("{arn}-XyZ2aB"));
+    Mock::given(target("GetSecretValue")).respond_with(answer(&other)).mount(&server).await;
+    Mock::given(target("DescribeSecret")).respond_with(answer(&json!({"Name": "db-AbC1dE"}))).mount(&server).await;
+    let many = json!({"SecretValues": [other, value("b", "b")], "Errors": []});
+    Mock::given(target("BatchGetSecretValue")).respond_with(answer(&many)).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    let (_, advice) = failure(read(&*provider, &arn).await, ErrorKind::InvalidConfig, Code::ManifestInvalid);
+    assert!(advice.contains("whole ARN"), "{advice}");
+    let metadata = secretsync_core::provider::RemoteRef::new(&arn).with_metadata();
+    let answer = crate::support::read_ref(&*provider, &metadata).await;
+    failure(answer, ErrorKind::InvalidConfig, Code::ManifestInvalid);
+    let mut answers = read_all(&*provider, &[&arn, "b"]).await;
+    assert_eq!(text(&answers.pop().unwrap()), "b");
+    failure(answers.pop().unwrap(), ErrorKind::InvalidConfig, Code::ManifestInvalid);
+}
+
+#[tokio::test]
 async fn keys_that_were_rotated_are_resolved_anew_once() {
     let server = MockServer::start().await;
     Mock::given(target("GetSecretValue"))
