@@ -68,10 +68,11 @@ pub struct KubeStore {
 
 /// What a sync goes by.
 #[derive(Clone)]
-struct Seen {
-    secret: Option<Arc<Snapshot>>,
-    /// Whether it was not looked at, only known of.
-    recalled: bool,
+enum Seen {
+    /// What it looked at.
+    Looked(Option<Arc<Snapshot>>),
+    /// What is known, in this version, or that nothing is: it is not kept twice.
+    Recalled(Option<String>),
 }
 
 impl KubeStore {
@@ -136,12 +137,14 @@ impl Store for KubeStore {
 
     async fn observe(&self, target: &TargetRef, owner: &OwnerId) -> Result<Observed> {
         let secret = self.fetch(target, self.view).await?;
-        self.judge(target, owner, Seen { secret, recalled: false }).await
+        self.judge(target, owner, secret.clone(), Seen::Looked(secret)).await
     }
 
     async fn recall(&self, target: &TargetRef, owner: &OwnerId) -> Result<Option<Observed>> {
         let Some(known) = self.known.as_ref().filter(|known| known.is_complete()) else { return Ok(None) };
-        self.judge(target, owner, Seen { secret: known.get(target), recalled: true }).await.map(Some)
+        let secret = known.get(target);
+        let version = secret.as_ref().map(|secret| secret.metadata.resource_version.clone());
+        self.judge(target, owner, secret, Seen::Recalled(version)).await.map(Some)
     }
 
     async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
@@ -157,7 +160,9 @@ impl Store for KubeStore {
     async fn admit(&self, write: &Write<'_>) -> Result<()> {
         let remembered = self.seen().get(&key(write)).cloned();
         let secret = match remembered {
-            Some(seen) => seen.secret,
+            Some(Seen::Looked(secret)) => secret,
+            // Where it is another one by now, the write itself finds out.
+            Some(Seen::Recalled(_)) => self.known.as_ref().and_then(|known| known.get(write.target)),
             None => self.fetch(write.target, self.view).await?,
         };
         let marks = Marks::new(write.owner);
@@ -175,20 +180,21 @@ impl Store for KubeStore {
         // The owner's name is part of the field manager, and so of the URL.
         Target::external_secret(write.owner.namespace(), write.owner.name()).path()?;
         let mut seen = self.seen().remove(&key(write));
+        if let Some(Seen::Recalled(version)) = &seen {
+            return self.apply_recalled(write, version.as_deref()).await;
+        }
         for attempt in 0..ATTEMPTS {
-            let Seen { secret, recalled } = match seen.take() {
-                Some(seen) => seen,
-                None => Seen { secret: self.fetch(write.target, self.view).await?, recalled: false },
+            let secret = match seen.take() {
+                Some(Seen::Looked(secret)) => secret,
+                _ => self.fetch(write.target, self.view).await?,
             };
             let done = match secret {
                 Some(secret) => self.update(write, &secret).await?,
                 // A server that does not understand that there must be none gets no second chance to say so.
                 None => self.create(write, attempt == 0).await?,
             };
-            match done {
-                Some(applied) => return Ok(applied),
-                None if recalled => return Ok(Applied::Outdated),
-                None => {}
+            if let Some(applied) = done {
+                return Ok(applied);
             }
         }
         Err(contended(Verb::Patch, write.target))
@@ -203,8 +209,8 @@ impl Store for KubeStore {
         let marks = Marks::new(write.owner);
         for _ in 0..ATTEMPTS {
             let present = match seen.take() {
-                Some(seen) => seen.secret,
-                None => self.fetch(write.target, self.view).await?,
+                Some(Seen::Looked(secret)) => secret,
+                _ => self.fetch(write.target, self.view).await?,
             };
             let Some(secret) = present else { return Ok(()) };
             let uid = self.uid_for(write).await?;
@@ -254,8 +260,13 @@ impl KubeStore {
     }
 
     /// What a Secret means for a sync, which goes by it from now on.
-    async fn judge(&self, target: &TargetRef, owner: &OwnerId, seen: Seen) -> Result<Observed> {
-        let secret = seen.secret.clone();
+    async fn judge(
+        &self,
+        target: &TargetRef,
+        owner: &OwnerId,
+        secret: Option<Arc<Snapshot>>,
+        seen: Seen,
+    ) -> Result<Observed> {
         self.seen().insert((target.clone(), owner.clone()), seen);
         let Some(secret) = secret else {
             self.written.forget(target);

@@ -39,7 +39,7 @@ impl Note {
             for entry in &report.missing {
                 notes.push(Self::normal(
                     "MissingProviderSecret",
-                    format!("secret does not exist at provider using {entry}"),
+                    format!("secret does not exist at provider using {}", as_told(entry)),
                 ));
             }
         }
@@ -52,6 +52,15 @@ impl Note {
         let failure = report.error.as_ref().map(|error| chain(error));
         notes.extend(failure.filter(|text| told != Some(text)).map(|text| Self::warning("UpdateFailed", text)));
         notes
+    }
+}
+
+/// An entry as External Secrets Operator names it (`eso-compat.md` 0): all of them `dataFrom`, and those of `data` with their key.
+fn as_told(entry: &str) -> String {
+    let Some((place, rest)) = entry.split_once(']') else { return entry.to_owned() };
+    match place.strip_prefix("spec.data[") {
+        Some(index) => format!("spec.dataFrom[{index}]{}", rest.replacen("key: ", "key=", 1)),
+        None => format!("{place}]"),
     }
 }
 
@@ -100,3 +109,55 @@ impl Events {
 
 /// The API server takes 1,024 bytes.
 const LONGEST_NOTE: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use secretsync_core::error::{Error, ErrorKind};
+    use secretsync_core::store::{OwnerId, TargetRef};
+    use secretsync_core::sync::Reason;
+
+    use super::*;
+
+    fn report(outcome: Outcome) -> SyncReport {
+        SyncReport::new(OwnerId::new("shop", "db"), TargetRef::new("shop", "db"), outcome, Reason::Synced)
+    }
+
+    fn texts(report: &SyncReport, told: Option<&str>) -> Vec<String> {
+        Note::of(report, told)
+            .into_iter()
+            .map(|note| format!("{} {}: {}", note.warns, note.reason, note.text))
+            .collect()
+    }
+
+    #[test]
+    fn missing_entries_are_named_as_external_secrets_operator_names_them() {
+        let mut updated = report(Outcome::Updated);
+        updated.missing = vec![
+            "spec.data[1] (key: app/db)".to_owned(),
+            "spec.dataFrom[0].extract (key: app)".to_owned(),
+            "spec.dataFrom[2].find".to_owned(),
+        ];
+        let missing = "false MissingProviderSecret: secret does not exist at provider using";
+        assert_eq!(
+            texts(&updated, None),
+            [
+                format!("{missing} spec.dataFrom[1] (key=app/db)"),
+                format!("{missing} spec.dataFrom[0]"),
+                format!("{missing} spec.dataFrom[2]"),
+                "false Updated: secret updated".to_owned(),
+            ]
+        );
+        updated.outcome = Outcome::Unchanged;
+        assert!(texts(&updated, None).is_empty());
+    }
+
+    #[test]
+    fn a_failure_is_told_once() {
+        let mut failed = report(Outcome::Failed);
+        failed.error = Some(Error::new(ErrorKind::Unavailable, "read").on("it"));
+        let text = texts(&failed, None).pop().unwrap();
+        assert!(text.starts_with("true UpdateFailed: "));
+        let told = text.trim_start_matches("true UpdateFailed: ");
+        assert!(texts(&failed, Some(told)).is_empty());
+    }
+}

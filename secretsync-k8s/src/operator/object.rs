@@ -22,8 +22,8 @@ pub(super) struct SyncObject {
     pub(super) deleting: bool,
     pub(super) finalizers: Vec<String>,
     pub(super) version: String,
-    /// The manifest, or what is wrong with it.
-    pub(super) manifest: Result<ExternalSecret>,
+    /// The manifest as text: taken apart it takes many times as much.
+    text: Box<[u8]>,
     pub(super) status: Status,
 }
 
@@ -50,9 +50,16 @@ impl SyncObject {
             deleting: object.metadata.deletion_timestamp.is_some(),
             finalizers: object.finalizers().to_vec(),
             version: object.resource_version().unwrap_or_default(),
-            manifest: api::parse(manifest(object, "ExternalSecret")),
+            text: manifest(object, "ExternalSecret").to_string().into_bytes().into(),
             status: Status::read(&object.data["status"]),
         }
+    }
+}
+
+impl SyncObject {
+    /// The manifest, or what is wrong with it.
+    pub(super) fn manifest(&self) -> Result<ExternalSecret> {
+        api::parse(serde_json::from_slice(&self.text).unwrap_or_default())
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kube::api::DynamicObject;
 use secretsync_core::sync::{Change, Changes, CreationPolicy, SyncSpec};
 
+use crate::problems::quote;
 use crate::store::ownership::Marks;
 use crate::store::snapshot::Snapshot;
 
@@ -34,6 +35,14 @@ pub(super) fn is_valid(target: Option<&Snapshot>, spec: &SyncSpec, written: Opti
         CreationPolicy::None | CreationPolicy::Orphan => true,
         _ => target.is_some_and(|target| is_untouched(target, spec, written)),
     }
+}
+
+/// Who else wrote keys of a sync, in words for a message; `None` where the record does not tell.
+pub(super) fn rivals(target: &Snapshot, spec: &SyncSpec, written: &BTreeSet<String>) -> Option<String> {
+    let marks = Marks::new(&spec.owner);
+    let others = target.metadata.managed_fields.others_with(&marks.manager, written);
+    let named: Vec<_> = others.into_iter().map(quote).collect();
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 /// The keys that are there on behalf of a sync after a run.

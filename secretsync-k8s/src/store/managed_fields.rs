@@ -60,6 +60,13 @@ impl ManagedFields {
         self.of(manager).flat_map(|entry| members(entry, &["data"])).collect()
     }
 
+    /// The managers but `ours` that wrote one of these keys.
+    pub(crate) fn others_with(&self, ours: &str, keys: &BTreeSet<String>) -> BTreeSet<&str> {
+        let wrote = |entry: &Map<String, Value>| keys.iter().any(|key| has(entry, &["data", key]));
+        let others = self.0.iter().filter(|entry| !is_manager(entry, ours) && wrote(entry));
+        others.filter_map(manager_of).collect()
+    }
+
     /// Every key of the data that anybody wrote.
     pub(crate) fn all_keys(&self) -> BTreeSet<&str> {
         self.0.iter().flat_map(|entry| members(entry, &["data"])).collect()
@@ -239,6 +246,17 @@ mod tests {
         assert_eq!((fields.labels(OURS), fields.annotations(OURS)), (BTreeSet::from(["a"]), BTreeSet::from(["n"])));
         assert_eq!(fields.all_keys(), BTreeSet::from(["b", "c", "tls.crt"]));
         assert_eq!(fields.other_syncs(OURS), BTreeSet::from([OTHER.to_owned()]), "kubectl is no sync");
+    }
+
+    #[test]
+    fn whoever_else_wrote_our_keys_is_told() {
+        let fields = managed(&[
+            entry(OURS, "Apply", &json!({"f:data": {"f:a": {}}})),
+            entry("kubectl-edit", "Update", &json!({"f:data": {"f:a": {}, "f:b": {}}})),
+            entry("helm", "Update", &json!({"f:data": {"f:c": {}}})),
+        ]);
+        let keys = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+        assert_eq!(fields.others_with(OURS, &keys), BTreeSet::from(["kubectl-edit"]));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Snapshot {
 }
 
 /// The metadata of a Secret.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Metadata {
     pub(crate) uid: String,
@@ -40,7 +40,7 @@ pub(crate) struct Metadata {
 }
 
 /// An owner of a Secret.
-#[derive(Clone, Debug, Default, Eq, PartialEq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct OwnerReference {
     pub(crate) api_version: String,
@@ -48,6 +48,13 @@ pub(crate) struct OwnerReference {
     pub(crate) name: String,
     pub(crate) uid: String,
     pub(crate) controller: bool,
+}
+
+/// Where only metadata is known.
+impl From<Metadata> for Snapshot {
+    fn from(metadata: Metadata) -> Self {
+        Self { metadata, ..Self::default() }
+    }
 }
 
 impl Snapshot {
@@ -67,12 +74,6 @@ impl Snapshot {
     /// The fingerprint of a key, where values were read and it is there.
     pub(crate) fn fingerprint(&self, key: &str) -> Option<Fingerprint> {
         self.data.as_ref()?.get(key).map(|digested| digested.0)
-    }
-
-    /// Whether it shows the same object at a later moment.
-    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
-        let version = |secret: &Self| secret.metadata.resource_version.parse::<u64>().ok();
-        self.metadata.uid == other.metadata.uid && version(self) > version(other)
     }
 
     /// Whether values were read.

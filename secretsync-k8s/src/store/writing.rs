@@ -16,6 +16,19 @@ use super::{KubeStore, call, read, secret_of};
 use crate::request::{Answer, Conflict, Failure, Verb, View};
 
 impl KubeStore {
+    /// Writes on the ground of what is known in this version, or of there being nothing.
+    pub(super) async fn apply_recalled(&self, write: &Write<'_>, version: Option<&str>) -> Result<Applied> {
+        let known = self.known.as_ref().and_then(|known| known.get(write.target));
+        let done = match (known, version) {
+            (Some(secret), Some(version)) if secret.metadata.resource_version == version => {
+                self.update(write, &secret).await?
+            }
+            (None, None) => self.create(write, true).await?,
+            _ => None,
+        };
+        Ok(done.unwrap_or(Applied::Outdated))
+    }
+
     /// Writes a Secret that was not there. `None` when it turns out to be there: where it is `guarded`, in any case, else where somebody holds it.
     pub(super) async fn create(&self, write: &Write<'_>, guarded: bool) -> Result<Option<Applied>> {
         if !write.creation.creates() {
@@ -91,7 +104,7 @@ impl KubeStore {
             self.written.remember(write, &secret.metadata.uid);
         }
         if let Some(known) = &self.known {
-            known.put(write.target.clone(), secret.clone());
+            known.put(write.target.clone(), &secret);
         }
         Ok(secret)
     }

@@ -26,7 +26,7 @@ impl Controller {
                 let id = Id::of(&object);
                 let target = TargetRef::new(id.namespace, id.name);
                 if let Some(seen) = target::read(&object) {
-                    self.world.put_target(&target, seen);
+                    self.world.put_target(&target, &seen);
                 }
                 self.look_after(&target);
             }

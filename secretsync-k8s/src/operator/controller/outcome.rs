@@ -67,7 +67,12 @@ impl Controller {
             Err(_) => (CreationPolicy::default(), Duration::ZERO),
         };
         let Done { report, revision, existed, started, .. } = done;
-        let fresh = state.status.after(Run { report, revision, creation, existed: *existed, started: *started });
+        let mut fresh = state.status.after(Run { report, revision, creation, existed: *existed, started: *started });
+        if let (Some(rivals), true) = (&state.rivals, state.repairs >= FIGHT)
+            && let Some(ready) = fresh.ready.as_mut().filter(|ready| ready.holds)
+        {
+            ready.message = format!("{}; it is changed again and again by field manager {rivals}", ready.message);
+        }
         let heartbeat = self.context.settings.heartbeat;
         let heartbeat = if heartbeat.is_zero() { heartbeat } else { heartbeat.max(interval) };
         let before = self.outbox.latest(&done.id).unwrap_or(&state.object.status);
@@ -134,5 +139,7 @@ impl Controller {
     }
 }
 
+/// From so many repairs on the condition names who else writes the target.
+const FIGHT: u32 = 3;
 /// How long what cannot help itself is left alone (`eso-compat.md` 2.5).
 const LONGEST_PAUSE: Duration = Duration::from_mins(7);

@@ -69,8 +69,8 @@ impl World {
     fn resolve(&self, context: &Context, state: &SyncState, id: &Id) -> Result<(SyncSpec, Vec<Needed>), Refusal> {
         let mut needed: Vec<Needed> = Vec::new();
         let mut refusal = None;
-        let manifest = state.object.manifest.as_ref().map_err(|error| Refusal::Failed(error.clone()))?;
-        let converted = convert::sync_spec(manifest, |origin| {
+        let manifest = state.object.manifest().map_err(Refusal::Failed)?;
+        let converted = convert::sync_spec(&manifest, |origin| {
             let (provider, access) = self.provider(context, origin, &id.namespace).map_err(|refused| {
                 let error = Error::new(ErrorKind::Unavailable, "use").on(origin);
                 match refused {
@@ -133,7 +133,7 @@ impl World {
     }
 
     fn job(&self, state: &SyncState, id: &Id, work: Work) -> Job {
-        let existed = state.spec.as_ref().is_ok_and(|spec| self.known.get(&spec.target).is_some());
+        let existed = state.spec.as_ref().is_ok_and(|spec| self.known.has(&spec.target));
         Job {
             id: id.clone(),
             uid: state.object.uid.clone(),

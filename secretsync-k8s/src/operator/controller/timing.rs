@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::world::{SyncState, World};
 use super::{Controller, Key};
 use crate::operator::due::{Due, due};
-use crate::operator::target::is_valid;
+use crate::operator::target::{is_valid, rivals};
 use crate::operator::watch::Id;
 
 impl Controller {
@@ -71,6 +71,11 @@ impl Controller {
         let wait = if state.repairs == 0 { Duration::ZERO } else { Backoff::SYNCS.after(state.repairs).min(longest) };
         let lane = if state.repairs == 0 { Lane::Urgent } else { Lane::Refresh };
         state.repairs += 1;
+        if let (Ok(spec), Some(written)) = (&state.spec, &state.written)
+            && let Some(seen) = self.world.known.get(&spec.target)
+        {
+            state.rivals = rivals(&seen, spec, written).or_else(|| state.rivals.take());
+        }
         state.forced = true;
         self.driver.scheduler().request(&Key::Sync(id.clone()), lane, Instant::now() + wait);
     }
@@ -80,7 +85,7 @@ impl SyncState {
     /// Takes over what a success means: repairs count from zero again when a run was no repair.
     pub(super) fn settle(&mut self, written: BTreeSet<String>) {
         if !std::mem::take(&mut self.forced) {
-            self.repairs = 0;
+            (self.repairs, self.rivals) = (0, None);
         }
         self.failures = 0;
         self.written = Some(written);

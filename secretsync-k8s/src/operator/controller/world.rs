@@ -57,6 +57,8 @@ pub(super) struct SyncState {
     pub(super) told: Option<String>,
     pub(super) failures: u32,
     pub(super) repairs: u32,
+    /// Who else writes the target, as the repairs show.
+    pub(super) rivals: Option<String>,
     /// Whether it runs next time even if it is not due.
     pub(super) forced: bool,
     /// Keeps the answer to a read of another one for it, in which it takes part whether or not it is due.
@@ -138,7 +140,7 @@ impl World {
         self.namespaces.insert(object.name_any(), object.labels().clone())
     }
 
-    pub(super) fn put_target(&mut self, target: &TargetRef, seen: Snapshot) {
+    pub(super) fn put_target(&mut self, target: &TargetRef, seen: &Snapshot) {
         self.unmark(target);
         if let Some(mark) = seen.metadata.labels.get(CREATED_BY_LABEL) {
             self.by_mark.entry(mark.clone()).or_default().insert(target.clone());
@@ -178,7 +180,7 @@ impl SyncState {
     /// `before` is what was known of the same object.
     fn new(object: SyncObject, before: Option<Self>) -> Self {
         let mut stores = BTreeSet::new();
-        let spec = object.manifest.clone().and_then(|manifest| {
+        let spec = object.manifest().and_then(|manifest| {
             convert::sync_spec(&manifest, |origin| {
                 stores.insert(origin.clone());
                 Ok(StoreUse::new(convert::provider_key(origin), KeyAccess::everything()))
@@ -186,7 +188,7 @@ impl SyncState {
         });
         match before {
             // What failed with the old manifest says nothing about the new one.
-            Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, ..before },
+            Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, rivals: None, ..before },
             None => Self {
                 status: object.status.clone(),
                 object,
@@ -198,6 +200,7 @@ impl SyncState {
                 told: None,
                 failures: 0,
                 repairs: 0,
+                rivals: None,
                 forced: false,
                 announced: None,
                 running: false,
