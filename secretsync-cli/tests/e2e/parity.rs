@@ -62,13 +62,22 @@ fn the_program_ends_every_case_as_external_secrets_operator_does() {
 #[test]
 fn the_operator_ends_every_case_as_external_secrets_operator_does() {
     let servers = Servers::start(Kinds::Ours);
-    try_all(&servers, &Operator::start(&servers));
+    let operator = Operator::start(&servers);
+    try_all(&servers, &operator);
+    let told = operator.told();
+    assert!(told.contains("the cluster's definitions of the kinds are ours"), "{told}");
 }
 
 #[test]
 fn the_operator_does_so_on_external_secrets_operators_own_kinds() {
     let servers = Servers::start(Kinds::Theirs);
-    try_all(&servers, &Operator::start(&servers));
+    let operator = Operator::start(&servers);
+    try_all(&servers, &operator);
+    let (told, lacks) = (
+        operator.told(),
+        "spec.suspend, spec.data[].onMissing, spec.dataFrom[].onMissing, spec.provider.sops, spec.conditions[].keys",
+    );
+    assert!(told.contains(lacks), "{told}");
 }
 
 fn try_all(servers: &Servers, subject: &dyn Subject) {

@@ -125,7 +125,9 @@ impl Sandbox {
         self.start_program(env!("CARGO_BIN_EXE_secretsync"), arguments)
     }
 
+    /// The same with another program. What it tells on standard error is in the file [`TOLD`].
     pub(crate) fn start_program(&self, program: &str, arguments: &str) -> Running {
+        let told = fs::File::create(self.path(TOLD)).unwrap();
         let mut child = Command::new(program)
             .args(arguments.split_whitespace())
             .current_dir(self.folder.path())
@@ -133,7 +135,7 @@ impl Sandbox {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(told)
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -176,6 +178,9 @@ impl Sandbox {
         entries
     }
 }
+
+/// Where a program that was started tells what happens inside.
+pub(crate) const TOLD: &str = "told.log";
 
 /// One file or folder.
 #[derive(Clone, Debug, Eq, PartialEq)]

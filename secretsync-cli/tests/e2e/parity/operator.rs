@@ -9,11 +9,11 @@ use super::Subject;
 use super::compare::Exception;
 use super::scene::{Scene, name};
 use super::servers::Servers;
-use crate::sandbox::{Running, Sandbox};
+use crate::sandbox::{Running, Sandbox, TOLD};
 
 /// The operator at work.
 pub(crate) struct Operator {
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
     _running: Mutex<Running>,
 }
 
@@ -22,9 +22,14 @@ impl Operator {
         let mut sandbox = Sandbox::new();
         sandbox.set("KUBECONFIG", &servers.cluster.kubeconfig().display().to_string());
         servers.lead_to_aws(&mut sandbox);
-        let flags = "--live-addr=0 --metrics-addr=0 --loglevel=error";
+        let flags = "--live-addr=0 --metrics-addr=0 --loglevel=info";
         let running = sandbox.start_program(env!("CARGO_BIN_EXE_secretsync-operator"), flags);
-        Self { _sandbox: sandbox, _running: Mutex::new(running) }
+        Self { sandbox, _running: Mutex::new(running) }
+    }
+
+    /// What it told.
+    pub(crate) fn told(&self) -> String {
+        self.sandbox.text(TOLD)
     }
 }
 

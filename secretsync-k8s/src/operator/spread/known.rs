@@ -182,3 +182,6 @@ impl Spreads {
         plan
     }
 }
+
+#[cfg(test)]
+mod tests;
