@@ -353,7 +353,8 @@ async fn a_login_that_was_left_with_what_hangs_on_it_is_neither_extended_after_t
 /// The seconds until the last end that a hold tells within `patience`.
 async fn last_end(hold: &impl Parent, patience: Duration) -> Option<u64> {
     let end = tokio::time::timeout(patience, hold.last_end()).await.ok()?;
-    Some(end.duration_since(SystemTime::now()).unwrap_or_default().as_secs_f64().round() as u64)
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default() + Duration::from_millis(500);
+    Some(left.as_secs())
 }
 
 #[tokio::test(start_paused = true)]

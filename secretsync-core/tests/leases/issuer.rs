@@ -27,6 +27,7 @@ pub(crate) struct Issuer {
 }
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each test turns one of them")]
 pub(crate) struct State {
     /// How long a credential lasts, and how much longer it can be made to last in all.
     pub(crate) ttl: Duration,
