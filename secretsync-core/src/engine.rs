@@ -121,6 +121,8 @@ pub(crate) struct Shared {
     stop: CancellationToken,
     /// Providers whose sources changed, for the watches under way.
     changes: broadcast::Sender<ProviderKey>,
+    /// What ran by itself because something that was issued ends, for the watches under way.
+    replacements: broadcast::Sender<Arc<SyncReport>>,
 }
 
 impl Engine {

@@ -130,6 +130,7 @@ impl EngineBuilder {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             changes: broadcast::Sender::new(CHANGES),
+            replacements: broadcast::Sender::new(REPLACEMENTS),
             concurrency: self.concurrency,
         };
         Engine { shared: Arc::new(shared) }
@@ -138,3 +139,6 @@ impl EngineBuilder {
 
 /// How many changes of sources a watch may be late with; it takes it that everything changed when there are more.
 const CHANGES: usize = 256;
+
+/// How many reports of what ran by itself a watch may be late with; what is older is not told.
+const REPLACEMENTS: usize = 1024;

@@ -52,7 +52,8 @@ struct Watch<'a> {
 }
 
 impl Engine {
-    /// Syncs every target, and then each again whenever it is due, until `stop` is ready. Every report is told to `told`, in the order in which they come.
+    /// Syncs every target, and then each again whenever it is due, until `stop` is ready. Every report is told to `told`, in the order in which they come; so are those
+    /// of syncs that run by themselves because something that they were issued is about to end.
     ///
     /// A success is due again after the interval of its [timing](SyncSpec::timing), a tenth of it earlier at most so that not all come at once, inside its
     /// windows, and when the first of its sources ends. A failure is tried again after one second, then after twice as long each time, up to seven minutes
@@ -68,6 +69,7 @@ impl Engine {
         stop: impl Future<Output = ()> + Send,
     ) {
         let mut changes = self.shared.changes.subscribe();
+        let mut replacements = self.shared.replacements.subscribe();
         let mut watch = Watch::new(self, specs);
         tokio::pin!(stop);
         loop {
@@ -77,6 +79,10 @@ impl Engine {
                 turn = watch.driver.turn() => turn,
                 news = changes.recv() => {
                     watch.source_changed(&news);
+                    continue;
+                }
+                report = replacements.recv() => {
+                    report.iter().filter(|report| watch.has(report)).for_each(|report| told(report));
                     continue;
                 }
             };
@@ -111,6 +117,12 @@ impl<'a> Watch<'a> {
             company.join(index, &unit.luggage, now);
         }
         Self { engine, units, dependents, company, driver }
+    }
+
+    /// Whether a report is of one of its syncs.
+    fn has(&self, report: &SyncReport) -> bool {
+        let same = |spec: &SyncSpec| spec.owner == report.owner && spec.target == report.target;
+        self.units.iter().any(|unit| unit.specs.iter().any(same))
     }
 
     fn start(&mut self, index: usize, lane: Lane) {

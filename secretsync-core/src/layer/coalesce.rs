@@ -47,11 +47,14 @@ impl Coalesce {
     /// Announces a later fetch of each object, so that one answer serves all who announced it. The announcement ends with the drop of the returned
     /// value. One of an object that turns out to be [issuing](Provider::reading) means nothing.
     pub fn expect(&self, objects: impl IntoIterator<Item = ObjectRef>) -> Expectation {
-        let objects: Vec<_> = objects.into_iter().map(|object| object.with_read(Read::Repeatable)).collect();
         let mut flights = lock(&self.flights);
-        for object in &objects {
-            flights.announce(object);
-        }
+        let announce = |object: ObjectRef| {
+            let shared = object.read() == Read::Repeatable;
+            let object = object.with_read(Read::Repeatable);
+            flights.announce(&object, shared);
+            object
+        };
+        let objects: Vec<_> = objects.into_iter().map(announce).collect();
         drop(flights);
         Expectation { flights: Arc::clone(&self.flights), objects }
     }

@@ -1,16 +1,23 @@
 //! Clocks that are wrong, slow sources, changes at the wrong moment.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use secretsync_core::error::Retry;
+use async_trait::async_trait;
+use secretsync_core::engine::Engine;
+use secretsync_core::error::{Error, ErrorKind, Result, Retry};
 use secretsync_core::layer::LayerSettings;
-use secretsync_core::provider::Renewed;
+use secretsync_core::memory::MemoryStore;
+use secretsync_core::object::{ObjectRef, Read};
+use secretsync_core::provider::{
+    FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Renewed,
+};
+use secretsync_core::secret::{Secret, SecretObject};
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{Outcome, Reason, Sync as _, SyncSpec, TemplateSpec};
 use tokio::time::sleep;
 
-use crate::issuer::{HOUR, Issuer, engine, entry, key, settle, setup, spec, user, written};
+use crate::issuer::{HOUR, Issuer, engine, entry, json, key, settle, setup, spec, user, written};
 
 #[tokio::test(start_paused = true)]
 async fn a_rotation_that_is_stuck_is_not_asked_about_each_second_for_ever() {
@@ -185,4 +192,63 @@ async fn a_slow_source_beside_a_lease_does_not_keep_it_from_being_renewed() {
     let at: Vec<_> = issuer.state().log.iter().map(|(at, _)| *at).collect();
     let gap = at.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
     assert!(gap < 60, "the lease of a minute was left alone for {gap} s: {:?}", issuer.state().log);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_tells_that_a_replacement_fails_while_there_is_time() {
+    let (issuer, _, engine) = setup(|state| state.renewable = false);
+    let mut told = Vec::new();
+    let breaks = async {
+        sleep(Duration::from_mins(5)).await;
+        issuer.state().failure = Some(Error::new(ErrorKind::PermissionDenied, "issue"));
+        sleep(Duration::from_mins(52)).await;
+    };
+    engine.watch(vec![spec()], |report| told.push((report.outcome, report.reason)), breaks).await;
+    assert!(issuer.count("refuse") > 0);
+    assert!(told.iter().any(|(outcome, _)| *outcome == Outcome::Failed), "{told:?} but {:?}", issuer.state().log);
+}
+
+/// Reads many objects with one request.
+#[derive(Debug)]
+struct Batching(ProviderInfo, Mutex<Vec<String>>);
+
+#[async_trait]
+impl Provider for Batching {
+    fn info(&self) -> &ProviderInfo {
+        &self.0
+    }
+    fn address(&self, reference: &RemoteRef) -> Result<ObjectRef> {
+        let read = if reference.key.starts_with("kv") { Read::Repeatable } else { Read::Issuing };
+        Ok(ObjectRef::new(&reference.key).with_read(read))
+    }
+    async fn fetch(&self, objects: &[ObjectRef], _: &FetchOptions) -> Vec<Result<Fetched>> {
+        for object in objects {
+            self.1.lock().unwrap().push(object.name().to_owned());
+        }
+        let answer = |_| Ok(Fetched::Found(Secret::object(SecretObject::new(json(r#"{"user": "x"}"#)))));
+        objects.iter().map(answer).collect()
+    }
+    async fn find(&self, _: &Query) -> Result<Vec<Found>> {
+        Ok(Vec::new())
+    }
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+    fn leases(&self) -> Option<&dyn Leases> {
+        None
+    }
+    async fn close(&self) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_for_many_objects_takes_no_issuing_one_along() {
+    let sixteen = std::num::NonZeroUsize::new(16).unwrap();
+    let info = ProviderInfo::new("batching", "SecretStore shop/batching").with_per_request(sixteen);
+    let provider = Arc::new(Batching(info, Mutex::default()));
+    let engine = Engine::builder(Arc::new(MemoryStore::new())).provider(key(), Arc::clone(&provider) as _).build();
+    let other = SyncSpec::new(OwnerId::new("shop", "other"), TargetRef::new("shop", "other"));
+    let reports = engine.sync_all(vec![spec(), other.with_data(entry("plain", "kv/plain"))]).await;
+    reports.iter().for_each(written);
+    let asked = provider.1.lock().unwrap().iter().filter(|name| *name == "creds").count();
+    assert_eq!(asked, 1, "{:?}", provider.1.lock().unwrap());
 }

@@ -125,6 +125,8 @@ fn tell(shared: &Shared, report: &SyncReport) {
         tracing::warn!(%sync, error, "something that was issued and ends was not replaced");
     }
     shared.observer.replaced(report);
+    // Nobody listens where there is no watch.
+    drop(shared.replacements.send(Arc::new(report.clone())));
 }
 
 /// Renews a lease, and says whether that failed.

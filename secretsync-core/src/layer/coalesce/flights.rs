@@ -38,11 +38,11 @@ impl<B> Default for Flight<B> {
 }
 
 impl<B: Clone> Flights<B> {
-    /// Takes note that somebody will ask for an object.
-    pub(super) fn announce(&mut self, object: &ObjectRef) {
+    /// Takes note that somebody will ask for an object. What may turn out to be issued is not `shared`: nobody else's request takes it along.
+    pub(super) fn announce(&mut self, object: &ObjectRef, shared: bool) {
         let flight = self.by_object.entry(object.clone()).or_default();
         flight.expected += 1;
-        if flight.expected == 1 && flight.read.is_none() && goes_along(object) {
+        if shared && flight.expected == 1 && flight.read.is_none() && goes_along(object) {
             self.announced.push_back(object.clone());
         }
     }

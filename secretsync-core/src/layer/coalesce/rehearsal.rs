@@ -20,7 +20,7 @@ impl Rehearsal {
 
     /// Takes note that somebody will ask for objects.
     pub(crate) fn announce<'a>(&mut self, objects: impl IntoIterator<Item = &'a ObjectRef>) {
-        objects.into_iter().for_each(|object| self.flights.announce(object));
+        objects.into_iter().for_each(|object| self.flights.announce(object, true));
     }
 
     /// The calls that somebody causes who asks for objects now.
