@@ -359,8 +359,7 @@ impl<'a> Run<'a> {
                     meta = TargetMeta { immutable: true, ..TargetMeta::default() };
                 }
                 if self.writes() {
-                    let marks = Desired::new(SecretMap::new(), meta);
-                    self.shared.store.mark(&self.write(&marks, &[])).await.map_err(writing)?;
+                    self.mark(meta).await?;
                 }
                 if refused {
                     return Err(writing(immutable(self.spec)));
@@ -379,7 +378,12 @@ impl<'a> Run<'a> {
                 if !self.writes() {
                     return Ok(Some(self.done(outcome, Reason::Synced, changes, assembled)));
                 }
-                let (outcome, changes) = match self.shared.store.apply(&write).await.map_err(writing)? {
+                let applied = self.shared.store.apply(&write).await;
+                if applied.as_ref().is_err_and(is_immutable) && self.shared.store.marks() {
+                    // A store that sees no values learns only here that it is.
+                    self.mark(desired.meta.clone()).await?;
+                }
+                let (outcome, changes) = match applied.map_err(writing)? {
                     Applied::Created => (Outcome::Created, changes),
                     Applied::Outdated => return Ok(None),
                     Applied::Unchanged => (Outcome::Unchanged, changes.into_unchanged()),
@@ -389,6 +393,12 @@ impl<'a> Run<'a> {
             }
         };
         Ok(Some(self.done(outcome, reason, changes, assembled)))
+    }
+
+    /// Writes what marks the target, and leaves its data.
+    async fn mark(&self, meta: TargetMeta) -> Result<(), Failure> {
+        let marks = Desired::new(SecretMap::new(), meta);
+        self.shared.store.mark(&self.write(&marks, &[])).await.map_err(writing)
     }
 
     /// Whether the store is told to write: also in a plan where it only stages, so that what later syncs see is the same.
@@ -472,6 +482,10 @@ fn refuse_blind(decision: &Decision, observed: &Observed, assembled: &Assembled)
         Some(error) if decision.takes_from(observed) => Err(sourcing(error.clone())),
         _ => Ok(()),
     }
+}
+
+fn is_immutable(error: &Error) -> bool {
+    error.hint().is_some_and(|hint| hint.code() == Code::TargetImmutable)
 }
 
 fn writing(error: Error) -> Failure {
