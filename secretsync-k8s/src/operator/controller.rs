@@ -181,6 +181,9 @@ impl Controller {
                 }
                 Plan::NotYet => {
                     let id = id.clone();
+                    if let Some(state) = self.world.syncs.get_mut(&id) {
+                        state.announced = None;
+                    }
                     self.driver.skip(&key);
                     self.schedule(&id);
                 }

@@ -59,7 +59,9 @@ impl World {
         };
         let now = SystemTime::now();
         let ended = state.expires_at.is_some_and(|at| at <= now);
-        if !state.forced && state.announced.is_none() && !ended {
+        // One that others read along for goes by the same rules: its window may be closed.
+        let takes_part = state.announced.is_some() && state.takes_part(now);
+        if !state.forced && !takes_part && !ended {
             match due(spec, &state.status, &state.object.revision, now) {
                 Due::At(at, _) if at <= now => {}
                 _ if state.wants_look(now) => {

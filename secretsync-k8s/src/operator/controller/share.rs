@@ -46,7 +46,7 @@ impl Controller {
 
 impl SyncState {
     /// Whether it may be refreshed before it is due.
-    fn takes_part(&self, now: SystemTime) -> bool {
+    pub(super) fn takes_part(&self, now: SystemTime) -> bool {
         let Ok(spec) = &self.spec else { return false };
         let (Some(interval), Some(refreshed)) = (spec.timing.interval, self.status.refresh_time) else { return false };
         !spec.suspended
