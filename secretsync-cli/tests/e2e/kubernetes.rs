@@ -15,6 +15,22 @@ pub(crate) fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| Cluster::start().unwrap())
 }
 
+/// A user of [`operators_cluster`] who has the operator's role.
+pub(crate) const OPERATOR: &str = "operator";
+
+/// A cluster with these definitions of the kinds, where the operator may do what `deploy/rbac.yaml` grants, and nothing else.
+pub(crate) fn operators_cluster(crds: &str) -> Cluster {
+    let cluster = Cluster::builder().with_user(OPERATOR, &[]).with_crds(crds).start().unwrap();
+    cluster.apply(include_str!("../../../deploy/rbac.yaml")).unwrap();
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": OPERATOR},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "secretsync-operator"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": OPERATOR}],
+    });
+    cluster.apply(&binding.to_string()).unwrap();
+    cluster
+}
+
 /// A sandbox whose manifests are in `namespace` and whose kubeconfig is the cluster's.
 fn setup(namespace: &str, plain: &str, manifests: &str) -> (Sandbox, String) {
     let (recipient, secret) = sops::key();

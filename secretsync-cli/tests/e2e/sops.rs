@@ -16,6 +16,15 @@ pub(crate) fn encrypt(plain: &str, recipient: &str) -> String {
     Sops::new().unwrap().encrypt(plain.as_bytes(), Format::Yaml, &[recipient], &[]).unwrap()
 }
 
+/// A document of each format that holds `one`: its name, its text, and the property.
+pub(crate) const FORMATS: [(&str, Format, &str, &str); 5] = [
+    ("a.yaml", Format::Yaml, "k: one\n", "k"),
+    ("b.json", Format::Json, r#"{"k": "one"}"#, "k"),
+    ("c.env", Format::Dotenv, "k=one\n", "k"),
+    ("d.ini", Format::Ini, "[s]\nk = one\n", "s.k"),
+    ("e.bin", Format::Binary, r#"{"k": "one"}"#, "k"),
+];
+
 pub(crate) const STORE: &str = "    sops:\n      source:\n        path: docs\n      keys:\n        - age:\n            secretRef: {name: age, key: key.txt}";
 
 /// A sandbox with one document `docs/app.yaml`, and its key in the file `age.key`.

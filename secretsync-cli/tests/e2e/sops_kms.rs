@@ -8,7 +8,7 @@ use xtask::rig::openbao::OpenBao;
 use xtask::rig::sops::{Format, Sops};
 
 use crate::sandbox::{Sandbox, data, external_secret, store};
-use crate::sops::key;
+use crate::sops::{FORMATS, key};
 use crate::sops_services::{transit, uri};
 
 const REGION: &str = "eu-west-1";
@@ -70,15 +70,8 @@ fn documents_of_every_format_are_opened_by_kms_once_for_a_change_however_many_re
     let (moto, arn) = kms();
     let sandbox = setup(&moto, "", "");
     let rule = format!("  key_groups: [{{kms: [{{arn: '{arn}', context: {{App: shop, Env: prod}}}}]}}]\n");
-    let formats = [
-        ("a.yaml", Format::Yaml, "k: one\n", "k"),
-        ("b.json", Format::Json, r#"{"k": "one"}"#, "k"),
-        ("c.env", Format::Dotenv, "k=one\n", "k"),
-        ("d.ini", Format::Ini, "[s]\nk = one\n", "s.k"),
-        ("e.bin", Format::Binary, r#"{"k": "one"}"#, "k"),
-    ];
     let mut entries = Vec::new();
-    for (name, format, plain, property) in formats {
+    for (name, format, plain, property) in FORMATS {
         sandbox.file(&format!("docs/{name}"), &encrypt(&moto, None, &rule, plain, format));
         entries.push((name, name, property));
     }
@@ -86,10 +79,10 @@ fn documents_of_every_format_are_opened_by_kms_once_for_a_change_however_many_re
     sandbox.file("es.yaml", &(hurried("app") + &hurried("more")));
     let run = sandbox.run(SYNC);
     assert_eq!(run.code, 0, "{run:?}");
-    for (name, ..) in formats {
+    for (name, ..) in FORMATS {
         assert_eq!(sandbox.text(&format!("out/shop/app/{name}")), "one", "{name}");
     }
-    assert_eq!((calls(&moto, DECRYPT), calls(&moto, ASSUME)), (formats.len(), 0));
+    assert_eq!((calls(&moto, DECRYPT), calls(&moto, ASSUME)), (FORMATS.len(), 0));
 
     // A process that goes on asks again for what changed, and for nothing else.
     let running = sandbox.start(&SYNC.replace("sync", "sync --watch"));
@@ -106,7 +99,7 @@ fn documents_of_every_format_are_opened_by_kms_once_for_a_change_however_many_re
         }
     }
     assert_eq!(running.stop(rustix::process::Signal::TERM).0, 0);
-    assert_eq!(calls(&moto, DECRYPT), formats.len() * 2 + 2);
+    assert_eq!(calls(&moto, DECRYPT), FORMATS.len() * 2 + 2);
 }
 
 #[test]

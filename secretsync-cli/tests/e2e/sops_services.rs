@@ -7,7 +7,7 @@ use xtask::rig::openbao::OpenBao;
 use xtask::rig::sops::{Format, Sops};
 
 use crate::sandbox::{Sandbox, data, external_secret, store};
-use crate::sops::key;
+use crate::sops::{FORMATS, key};
 
 /// An OpenBao with a transit engine at `sops`.
 pub(crate) fn transit() -> OpenBao {
@@ -59,15 +59,8 @@ fn documents_of_every_format_are_opened_by_the_transit_engine_once_each() {
     let server = transit();
     let sandbox = setup(&server, "");
     let rule = format!("  hc_vault_transit_uri: {}\n", uri(&server));
-    let formats = [
-        ("a.yaml", Format::Yaml, "k: one\n", "k"),
-        ("b.json", Format::Json, r#"{"k": "one"}"#, "k"),
-        ("c.env", Format::Dotenv, "k=one\n", "k"),
-        ("d.ini", Format::Ini, "[s]\nk = one\n", "s.k"),
-        ("e.bin", Format::Binary, r#"{"k": "one"}"#, "k"),
-    ];
     let mut entries = Vec::new();
-    for (name, format, plain, property) in formats {
+    for (name, format, plain, property) in FORMATS {
         sandbox.file(&format!("docs/{name}"), &encrypt(&server, &rule, plain, format));
         entries.push((name, name, property));
     }
@@ -77,10 +70,10 @@ fn documents_of_every_format_are_opened_by_the_transit_engine_once_each() {
     let before = unwrapped(&server);
     let run = sandbox.run(SYNC);
     assert_eq!(run.code, 0, "{run:?}");
-    for (name, ..) in formats {
+    for (name, ..) in FORMATS {
         assert_eq!(sandbox.text(&format!("out/shop/app/{name}")), "one", "{name}");
     }
-    assert_eq!(unwrapped(&server) - before, formats.len());
+    assert_eq!(unwrapped(&server) - before, FORMATS.len());
 }
 
 #[test]

@@ -6,13 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{ErrorKind, Retry};
-use secretsync_core::memory::MemoryStore;
-use secretsync_core::provider::{
-    BuildContext, CredentialSource, Provider, ProviderFactory, RawConfig, RemoteRef, StoreOrigin,
-};
+use secretsync_core::provider::{BuildContext, CredentialSource, Provider, ProviderFactory, RawConfig, StoreOrigin};
 use secretsync_core::secret::Lease;
 use secretsync_core::store::{OwnerId, TargetRef};
-use secretsync_core::sync::{DataEntry, DataFrom, ProviderKey, Reason, Sync as _, SyncReport, SyncSpec};
+use secretsync_core::sync::{DataFrom, Sync as _, SyncSpec};
 use secretsync_provider_vault::VaultFactory;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -23,8 +20,11 @@ use xtask::rig::postgres::Postgres;
 
 #[path = "support/store.rs"]
 mod store;
+#[path = "support/syncs.rs"]
+mod syncs;
 
 use store::{Secrets, Token, build, provider, read};
+use syncs::{engine, key, logs_in, spec, synced, text};
 
 const POLICY: &str = r#"path "database/*" { capabilities = ["read"] } path "sys/leases/*" { capabilities = ["update"] }
 path "auth/token/create" { capabilities = ["update"] }"#;
@@ -47,36 +47,6 @@ fn app_role(bao: &OpenBao, options: &Value) -> (Value, Arc<Secrets>) {
     let secret = made["data"]["secret_id"].as_str().unwrap().to_owned();
     let auth = json!({"appRole": {"path": "approle", "roleId": id, "secretRef": {"name": "app", "key": "id"}}});
     (auth, Secrets::new(&[("app/id", &secret)]))
-}
-
-fn key() -> ProviderKey {
-    ProviderKey::new("vault")
-}
-
-fn spec(name: &str, object: &str) -> SyncSpec {
-    let entry =
-        |key: &str, property: &str| DataEntry::new(key, self::key(), RemoteRef::new(object)).with_property(property);
-    SyncSpec::new(OwnerId::new("shop", name), TargetRef::new("shop", name))
-        .with_data(entry("user", "username"))
-        .with_data(entry("password", "password"))
-}
-
-fn engine(provider: Arc<dyn Provider>) -> (Arc<MemoryStore>, Engine) {
-    let store = Arc::new(MemoryStore::new());
-    (Arc::clone(&store), Engine::builder(store as _).provider(key(), provider).build())
-}
-
-fn text(store: &MemoryStore, name: &str, key: &str) -> String {
-    store.value("shop", name, key).expect("the key exists").expose_str().unwrap().to_owned()
-}
-
-fn logs_in(postgres: &Postgres, store: &MemoryStore, name: &str) -> bool {
-    postgres.accepts(&text(store, name, "user"), &text(store, name, "password")).unwrap()
-}
-
-#[track_caller]
-fn synced(report: &SyncReport) {
-    assert_eq!(report.reason, Reason::Synced, "{:?}", report.error);
 }
 
 #[tokio::test]

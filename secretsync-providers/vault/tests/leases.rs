@@ -4,21 +4,22 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::memory::MemoryStore;
 use secretsync_core::object::Read;
 use secretsync_core::provider::{Provider, RemoteRef};
 use secretsync_core::store::{OwnerId, TargetRef};
-use secretsync_core::sync::{DataEntry, DataFrom, Outcome, ProviderKey, Reason, Sync as _, SyncReport, SyncSpec};
+use secretsync_core::sync::{DataEntry, DataFrom, Outcome, Reason, Sync as _, SyncSpec};
 use serde_json::json;
 use xtask::rig::openbao::OpenBao;
 use xtask::rig::postgres::Postgres;
 
 #[path = "support/store.rs"]
 mod store;
+#[path = "support/syncs.rs"]
+mod syncs;
 
 use store::{Token, content, failure, provider, read, secret};
+use syncs::{engine, key, logs_in, spec, synced, text};
 
 /// A database behind its engine, with roles for every pace.
 struct Rig {
@@ -59,37 +60,6 @@ impl Rig {
     }
 }
 
-fn key() -> ProviderKey {
-    ProviderKey::new("vault")
-}
-
-fn spec(name: &str, object: &str) -> SyncSpec {
-    let entry =
-        |key: &str, property: &str| DataEntry::new(key, self::key(), RemoteRef::new(object)).with_property(property);
-    SyncSpec::new(OwnerId::new("shop", name), TargetRef::new("shop", name))
-        .with_data(entry("user", "username"))
-        .with_data(entry("password", "password"))
-}
-
-fn engine(provider: Arc<dyn Provider>) -> (Arc<MemoryStore>, Engine) {
-    let store = Arc::new(MemoryStore::new());
-    (Arc::clone(&store), Engine::builder(store as _).provider(key(), provider).build())
-}
-
-fn text(store: &MemoryStore, name: &str, key: &str) -> String {
-    let value = store.value("shop", name, key).expect("the key exists");
-    value.expose_str().unwrap().to_owned()
-}
-
-fn logs_in(rig: &Rig, store: &MemoryStore, name: &str) -> bool {
-    rig.postgres.accepts(&text(store, name, "user"), &text(store, name, "password")).unwrap()
-}
-
-#[track_caller]
-fn synced(report: &SyncReport) {
-    assert_eq!(report.reason, Reason::Synced, "{:?}", report.error);
-}
-
 #[tokio::test]
 async fn credentials_log_in_are_issued_once_for_each_sync_and_stay_after_the_engine() {
     let rig = Rig::start();
@@ -109,9 +79,9 @@ async fn credentials_log_in_are_issued_once_for_each_sync_and_stay_after_the_eng
     }
     assert_eq!(rig.asked("database/creds/long"), 2);
     assert_ne!(text(&store, "a", "user"), text(&store, "b", "user"), "one for each sync");
-    assert!(logs_in(&rig, &store, "a") && logs_in(&rig, &store, "b"));
+    assert!(logs_in(&rig.postgres, &store, "a") && logs_in(&rig.postgres, &store, "b"));
     assert!(engine.shutdown(Duration::from_secs(10)).await);
-    assert!(logs_in(&rig, &store, "a"), "the target still has them");
+    assert!(logs_in(&rig.postgres, &store, "a"), "the target still has them");
     let questions = rig.bao.audit_requests().unwrap();
     let questions = questions.iter().filter(|request| request.path.starts_with("sys/internal/ui/mounts")).count();
     assert_eq!(questions, 1, "one for the mount");
@@ -143,7 +113,7 @@ async fn credentials_are_replaced_before_their_last_end_and_the_old_ones_are_rev
         if seen.last() != Some(&user) {
             seen.push(user);
         }
-        assert!(logs_in(rig, &store, "a"), "at no moment is the target without a user that works");
+        assert!(logs_in(&rig.postgres, &store, "a"), "at no moment is the target without a user that works");
         seen.len() >= 3
     })
     .await;
@@ -185,7 +155,7 @@ async fn static_roles_end_with_their_rotation_and_are_read_after_it() {
     let first = text(&store, "a", "password");
     assert!(rig.postgres.accepts("fixed", &first).unwrap());
     rig.until("another password", |_| text(&store, "a", "password") != first).await;
-    assert!(logs_in(&rig, &store, "a"));
+    assert!(logs_in(&rig.postgres, &store, "a"));
     assert!(!rig.postgres.accepts("fixed", &first).unwrap());
     assert!(rig.asked("database/static-creds/fixed") <= 9, "not polled: {}", rig.asked("database/static-creds/fixed"));
     engine.shutdown(Duration::from_secs(10)).await;
@@ -245,7 +215,7 @@ async fn the_end_of_a_token_is_the_end_of_its_leases_and_they_are_replaced() {
     rig.bao.write("auth/token/revoke", &json!({"token": old})).unwrap();
     rig.until("the lease's end with its token", |rig| !rig.postgres.has_role(&first).unwrap()).await;
     rig.until("a new user", |_| text(&store, "a", "user") != first).await;
-    assert!(logs_in(&rig, &store, "a"));
+    assert!(logs_in(&rig.postgres, &store, "a"));
     engine.shutdown(Duration::from_secs(10)).await;
 }
 
@@ -266,7 +236,7 @@ async fn a_login_that_leases_hang_on_outlives_the_engine_and_any_other_does_not(
         assert!(engine.shutdown(Duration::from_secs(10)).await);
         drop(engine);
         assert_eq!(revoked(&rig), ended, "{object}");
-        assert!(object == "kv1/app" || logs_in(&rig, &store, "a"));
+        assert!(object == "kv1/app" || logs_in(&rig.postgres, &store, "a"));
     }
 }
 

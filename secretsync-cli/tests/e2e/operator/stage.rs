@@ -10,6 +10,7 @@ use xtask::rig::cluster::{Cluster, Namespace};
 use xtask::rig::openbao::OpenBao;
 use xtask::rig::postgres::Postgres;
 
+use crate::kubernetes::{OPERATOR, operators_cluster};
 use crate::sandbox::{Running, Sandbox};
 
 /// Servers for all tests: an OpenBao with KV at `secret/` and a database engine over `PostgreSQL`.
@@ -20,21 +21,11 @@ pub(crate) struct Servers {
 }
 
 static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
-    let cluster = Cluster::builder().with_user(USER, &[]).with_crds(&crds()).start().unwrap();
-    cluster.apply(include_str!("../../../../deploy/rbac.yaml")).unwrap();
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": USER},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "secretsync-operator"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
-    });
-    cluster.apply(&binding.to_string()).unwrap();
+    let cluster = operators_cluster(&crds());
     let (bao, postgres) = (OpenBao::start().unwrap(), Postgres::start().unwrap());
     postgres.connect(&bao).unwrap();
     Servers { cluster, bao, postgres }
 });
-
-/// A user who has the operator's role.
-const USER: &str = "operator";
 
 /// What one test has of its own.
 pub(crate) struct Stage {
@@ -47,7 +38,7 @@ impl Stage {
     pub(crate) fn new(prefix: &str) -> Self {
         let namespace = SERVERS.cluster.namespace(prefix).unwrap();
         let mut sandbox = Sandbox::new();
-        sandbox.set("KUBECONFIG", &SERVERS.cluster.kubeconfig_of(USER).unwrap().display().to_string());
+        sandbox.set("KUBECONFIG", &SERVERS.cluster.kubeconfig_of(OPERATOR).unwrap().display().to_string());
         Self { namespace, servers: &SERVERS, sandbox }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use xtask::rig::cluster::Cluster;
 
+use crate::kubernetes::{self, operators_cluster};
 use crate::sandbox::{Running, Sandbox};
 
 /// The cluster that tests share.
@@ -13,9 +14,6 @@ static SHARED: LazyLock<Cluster> = LazyLock::new(cluster);
 
 /// The operator in it, as long as somebody needs it: one works on all ClusterExternalSecrets of a cluster.
 static OPERATOR: Mutex<Weak<Operator>> = Mutex::new(Weak::new());
-
-/// A user who has the operator's role.
-const USER: &str = "operator";
 
 /// An operator at work.
 pub(crate) struct Operator {
@@ -37,20 +35,12 @@ enum Own {
 }
 
 fn cluster() -> Cluster {
-    let cluster = Cluster::builder().with_user(USER, &[]).with_crds(&crate::crd::printed("")).start().unwrap();
-    cluster.apply(include_str!("../../../../deploy/rbac.yaml")).unwrap();
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": USER},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "secretsync-operator"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
-    });
-    cluster.apply(&binding.to_string()).unwrap();
-    cluster
+    operators_cluster(&crate::crd::printed(""))
 }
 
 fn start(cluster: &Cluster) -> Operator {
     let mut sandbox = Sandbox::new();
-    sandbox.set("KUBECONFIG", &cluster.kubeconfig_of(USER).unwrap().display().to_string());
+    sandbox.set("KUBECONFIG", &cluster.kubeconfig_of(kubernetes::OPERATOR).unwrap().display().to_string());
     let flags = "--live-addr=0 --metrics-addr=0 --loglevel=error";
     let running = sandbox.start_program(env!("CARGO_BIN_EXE_secretsync-operator"), flags);
     Operator { _sandbox: sandbox, _running: Mutex::new(running) }
