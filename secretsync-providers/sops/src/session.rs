@@ -29,7 +29,7 @@ type Name = ([u8; 32], Format);
 
 /// What is kept by document, so that each change of a document is decrypted once, and its key asked for once.
 struct Kept {
-    data_keys: Recent<DataKey>,
+    data_keys: Recent<Arc<DataKey>>,
     documents: Recent<Secret>,
 }
 
@@ -42,7 +42,7 @@ impl Session {
     /// The document in the clear; `subject` is what messages call it.
     pub(crate) async fn decrypt(&self, subject: &str, format: Format, content: Content) -> Result<Secret, Error> {
         let name = (Sha256::digest(&*content).into(), format);
-        if let Some(secret) = self.known(&name, content.len()) {
+        if let Some(secret) = self.known(&name) {
             return Ok(secret);
         }
         let task = Task {
@@ -65,15 +65,14 @@ impl Session {
         };
         let turn = self.turns.of(&name.0);
         let _turn = turn.lock().await;
-        if !task.has_data_key() {
-            search.online(&ring).await;
-            let data_key = search.finish(&ring)?;
-            task.keep(data_key);
-        }
-        match task.offline(ring).await? {
-            Step::Opened(secret) => Ok(secret),
-            Step::Locked(_) => Err(Error::Interrupted),
-        }
+        let data_key = match task.data_key() {
+            Some(data_key) => data_key,
+            None => {
+                search.online(&ring).await;
+                task.keep(search.finish(&ring)?)
+            }
+        };
+        blocking(move || task.decrypt(&Document::parse(format, &task.content)?, &data_key)).await
     }
 
     /// Reads the keys anew.
@@ -98,11 +97,8 @@ impl Session {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn known(&self, name: &Name, size: usize) -> Option<Secret> {
-        let mut kept = lock(&self.kept);
-        let secret = kept.documents.take(name)?;
-        kept.documents.put(*name, size, secret.clone());
-        Some(secret)
+    fn known(&self, name: &Name) -> Option<Secret> {
+        lock(&self.kept).documents.get(name)
     }
 }
 
@@ -129,21 +125,22 @@ impl Task {
 
     /// Decrypts the document, if its data key is known or comes out of a key in memory.
     fn open(&self, ring: &KeyRing) -> Result<Step, Error> {
-        let (digest, format) = self.name;
-        let document = Document::parse(format, &self.content)?;
-        let known = lock(&self.kept).data_keys.take(&self.name);
-        let data_key = if let Some(data_key) = known {
+        let document = Document::parse(self.name.1, &self.content)?;
+        let data_key = if let Some(data_key) = self.data_key() {
             data_key
         } else {
             let search = Unwrapping::offline(&document.metadata().groups, ring);
             match search.found() {
-                Some(found) => found?,
+                Some(found) => self.keep(found?),
                 None => return Ok(Step::Locked(search)),
             }
         };
-        let outcome = document.decrypt(&data_key);
-        self.keep(data_key);
-        let verified = outcome?;
+        self.decrypt(&document, &data_key).map(Step::Opened)
+    }
+
+    fn decrypt(&self, document: &Document, data_key: &DataKey) -> Result<Secret, Error> {
+        let (digest, format) = self.name;
+        let verified = document.decrypt(data_key)?;
         if let Some(namespace) = &self.namespace {
             verified.check_binding(namespace)?;
         }
@@ -155,15 +152,18 @@ impl Task {
         }
         let secret = verified.into_plain(format)?.into_secret().with_version(hex(&digest));
         lock(&self.kept).documents.put(self.name, self.content.len(), secret.clone());
-        Ok(Step::Opened(secret))
+        Ok(secret)
     }
 
-    fn has_data_key(&self) -> bool {
-        lock(&self.kept).data_keys.has(&self.name)
+    fn data_key(&self) -> Option<Arc<DataKey>> {
+        lock(&self.kept).data_keys.get(&self.name)
     }
 
-    fn keep(&self, data_key: DataKey) {
-        lock(&self.kept).data_keys.put(self.name, 1, data_key);
+    /// Keeps a data key, and gives it for use now: what is kept can be given up at any time.
+    fn keep(&self, data_key: DataKey) -> Arc<DataKey> {
+        let data_key = Arc::new(data_key);
+        lock(&self.kept).data_keys.put(self.name, 1, Arc::clone(&data_key));
+        data_key
     }
 }
 
@@ -203,21 +203,23 @@ struct Recent<V> {
     limit: usize,
 }
 
-impl<V> Recent<V> {
+impl<V: Clone> Recent<V> {
     fn new(limit: usize) -> Self {
         Self { entries: VecDeque::new(), weight: 0, limit }
     }
 
-    fn has(&self, name: &Name) -> bool {
-        self.entries.iter().any(|(kept, ..)| kept == name)
+    /// A value, which becomes the most recent.
+    fn get(&mut self, name: &Name) -> Option<V> {
+        let (weight, value) = self.take(name)?;
+        self.put(*name, weight, value.clone());
+        Some(value)
     }
 
-    /// Takes a value out; whoever uses it puts it back as the most recent.
-    fn take(&mut self, name: &Name) -> Option<V> {
+    fn take(&mut self, name: &Name) -> Option<(usize, V)> {
         let index = self.entries.iter().position(|(kept, ..)| kept == name)?;
         let (_, weight, value) = self.entries.remove(index)?;
         self.weight -= weight;
-        Some(value)
+        Some((weight, value))
     }
 
     fn put(&mut self, name: Name, weight: usize, value: V) {
@@ -258,10 +260,9 @@ mod tests {
         let mut recent = Recent::new(10);
         recent.put(name(1), 4, 'a');
         recent.put(name(2), 4, 'b');
-        let a = recent.take(&name(1)).unwrap();
-        recent.put(name(1), 4, a);
+        assert_eq!(recent.get(&name(1)), Some('a'));
         recent.put(name(3), 4, 'c');
-        assert_eq!((recent.take(&name(2)), recent.weight), (None, 8));
+        assert_eq!((recent.get(&name(2)), recent.weight), (None, 8));
         recent.put(name(4), 11, 'd');
         assert!(recent.entries.is_empty(), "what is too large is not kept");
         assert_eq!(recent.weight, 0);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, Retry, chain};
 use secretsync_core::provider::{
     BuildContext, CredentialRef, FetchOptions, Fetched, KeyKind, KeyService, KeyServiceFactory, ProviderFactory as _,
@@ -142,6 +143,21 @@ async fn a_service_is_asked_once_for_each_change_of_a_document() {
     assert_eq!(fake.asked().len(), 2, "closing ends the service's sessions");
     assert!(matches!(fetch().await.as_slice(), [Ok(Fetched::Found(_))]));
     assert_eq!(fake.asked().len(), 3, "nothing is kept after that");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_reads_at_once_each_gets_the_document() {
+    let document = by_kms("mine");
+    for _ in 0..20 {
+        let fake = Fake::kms();
+        let provider = store(&document, json!([kms_key("mine")]), &fake).build().await.unwrap();
+        let objects = [provider.address(&RemoteRef::new("inline")).unwrap()];
+        let options = FetchOptions::default();
+        for answers in join_all((0..16).map(|_| provider.fetch(&objects, &options))).await {
+            assert!(matches!(answers.as_slice(), [Ok(Fetched::Found(_))]), "{answers:?}");
+        }
+        assert_eq!(fake.asked().len(), 1);
+    }
 }
 
 #[tokio::test]
