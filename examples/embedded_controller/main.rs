@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
     let mut registry = ProviderRegistry::new();
     secretsync_providers::register_all(&mut registry);
     let mut settings = OperatorSettings::default();
-    settings.class = "teams".to_owned();
+    settings.class = "teams".into();
     settings.sops_root = Some("examples/quickstart".into());
     let secretsync = tokio::spawn(Operator::new(client.clone(), registry, settings).run(stop.clone()));
 
