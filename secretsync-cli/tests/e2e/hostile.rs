@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::sandbox::{Sandbox, store};
 use crate::sops;
 
-const CANARY: &str = "canary-7c41";
+pub(crate) const CANARY: &str = "canary-7c41";
 
 /// Every field of an ExternalSecret, with values that work.
-fn external_secret() -> Value {
+pub(crate) fn external_secret() -> Value {
     let reference = json!({
         "key": "app.yaml", "property": "n", "version": "", "metadataPolicy": "None", "conversionStrategy": "Default", "decodingStrategy": "None",
         "nullBytePolicy": "Ignore",
@@ -44,7 +44,7 @@ fn external_secret() -> Value {
 }
 
 /// Many fields of a SecretStore. Its login finds no credential, so that no request is sent.
-fn vault_store() -> Value {
+pub(crate) fn vault_store() -> Value {
     let reference = json!({"name": "login", "key": "token"});
     let vault = json!({
         "server": "http://127.0.0.1:1", "path": "kv", "version": "v2", "namespace": "n", "caBundle": "", "headers": {"A": "b"},
@@ -70,7 +70,7 @@ fn vault_store() -> Value {
 }
 
 /// Values of wrong types, and texts that nobody would write.
-fn hostile_values() -> Vec<Value> {
+pub(crate) fn hostile_values() -> Vec<Value> {
     let mut deep = json!(1);
     for _ in 0..60 {
         deep = json!([deep]);
@@ -97,12 +97,8 @@ fn hostile_values() -> Vec<Value> {
 }
 
 /// The object once for each place and each hostile value, under names of their own.
-fn broken(object: &Value, prefix: &str) -> Vec<Value> {
-    let mut places = Vec::new();
-    collect(object, "", &mut places);
-    let identity = ["/apiVersion", "/kind", "/metadata", "/metadata/name", "/metadata/namespace"];
-    places.retain(|place| !identity.contains(&place.as_str()));
-    let values = hostile_values();
+pub(crate) fn broken(object: &Value, prefix: &str, values: &[Value]) -> Vec<Value> {
+    let places = places(object);
     let pairs = places.iter().flat_map(|place| values.iter().map(move |value| (place, value)));
     let broken = pairs.enumerate().map(|(index, (place, value))| {
         let mut object = object.clone();
@@ -111,6 +107,15 @@ fn broken(object: &Value, prefix: &str) -> Vec<Value> {
         object
     });
     broken.collect()
+}
+
+/// The places of all fields but those that say which object it is.
+pub(crate) fn places(object: &Value) -> Vec<String> {
+    let mut places = Vec::new();
+    collect(object, "", &mut places);
+    let identity = ["/apiVersion", "/kind", "/metadata", "/metadata/name", "/metadata/namespace"];
+    places.retain(|place| !identity.contains(&place.as_str()));
+    places
 }
 
 fn collect(value: &Value, place: &str, places: &mut Vec<String>) {
@@ -160,14 +165,14 @@ fn check(objects: Vec<Value>, count: usize) {
 
 #[test]
 fn a_broken_field_of_an_external_secret_fails_that_one_alone() {
-    let broken = broken(&external_secret(), "es-");
+    let broken = broken(&external_secret(), "es-", &hostile_values());
     let count = broken.len();
     check(broken, count);
 }
 
 #[test]
 fn a_broken_field_of_a_store_fails_its_own_syncs_alone() {
-    let stores = broken(&vault_store(), "store-");
+    let stores = broken(&vault_store(), "store-", &hostile_values());
     let sync = |store: &Value| {
         let name = &store["metadata"]["name"];
         let data = json!([{"secretKey": "a", "remoteRef": {"key": "x"}}]);

@@ -2,6 +2,8 @@
 
 #[path = "operator/generators.rs"]
 mod generators;
+#[path = "operator/hostile.rs"]
+mod hostile;
 #[path = "operator/leases.rs"]
 mod leases;
 #[path = "operator/references.rs"]
