@@ -6,6 +6,7 @@ mod changes;
 mod plan;
 mod policy;
 mod reason;
+mod removal;
 mod report;
 mod rewrite;
 mod spec;
@@ -22,6 +23,7 @@ pub use policy::{
     CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, OnMissing, RefreshPolicy,
 };
 pub use reason::Reason;
+pub use removal::{MassDeletion, Removal};
 pub use report::{Issued, Outcome, SyncReport};
 pub use rewrite::{Merge, MergeConflict, MergeResult, Rewrite};
 pub(crate) use spec::Origin;

@@ -11,17 +11,19 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use self::company::{Company, Luggage};
+use super::ledger::SyncKey;
 use super::pass::run_all;
 use super::run::Mode;
 use super::{Announcement, Engine, ObjectKey};
 use crate::error::{Error, Retry};
+use crate::guard::{self, Answer, Guard};
 use crate::jitter;
 use crate::layer::goes_along;
 use crate::object::Read;
 use crate::provider::Provider as _;
-use crate::schedule::{Backoff, Dependents, Driver, Lane, Place, Turn};
+use crate::schedule::{Backoff, Dependents, Driver, Lane, Place, Turn, reached};
 use crate::store::TargetRef;
-use crate::sync::{Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec};
+use crate::sync::{Outcome, ProviderKey, RefreshPolicy, Removal, SyncReport, SyncSpec};
 
 /// All syncs of one target: they run one after the other, in their order, and are due together.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ struct Watch<'a> {
     /// Who can fill up a request of others.
     company: Company,
     driver: Driver<usize, Vec<SyncReport>>,
+    guard: Guard<SyncKey, ProviderKey>,
+    by_sync: BTreeMap<SyncKey, usize>,
 }
 
 impl Engine {
@@ -60,6 +64,8 @@ impl Engine {
     /// apart, or when the provider asked for; one to have something issued that may have been carried out, not before a minute has passed. When an object is read, the others that need it and that are past half of their interval
     /// take part, so one read serves all. Where one request reads many objects, it is filled up with those of others that are due, or will be within a tenth of
     /// their interval. What changes by itself is synced at once when somebody [says so](Self::source_changed), if it has an interval or has failed.
+    ///
+    /// A target whose sources are gone is deleted, where its policy says so, as [`crate::guard`] tells: when those of too many others are not gone as well.
     ///
     /// Dropping the future, or `stop`, starts nothing new; what is under way goes on, and [`shutdown`](Self::shutdown) waits for it.
     pub async fn watch(
@@ -76,6 +82,10 @@ impl Engine {
             let turn = tokio::select! {
                 biased;
                 () = &mut stop => return,
+                () = reached(watch.guard.wake(Instant::now())) => {
+                    watch.ask();
+                    continue;
+                }
                 turn = watch.driver.turn() => turn,
                 news = changes.recv() => {
                     watch.source_changed(&news);
@@ -109,20 +119,26 @@ impl<'a> Watch<'a> {
         let mut dependents = Dependents::new();
         let mut company = Company::default();
         let mut driver = Driver::new(engine.shared.concurrency);
+        let (mut guard, mut by_sync) = (Guard::new(), BTreeMap::new());
         let now = Instant::now();
         for (index, unit) in units.iter().enumerate() {
+            for spec in &unit.specs {
+                by_sync.insert(key(spec), index);
+                if !engine.shared.mass_deletion {
+                    guard.enroll(&key(spec), spec.providers().cloned(), guard::may_delete(spec));
+                }
+            }
             dependents.set(&index, unit.objects.clone());
             driver.scheduler().add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
             driver.scheduler().request(&index, Lane::Urgent, now);
             company.join(index, &unit.luggage, now);
         }
-        Self { engine, units, dependents, company, driver }
+        Self { engine, units, dependents, company, driver, guard, by_sync }
     }
 
     /// Whether a report is of one of its syncs.
     fn has(&self, report: &SyncReport) -> bool {
-        let same = |spec: &SyncSpec| spec.owner == report.owner && spec.target == report.target;
-        self.units.iter().any(|unit| unit.specs.iter().any(same))
+        self.by_sync.contains_key(&(report.owner.clone(), report.target.clone()))
     }
 
     fn start(&mut self, index: usize, lane: Lane) {
@@ -140,12 +156,25 @@ impl<'a> Watch<'a> {
             announced
         };
         let unit = &self.units[index];
-        let (shared, specs) = (Arc::clone(&self.engine.shared), unit.specs.clone());
+        let (shared, mut specs) = (Arc::clone(&self.engine.shared), unit.specs.clone());
+        for spec in specs.iter_mut().filter(|spec| spec.removal == Removal::Allowed) {
+            spec.removal = self.guard.removal(&key(spec));
+        }
         self.driver.start(index, lane, async move {
             let _announced = announced;
             run_all(&shared, specs, Mode::Sync).await
         });
         self.pull_dependents(index);
+    }
+
+    /// Runs those whom the guard wants to hear, or who are to hear what it decided.
+    fn ask(&mut self) {
+        let now = Instant::now();
+        for sync in self.guard.to_run(now) {
+            if let Some(index) = self.by_sync.get(&sync) {
+                self.driver.scheduler().request(index, Lane::Refresh, now);
+            }
+        }
     }
 
     fn again(&mut self, index: usize, wait: Duration) {
@@ -216,6 +245,9 @@ impl<'a> Watch<'a> {
     fn finished(&mut self, index: usize, reports: &[SyncReport]) {
         let unit = &mut self.units[index];
         let now = Instant::now();
+        for report in reports {
+            self.guard.answered(&(report.owner.clone(), report.target.clone()), Answer::of(report), now);
+        }
         let failed: Vec<_> = reports.iter().filter(|report| report.outcome == Outcome::Failed).collect();
         if failed.is_empty() {
             unit.failures = 0;
@@ -280,6 +312,10 @@ impl Unit {
         });
         interval.into_iter().chain(ends).min()
     }
+}
+
+fn key(spec: &SyncSpec) -> SyncKey {
+    (spec.owner.clone(), spec.target.clone())
 }
 
 /// What of these objects can be read in one request with those of others.
