@@ -193,7 +193,8 @@ fn remote(reference: &RemoteRef) -> provider::RemoteRef {
 fn query(find: &Find, deletion: DeletionPolicy) -> Query {
     let mut query = Query::default();
     query.path = given(find.path.as_ref());
-    query.name = given(find.name.as_ref().and_then(|name| name.regexp.as_ref()));
+    // An empty expression is one that everything matches, which is more than none: some providers refuse to look for nothing in particular.
+    query.name = find.name.as_ref().map(|name| name.regexp.clone().unwrap_or_default());
     query.tags.clone_from(&find.tags);
     // As with an object that is not there (`eso-compat.md` 2.6 and 4.7).
     query.must_exist = deletion == DeletionPolicy::Retain;

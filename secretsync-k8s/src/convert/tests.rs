@@ -113,6 +113,19 @@ fn every_supported_field_reaches_the_sync() {
 }
 
 #[test]
+fn an_empty_expression_looks_for_every_name_and_no_expression_for_none_in_particular() {
+    let looked_for = |find: Value| {
+        let sync = convert(manifest(&spec(&json!({"data": [], "dataFrom": [{"find": find}]})))).unwrap();
+        let Selection::Find(query) = &sync.data_from[0].selection else { panic!("find") };
+        query.name.clone()
+    };
+    for name in [json!({}), json!({"regexp": ""})] {
+        assert_eq!(looked_for(json!({"name": name})).as_deref(), Some(""));
+    }
+    assert_eq!(looked_for(json!({"path": "app"})), None);
+}
+
+#[test]
 fn defaults_are_those_of_external_secrets_operator() {
     let sync = convert(manifest(&spec(&json!({})))).unwrap();
     assert_eq!(sync.target.to_string(), "shop/db");
