@@ -24,7 +24,7 @@ pub use policy::{
 };
 pub use reason::Reason;
 pub use removal::{MassDeletion, Removal};
-pub use report::{Issued, Outcome, SyncReport};
+pub use report::{Issued, Outcome, SyncReport, after_end};
 pub use rewrite::{Merge, MergeConflict, MergeResult, Rewrite};
 pub(crate) use spec::Origin;
 pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, ValueRules};

@@ -15,7 +15,6 @@ use super::ledger::SyncKey;
 use super::pass::run_all;
 use super::run::Mode;
 use super::{Announcement, Engine, ObjectKey};
-use crate::error::{Error, Retry};
 use crate::guard::{self, Answer, Guard};
 use crate::jitter;
 use crate::layer::goes_along;
@@ -23,7 +22,7 @@ use crate::object::Read;
 use crate::provider::Provider as _;
 use crate::schedule::{Backoff, Dependents, Driver, Lane, Place, Turn, reached};
 use crate::store::TargetRef;
-use crate::sync::{Outcome, ProviderKey, RefreshPolicy, Removal, SyncReport, SyncSpec};
+use crate::sync::{Outcome, ProviderKey, RefreshPolicy, Removal, SyncReport, SyncSpec, Timing};
 
 /// All syncs of one target: they run one after the other, in their order, and are due together.
 #[derive(Debug)]
@@ -144,7 +143,7 @@ impl<'a> Watch<'a> {
     fn start(&mut self, index: usize, lane: Lane) {
         if !self.may_run(index) {
             self.driver.skip(&index);
-            return self.again(index, WINDOW_CHECK);
+            return self.again(index, Timing::WINDOW_CHECK);
         }
         self.company.leave(index, &self.units[index].luggage);
         // Whose objects others read already takes nobody along. Else its own come first, so that whoever of them asks first asks for all.
@@ -248,8 +247,9 @@ impl<'a> Watch<'a> {
         for report in reports {
             self.guard.answered(&(report.owner.clone(), report.target.clone()), Answer::of(report), now);
         }
-        let failed: Vec<_> = reports.iter().filter(|report| report.outcome == Outcome::Failed).collect();
-        if failed.is_empty() {
+        let failed = reports.iter().filter(|report| report.outcome == Outcome::Failed);
+        let shortest = failed.map(SyncReport::shortest_pause).max();
+        let Some(shortest) = shortest else {
             unit.failures = 0;
             unit.pullable_from = unit.interval.map(|interval| now + pullable_after(interval));
             if let Some(interval) = unit.interval {
@@ -259,17 +259,9 @@ impl<'a> Watch<'a> {
                 self.again(index, wait);
             }
             return;
-        }
-        let asked = failed.iter().filter_map(|report| match report.error.as_ref()?.retry() {
-            Retry::After(asked) => Some(asked),
-            _ => None,
-        });
+        };
         unit.failures = unit.failures.saturating_add(1);
-        let pause = Backoff::SYNCS.after(unit.failures);
-        // Something may have been issued whose answer was lost: it is not asked for again at once.
-        let lost = unit.issues() && failed.iter().any(|report| report.error.as_ref().is_some_and(is_final));
-        let respite = if lost { RESPITE } else { Duration::ZERO };
-        let wait = asked.max().unwrap_or_default().max(pause).max(respite);
+        let wait = Backoff::SYNCS.after(unit.failures).max(shortest);
         unit.pullable_from = None;
         let wait = wait + jitter::part_of(wait / 10);
         self.company.join(index, &unit.luggage, now + wait);
@@ -292,11 +284,6 @@ impl Unit {
         Place::new(store, spec.map(|spec| spec.owner.namespace()).unwrap_or_default())
     }
 
-    /// Whether reading its objects may mint something.
-    fn issues(&self) -> bool {
-        self.objects.iter().any(|(_, object)| object.read() == Read::Issuing)
-    }
-
     fn is_past_half(&self, now: Instant) -> bool {
         self.pullable_from.is_some_and(|from| from <= now)
     }
@@ -304,12 +291,8 @@ impl Unit {
     /// How long after a success it is due again.
     fn rest(&self, reports: &[SyncReport]) -> Option<Duration> {
         let interval = self.interval.map(|interval| interval.saturating_sub(jitter::part_of(earliness(interval))));
-        let ends = reports.iter().filter_map(|report| {
-            let left = report.expires_at?.duration_since(SystemTime::now()).unwrap_or_default();
-            // The engine itself looks after what was issued, and knows better when.
-            let shortest = if report.issued.is_empty() { SHORTEST_END } else { RESPITE };
-            Some(left.max(shortest) + AFTER_END)
-        });
+        let now = SystemTime::now();
+        let ends = reports.iter().filter_map(|report| report.look_again_at(now)?.duration_since(now).ok());
         interval.into_iter().chain(ends).min()
     }
 }
@@ -347,19 +330,7 @@ fn earliness(interval: Duration) -> Duration {
     interval / 10
 }
 
-fn is_final(error: &Error) -> bool {
-    error.retry() == Retry::Never
-}
-
-/// How long after the end of a source it is looked at again.
-const AFTER_END: Duration = Duration::from_secs(1);
-/// The shortest pause after a failure to have something issued that may have been carried out.
-const RESPITE: Duration = Duration::from_mins(1);
 /// The shortest interval: below it a mistake would keep everybody busy.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
-/// How soon a source that has ended, or is about to, is looked at again.
-const SHORTEST_END: Duration = Duration::from_secs(4);
 /// The longest pause between two tries, as in External Secrets Operator.
 const LONGEST_RETRY: Duration = Duration::from_mins(7);
-/// How often a closed window is looked at: schedules are in whole minutes.
-const WINDOW_CHECK: Duration = Duration::from_mins(1);
