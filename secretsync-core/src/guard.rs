@@ -21,6 +21,7 @@ use crate::sync::{
 };
 
 /// What a run of a sync told of its target.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Answer {
     /// It stays.
@@ -127,17 +128,17 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
     }
 
     /// The syncs that are to run now, each told once: those that have to be asked as well, and those about which a decision has fallen.
-    pub fn to_run(&mut self, now: Instant) -> Vec<K> {
+    pub fn summon(&mut self, now: Instant) -> Vec<K> {
         let mut syncs = Vec::new();
         self.busy.retain(|store| {
             let Some(census) = self.stores.get_mut(store) else { return false };
-            syncs.extend(census.to_run(now));
+            syncs.extend(census.summon(now));
             census.wake(now).is_some()
         });
         syncs
     }
 
-    /// When to ask [`to_run`](Self::to_run) next, if nothing else happens.
+    /// When to ask [`summon`](Self::summon) next, if nothing else happens.
     pub fn wake(&self, now: Instant) -> Option<Instant> {
         self.busy.iter().filter_map(|store| self.stores.get(store)?.wake(now)).min()
     }

@@ -169,7 +169,7 @@ impl<'a> Watch<'a> {
     /// Runs those whom the guard wants to hear, or who are to hear what it decided.
     fn ask(&mut self) {
         let now = Instant::now();
-        for sync in self.guard.to_run(now) {
+        for sync in self.guard.summon(now) {
             if let Some(index) = self.by_sync.get(&sync) {
                 self.driver.scheduler().request(index, Lane::Refresh, now);
             }

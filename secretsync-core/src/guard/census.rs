@@ -139,7 +139,7 @@ impl<K: Clone + Ord> Census<K> {
     }
 
     /// The syncs that are to run now, each told once.
-    pub(super) fn to_run(&mut self, now: Instant) -> Vec<K> {
+    pub(super) fn summon(&mut self, now: Instant) -> Vec<K> {
         let mut syncs = Vec::new();
         if let Some(round) = self.round.as_mut().filter(|round| round.waiting.is_none() && round.begins <= now) {
             let could = self.members.iter().filter(|(_, member)| member.may_delete && member.state == State::Stays);
@@ -154,7 +154,7 @@ impl<K: Clone + Ord> Census<K> {
         syncs
     }
 
-    /// When [`to_run`](Self::to_run) has something to tell, as far as time alone decides.
+    /// When [`summon`](Self::summon) has something to tell, as far as time alone decides.
     pub(super) fn wake(&self, now: Instant) -> Option<Instant> {
         if !self.news.is_empty() || self.is_decided(now) {
             return Some(now);
@@ -261,12 +261,12 @@ impl<K: Clone + Ord> Census<K> {
 
 impl Tally {
     fn add(&mut self, member: Option<Member>) {
-        let Tally { due, could, of } = Self::of(member);
+        let Self { due, could, of } = Self::of(member);
         (self.due, self.could, self.of) = (self.due + due, self.could + could, self.of + of);
     }
 
     fn subtract(&mut self, member: Option<Member>) {
-        let Tally { due, could, of } = Self::of(member);
+        let Self { due, could, of } = Self::of(member);
         (self.due, self.could, self.of) = (self.due - due, self.could - could, self.of - of);
     }
 

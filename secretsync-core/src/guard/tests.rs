@@ -41,16 +41,16 @@ fn one_deletion_waits_until_the_others_have_been_asked() {
     assert_eq!(guard.removal(&7), Removal::Held);
     guard.answered(&7, Answer::Due, start);
     let round = start + 10 * SECOND;
-    assert_eq!((guard.wake(start), guard.to_run(start)), (Some(round), vec![]));
-    let asked = guard.to_run(round);
+    assert_eq!((guard.wake(start), guard.summon(start)), (Some(round), vec![]));
+    let asked = guard.summon(round);
     assert_eq!(asked, (0..30).filter(|sync| *sync != 7).collect::<Vec<_>>(), "each of the others, once");
-    assert_eq!(guard.to_run(round), [0; 0]);
+    assert_eq!(guard.summon(round), [0; 0]);
     assert_eq!(guard.wake(round), Some(round + 300 * SECOND), "else it is for them to answer");
     all(&mut guard, asked.iter().copied().take(19), Answer::Stays, round);
     assert_eq!(guard.removal(&7), Removal::Held, "ten have not answered: all could be due");
     all(&mut guard, asked.iter().copied().skip(19).take(1), Answer::Stays, round);
     assert_eq!(guard.wake(round), Some(round), "at most ten now");
-    assert_eq!(guard.to_run(round), [7]);
+    assert_eq!(guard.summon(round), [7]);
     assert_eq!(guard.removal(&7), Removal::Allowed);
     guard.answered(&7, Answer::Deleted, round);
     assert_eq!((guard.wake(round), guard.removal(&7)), (None, Removal::Held));
@@ -65,7 +65,7 @@ fn when_too_many_are_due_none_is_deleted_until_none_is_due() {
     guard.answered(&12, Answer::Due, start);
     let mass = MassDeletion { store: "vault".to_owned(), due: 13, of: 60 };
     assert_eq!(guard.removal(&3), Removal::Paused(mass.clone()));
-    assert_eq!(guard.to_run(start), (0..13).collect::<Vec<_>>(), "they learn that they have to wait");
+    assert_eq!(guard.summon(start), (0..13).collect::<Vec<_>>(), "they learn that they have to wait");
     all(&mut guard, 13..60, Answer::Due, start + SECOND);
     all(&mut guard, 0..59, Answer::Stays, start + 600 * SECOND);
     assert_eq!(guard.removal(&59), Removal::Paused(mass), "most are back: the last one may be on its way");
@@ -81,7 +81,7 @@ fn what_turns_out_in_the_round_stops_all_of_it() {
     let start = Instant::now();
     guard.answered(&0, Answer::Due, start);
     let round = start + 10 * SECOND;
-    let asked = guard.to_run(round);
+    let asked = guard.summon(round);
     all(&mut guard, asked, Answer::Due, round);
     assert!(matches!(guard.removal(&0), Removal::Paused(MassDeletion { due: 11, of: 30, .. })));
 }
@@ -93,9 +93,9 @@ fn deletions_that_go_on_are_counted_together() {
     for sync in 0..10 {
         guard.answered(&sync, Answer::Due, now);
         now += 15 * SECOND;
-        let asked = guard.to_run(now);
+        let asked = guard.summon(now);
         all(&mut guard, asked, Answer::Stays, now);
-        assert_eq!(guard.to_run(now), [sync]);
+        assert_eq!(guard.summon(now), [sync]);
         guard.answered(&sync, Answer::Deleted, now);
     }
     guard.answered(&10, Answer::Due, now);
@@ -107,11 +107,11 @@ fn who_never_answers_is_not_waited_for_for_ever() {
     let mut guard = guard(30);
     let start = Instant::now();
     guard.answered(&0, Answer::Due, start);
-    let asked = guard.to_run(start + 10 * SECOND);
+    let asked = guard.summon(start + 10 * SECOND);
     all(&mut guard, asked, Answer::Unknown, start + 11 * SECOND);
     assert_eq!(guard.removal(&0), Removal::Held);
     let end = guard.wake(start + 11 * SECOND).unwrap();
-    assert_eq!((end, guard.to_run(end)), (start + 310 * SECOND, vec![0]));
+    assert_eq!((end, guard.summon(end)), (start + 310 * SECOND, vec![0]));
     assert_eq!(guard.removal(&0), Removal::Allowed);
 }
 
@@ -121,9 +121,9 @@ fn everybody_is_asked_no_more_often_than_a_store_can_bear() {
     let start = Instant::now();
     guard.answered(&0, Answer::Due, start);
     let round = start + 10 * SECOND;
-    let asked = guard.to_run(round);
+    let asked = guard.summon(round);
     all(&mut guard, asked, Answer::Stays, round);
-    assert_eq!(guard.to_run(round), [0]);
+    assert_eq!(guard.summon(round), [0]);
     guard.answered(&0, Answer::Deleted, round);
     guard.answered(&1, Answer::Due, round + SECOND);
     assert_eq!(guard.wake(round + SECOND), Some(round + Duration::from_millis(50) * 1999));
@@ -135,10 +135,10 @@ fn somebody_may_allow_it() {
     let now = Instant::now();
     all(&mut guard, 0..30, Answer::Due, now);
     assert!(matches!(guard.removal(&0), Removal::Paused(_)));
-    drop(guard.to_run(now));
+    drop(guard.summon(now));
     guard.allow(&"vault", true, now);
     assert_eq!(guard.removal(&0), Removal::Allowed);
-    assert_eq!(guard.to_run(now), (0..30).collect::<Vec<_>>(), "they need not wait for their time");
+    assert_eq!(guard.summon(now), (0..30).collect::<Vec<_>>(), "they need not wait for their time");
     guard.allow(&"vault", false, now);
     assert!(matches!(guard.removal(&0), Removal::Paused(_)));
 }

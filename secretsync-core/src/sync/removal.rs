@@ -18,6 +18,7 @@ pub enum Removal {
 }
 
 /// Too many targets of one store are to be deleted at once: more likely than their end is that the store is not what it was.
+#[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MassDeletion {
     /// The store, as messages name it.

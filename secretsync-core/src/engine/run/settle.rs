@@ -48,16 +48,7 @@ impl Run<'_> {
                 }
                 (Outcome::Updated, Reason::Immutable, Changes { keys: Vec::new(), metadata: true })
             }
-            Decision::Remove { changes } => match &self.spec.removal {
-                Removal::Allowed => {
-                    if self.writes() {
-                        self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
-                    }
-                    (Outcome::Removed, Reason::Deleted, changes)
-                }
-                Removal::Held => (Outcome::Unchanged, Reason::DeletionHeld, Changes::default()),
-                Removal::Paused(why) => return Err(Failure(Reason::DeletionPaused, paused(self.spec, why))),
-            },
+            Decision::Remove { changes } => self.remove(changes).await?,
             Decision::Apply { outcome, changes, remove } => {
                 let write = self.write(desired, &remove);
                 self.admit(&write).await?;
@@ -79,6 +70,19 @@ impl Run<'_> {
             }
         };
         Ok(Some(self.done(outcome, reason, changes, assembled)))
+    }
+
+    /// Removes the target, if it may go now.
+    async fn remove(&self, changes: Changes) -> Result<(Outcome, Reason, Changes), Failure> {
+        match &self.spec.removal {
+            Removal::Allowed if self.writes() => {
+                self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
+                Ok((Outcome::Removed, Reason::Deleted, changes))
+            }
+            Removal::Allowed => Ok((Outcome::Removed, Reason::Deleted, changes)),
+            Removal::Held => Ok((Outcome::Unchanged, Reason::DeletionHeld, Changes::default())),
+            Removal::Paused(why) => Err(Failure(Reason::DeletionPaused, paused(self.spec, why))),
+        }
     }
 
     /// Writes what marks the target, and leaves its data.

@@ -24,7 +24,9 @@ impl Controller {
         let answer = Answer::of(report);
         self.guard.answered(id, answer, Instant::now());
         let stores = self.world.syncs.get(id).map(|state| state.stores.clone()).unwrap_or_default();
-        stores.iter().for_each(|store| self.tell_pause(store));
+        for store in &stores {
+            self.tell_pause(store);
+        }
         answer
     }
 
@@ -44,7 +46,7 @@ impl Controller {
     /// Runs those whom the guard wants to hear, or who are to hear what it decided.
     pub(super) fn ask(&mut self) {
         let (now, wall_clock) = (Instant::now(), SystemTime::now());
-        for id in self.guard.to_run(now) {
+        for id in self.guard.summon(now) {
             let Some(state) = self.world.syncs.get_mut(&id) else { continue };
             if state.spec.as_ref().is_ok_and(|spec| !spec.timing.permits(wall_clock)) {
                 // Outside of its windows nothing happens to it.
