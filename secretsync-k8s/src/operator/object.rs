@@ -6,9 +6,9 @@ use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use serde_json::{Value, json};
 
 use super::listed::is_unreadable;
-use super::status::{Condition, Status};
+use super::status::{Condition, DELETION_PAUSED, READY, Status};
 use super::watch::{Id, Kind};
-use crate::api::names::synced_revision;
+use crate::api::names::{ALLOW_MASS_DELETION_ANNOTATION, synced_revision};
 use crate::api::{self, ClusterSecretStore, ExternalSecret, Manifest, SecretStore, VaultDynamicSecret};
 use crate::convert::{self, StoreSpec};
 use crate::problems::subject;
@@ -40,6 +40,10 @@ pub(super) struct StoreObject {
     /// What it configures, or what is wrong with it.
     pub(super) spec: Result<StoreSpec>,
     pub(super) ready: Option<Condition>,
+    /// The condition that tells that none of its targets is deleted, while that is so.
+    pub(super) paused: Option<Condition>,
+    /// Whether somebody allows that any number of its targets is deleted.
+    pub(super) allows_mass_deletion: bool,
 }
 
 impl SyncObject {
@@ -81,7 +85,12 @@ impl StoreObject {
             version: format!("{uid}/{}", object.metadata.generation.unwrap_or_default()),
             uid,
             spec,
-            ready: Condition::read(&object.data["status"]),
+            ready: Condition::read(&object.data["status"], READY),
+            paused: Condition::read(&object.data["status"], DELETION_PAUSED).filter(|paused| paused.holds),
+            allows_mass_deletion: object
+                .annotations()
+                .get(ALLOW_MASS_DELETION_ANNOTATION)
+                .is_some_and(|it| it == "true"),
         }
     }
 

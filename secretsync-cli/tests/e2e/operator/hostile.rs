@@ -56,7 +56,7 @@ fn thousands_of_broken_objects_stop_nobody_else_and_each_says_what_is_wrong() {
 /// What is not as it should be with what an object says of itself.
 fn complaint(broken: &[Broken], name: &str, told: &serde_json::Value) -> Option<String> {
     let one = broken.iter().find(|one| one.name == name)?;
-    if told["status"] == "True" {
+    if told["status"] == "True" || one.is_silent() {
         return None;
     }
     let text = told["message"].as_str().unwrap_or_default();

@@ -26,12 +26,6 @@ impl Broken {
         [self.object.clone()].into_iter().chain(self.beside.clone()).collect()
     }
 
-    /// The kind of the object that says what is wrong, as kubectl writes it.
-    pub(super) fn teller(&self) -> String {
-        let object = self.beside.as_ref().unwrap_or(&self.object);
-        format!("{}s", object["kind"].as_str().unwrap().to_lowercase())
-    }
-
     /// Whether nobody says anything of it: it is suspended, or of another class.
     pub(super) fn is_silent(&self) -> bool {
         let text = self.value.starts_with('"') && self.value != "\"\"";
@@ -41,7 +35,8 @@ impl Broken {
     /// Whether a message leads to the field: it names the field or one around it, and says what to do where the manifest itself is at fault.
     pub(super) fn is_named_by(&self, text: &str) -> bool {
         let detail = text.split_once(": ").map_or(text, |(_, detail)| detail);
-        let whole = self.place == "/spec" || detail.contains("nested too deeply");
+        let told_whole = ["nested too deeply", "exactly one backend specified", "already exists in namespace"];
+        let whole = self.place == "/spec" || told_whole.iter().any(|known| detail.contains(known));
         let mut fields = self.place.split('/').skip(2).filter(|part| part.parse::<usize>().is_err());
         let runtime = !detail.contains("[manifest-invalid]") && !detail.contains("[store-invalid]");
         // What is refused at run time is told by what was tried; that it was the field's fault nobody can know.
