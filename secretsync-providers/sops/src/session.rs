@@ -138,7 +138,7 @@ impl Task {
         self.decrypt(&document, &data_key).map(Step::Opened)
     }
 
-    fn decrypt(&self, document: &Document, data_key: &DataKey) -> Result<Secret, Error> {
+    fn decrypt(&self, document: &Document<'_>, data_key: &DataKey) -> Result<Secret, Error> {
         let (digest, format) = self.name;
         let verified = document.decrypt(data_key)?;
         if let Some(namespace) = &self.namespace {
@@ -150,7 +150,7 @@ impl Task {
                 self.subject
             );
         }
-        let secret = verified.into_plain(format)?.into_secret().with_version(hex(&digest));
+        let secret = verified.into_secret(format)?.with_version(hex(&digest));
         lock(&self.kept).documents.put(self.name, self.content.len(), secret.clone());
         Ok(secret)
     }
