@@ -1,7 +1,14 @@
-//! Addresses that no manifest may lead us to: link-local and metadata addresses, where a cloud's credentials live (design 9.2).
+//! Addresses that no manifest may lead us to: link-local and metadata addresses, where a cloud's credentials live (design 9.2). And, for those who connect, why that failed.
+
+#[cfg(feature = "transport")]
+mod transport;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+#[cfg(feature = "transport")]
+#[cfg_attr(docsrs, doc(cfg(feature = "transport")))]
+pub use transport::{Cause, Transport};
 
 /// Judges what a name was resolved to. Ask it at each connect, so that a name that changes is caught.
 ///

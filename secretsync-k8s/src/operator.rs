@@ -2,6 +2,29 @@
 //!
 //! One task owns what is known of the cluster and decides what runs (`controller`); watchers feed it, jobs work for it. Jobs write the Secret first, then
 //! the status, then events, and report back. State is in the cluster: a restart reads it from there.
+//!
+//! # Inside your own program
+//!
+//! An [`Operator`] is a value: a program gives it the client that it has, the providers that it wants, and a future that ends it, and runs it beside its own
+//! controllers. It installs nothing for the process (no logger, no signal handler, no cryptography), reads no environment, opens no port unless
+//! [`OperatorSettings`] name one, and leaves no task behind when [`Operator::run`] has ended. Two of them live in one process, each with its own
+//! [class](OperatorSettings::class) or [namespace](OperatorSettings::namespace). The whole of it:
+//!
+//! ```no_run
+//! use secretsync_core::provider::ProviderRegistry;
+//! use secretsync_k8s::operator::{Operator, OperatorSettings};
+//!
+//! # async fn beside_your_controllers(client: kube::Client, stop: impl Future<Output = ()> + Send + 'static) {
+//! // `secretsync_providers::register_all(&mut registry)` adds ours; `registry.register(…)` one of your own.
+//! let registry = ProviderRegistry::new();
+//! let operator = Operator::new(client, registry, OperatorSettings::default());
+//! let view = operator.view(); // for pages of your own: `view.is_ready()`, `view.metrics()`
+//! let running = tokio::spawn(operator.run(stop));
+//! # drop((view, running));
+//! # }
+//! ```
+//!
+//! A program that shows kube's own logs leaves out `kube_client::client` below `error`: at `warn` it prints answers that it cannot read, values included.
 
 mod controller;
 mod due;
@@ -10,6 +33,7 @@ mod http;
 mod job;
 mod kinds;
 mod lease;
+mod listed;
 mod metrics;
 mod object;
 mod outbox;
@@ -19,6 +43,7 @@ mod spread;
 mod status;
 mod store;
 mod target;
+mod view;
 mod watch;
 
 use std::future::Future;
@@ -35,6 +60,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use reference::Seen;
 pub use settings::OperatorSettings;
+pub use view::OperatorView;
 
 use self::controller::{Controller, Replacements};
 use self::event::Events;
@@ -85,6 +111,11 @@ impl Operator {
             context: Arc::new(Context { server, engine, known, store, providers, events, metrics, settings }),
             replacements,
         }
+    }
+
+    /// What it tells of itself while it runs.
+    pub fn view(&self) -> OperatorView {
+        OperatorView::new(Arc::clone(&self.context.metrics))
     }
 
     /// Works until `stop` is ready, then ends what is under way and gives back what is held, within [`OperatorSettings::grace`].

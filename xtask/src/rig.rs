@@ -7,6 +7,7 @@ pub mod openbao;
 pub mod postgres;
 pub mod process;
 pub mod sops;
+pub mod tls;
 pub mod tools;
 
 use std::fmt::Display;

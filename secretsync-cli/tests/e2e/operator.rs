@@ -1,7 +1,11 @@
 //! The operator on a real API server, with the rights of `deploy/rbac.yaml` and no others.
 
+#[path = "operator/deletions.rs"]
+mod deletions;
 #[path = "operator/generators.rs"]
 mod generators;
+#[path = "operator/hostile.rs"]
+mod hostile;
 #[path = "operator/leases.rs"]
 mod leases;
 #[path = "operator/references.rs"]

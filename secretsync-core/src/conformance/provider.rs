@@ -1,7 +1,7 @@
 //! What every provider promises.
 
 use super::{Violation, ensure};
-use crate::error::{Result, chain};
+use crate::error::{ErrorKind, Result, chain};
 use crate::object::{ObjectRef, Read};
 use crate::provider::{FetchOptions, Fetched, Provider, Query, RemoteRef};
 use crate::secret::Payload;
@@ -151,11 +151,23 @@ async fn check_declarations(provider: &dyn Provider, fixture: &ProviderFixture) 
         pinned.is_ok() == info.versions,
         format!("pinning a version works: {}, declared: {}", pinned.is_ok(), info.versions),
     )?;
-    let found = provider.find(&Query::default()).await;
+    let found = provider.find(&everything()).await;
     ensure(found.is_ok() == info.find, format!("`find` works: {}, declared: {}", found.is_ok(), info.find))?;
     let Ok(found) = found else { return Ok(()) };
     // What reading does may still have to be asked, of a found object as of a named one.
     let name = |object: &ObjectRef| object.clone().with_read(Read::Repeatable);
     let object = name(&address(provider, &fixture.key)?);
-    ensure(found.iter().any(|one| name(&one.object) == object), format!("`find` does not find `{object}`"))
+    ensure(found.iter().any(|one| name(&one.object) == object), format!("`find` does not find `{object}`"))?;
+    match provider.find(&Query::default()).await {
+        Ok(unnamed) => ensure(unnamed == found, "a query for nothing in particular does not find everything"),
+        Err(error) => ensure(
+            error.kind() == ErrorKind::InvalidConfig,
+            format!("a query for nothing in particular is not refused as one that cannot work: {}", chain(&error)),
+        ),
+    }
+}
+
+/// A query that every name matches.
+fn everything() -> Query {
+    Query { name: Some(".*".to_owned()), ..Query::default() }
 }

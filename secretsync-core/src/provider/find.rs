@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::access::KeyAccess;
 use crate::object::ObjectRef;
 
-/// What `dataFrom[].find` asks for. An empty query matches everything below the provider's root.
+/// What `dataFrom[].find` asks for. One without name and tags matches everything there, or is refused as an invalid configuration: External Secrets Operator does the one
+/// with Vault, the other with AWS.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Query {

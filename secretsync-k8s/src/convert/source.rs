@@ -12,8 +12,8 @@ use crate::api::external_secret::{
     ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, GeneratorRef,
     MetadataPolicy, NullBytePolicy, OnMissing, RemoteRef, SourceRef, StoreKind, StoreRef,
 };
-use crate::api::{GENERATORS_GROUP, KNOWN_GENERATORS, Manifest as _, VaultDynamicSecret};
-use crate::problems::{Problems, plain, quote};
+use crate::api::{GENERATORS_GROUP, KNOWN_GENERATORS, Manifest as _, VaultDynamicSecret, closest};
+use crate::problems::{Problems, plain};
 
 pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
     // External Secrets Operator leaves that to its webhook; a cluster without it has such objects, and their Secrets are retained (`eso-compat.md` 0). Where
@@ -127,7 +127,9 @@ fn check_generator(path: &str, generator: &GeneratorRef, problems: &mut Problems
     if KNOWN_GENERATORS.contains(&generator.kind.as_str()) {
         problems.unsupported(format_args!("{path} (kind {})", generator.kind));
     } else if generator.kind != VaultDynamicSecret::KIND {
-        problems.at(format_args!("{path}.kind"), format_args!("there is no generator {}", quote(&generator.kind)));
+        let near = closest(&generator.kind, KNOWN_GENERATORS.iter().copied().chain([VaultDynamicSecret::KIND]));
+        let advice = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        problems.at(format_args!("{path}.kind"), format_args!("there is no such generator{advice}"));
     }
     check::dns_subdomain(format_args!("{path}.name"), &generator.name, problems);
 }
@@ -193,7 +195,8 @@ fn remote(reference: &RemoteRef) -> provider::RemoteRef {
 fn query(find: &Find, deletion: DeletionPolicy) -> Query {
     let mut query = Query::default();
     query.path = given(find.path.as_ref());
-    query.name = given(find.name.as_ref().and_then(|name| name.regexp.as_ref()));
+    // An empty expression is one that everything matches, which is more than none: some providers refuse to look for nothing in particular.
+    query.name = find.name.as_ref().map(|name| name.regexp.clone().unwrap_or_default());
     query.tags.clone_from(&find.tags);
     // As with an object that is not there (`eso-compat.md` 2.6 and 4.7).
     query.must_exist = deletion == DeletionPolicy::Retain;

@@ -113,6 +113,19 @@ fn every_supported_field_reaches_the_sync() {
 }
 
 #[test]
+fn an_empty_expression_looks_for_every_name_and_no_expression_for_none_in_particular() {
+    let looked_for = |find: Value| {
+        let sync = convert(manifest(&spec(&json!({"data": [], "dataFrom": [{"find": find}]})))).unwrap();
+        let Selection::Find(query) = &sync.data_from[0].selection else { panic!("find") };
+        query.name.clone()
+    };
+    for name in [json!({}), json!({"regexp": ""})] {
+        assert_eq!(looked_for(json!({"name": name})).as_deref(), Some(""));
+    }
+    assert_eq!(looked_for(json!({"path": "app"})), None);
+}
+
+#[test]
 fn defaults_are_those_of_external_secrets_operator() {
     let sync = convert(manifest(&spec(&json!({})))).unwrap();
     assert_eq!(sync.target.to_string(), "shop/db");
@@ -382,7 +395,7 @@ fn a_generator_needs_no_store_and_is_a_source_of_its_own() {
         ),
         (
             json!({"kind": "VaultDynamicSecrets", "name": "x"}),
-            "`spec.dataFrom[0].sourceRef.generatorRef.kind`: there is no generator `VaultDynamicSecrets`",
+            "`spec.dataFrom[0].sourceRef.generatorRef.kind`: there is no such generator (did you mean `VaultDynamicSecret`?)",
         ),
     ] {
         let (kind, detail) = refused(&json!({"dataFrom": [{"sourceRef": {"generatorRef": generator}}]}));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure of the test's own steps ends the test")]
 
+mod embedded;
 mod keys;
 mod missing;
 mod ownership;

@@ -17,6 +17,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use secretsync_core::error::Error;
+use secretsync_core::provider::Ambient;
 
 use crate::config::Region;
 use crate::error::Failure;
@@ -31,13 +33,15 @@ pub(crate) use http::{Fetcher, Http};
 /// The connections and endpoints of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    http: Http,
+    /// What is wrong is told to those who connect.
+    http: Result<Http, Error>,
     endpoints: Arc<Endpoints>,
 }
 
 impl Network {
-    pub(crate) fn new(endpoints: Endpoints) -> Self {
-        Self { http: Http::new(), endpoints: Arc::new(endpoints) }
+    /// The connections and endpoints that an environment names.
+    pub(crate) fn new(environment: &Ambient) -> Self {
+        Self { http: Http::new(environment), endpoints: Arc::new(Endpoints::new(environment)) }
     }
 
     /// The same connections, to the endpoints that a profile names, too.
@@ -46,8 +50,8 @@ impl Network {
     }
 
     /// The connections that are protected by TLS.
-    pub(crate) fn secure(&self) -> SharedHttpClient {
-        self.http.client(false)
+    pub(crate) fn secure(&self) -> Result<SharedHttpClient, Error> {
+        Ok(self.http.as_ref().map_err(Clone::clone)?.client(false))
     }
 
     /// The settings of a client: an API in a region, with somebody's credentials or none.
@@ -58,6 +62,7 @@ impl Network {
         credentials: Option<SharedCredentialsProvider>,
     ) -> Result<SdkConfig, Failure> {
         let endpoint = self.endpoints.of(api).map_err(Failure::Endpoint)?;
+        let http = self.http.as_ref().map_err(|error| Failure::Endpoint(error.clone()))?;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .read_timeout(ATTEMPT)
@@ -66,7 +71,7 @@ impl Network {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(aws_config::Region::new(region.name.clone()))
-            .http_client(self.http.client(endpoint.is_some_and(endpoint::is_plain)))
+            .http_client(http.client(endpoint.is_some_and(endpoint::is_plain)))
             .timeout_config(timeouts.build())
             // The session is the cache.
             .identity_cache(IdentityCache::no_cache())

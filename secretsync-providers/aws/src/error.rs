@@ -10,10 +10,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
+use secretsync_core::net::{Cause, Transport};
 use thiserror::Error;
 
 pub(crate) use refusal::{Meaning, Refusal};
-pub(crate) use transport::{Cause, connector as connector_cause};
+pub(crate) use transport::connector;
 
 /// A failure. `Display` says what happened; [`Failure::into_error`] adds what was attempted on what.
 #[derive(Clone, Debug, Error)]
@@ -34,8 +35,8 @@ pub(crate) enum Failure {
     OtherName,
     #[error("there are more than 100000 objects")]
     TooMany,
-    #[error("{0}")]
-    Transport(Cause),
+    #[error(transparent)]
+    Transport(Transport),
 }
 
 impl Failure {
@@ -55,8 +56,8 @@ impl Failure {
                 }
             }
             SdkError::ResponseError(_) => Self::unnamed(status.unwrap_or_default()),
-            SdkError::TimeoutError(_) => Self::Transport(Cause::TimedOut),
-            other => Self::Transport(transport::cause(other)),
+            SdkError::TimeoutError(_) => Self::Transport(Cause::TimedOut.into()),
+            other => Self::Transport(transport::dispatch(other)),
         }
     }
 
@@ -106,7 +107,8 @@ impl Failure {
             Self::Refused(Refusal { pause: Some(pause), .. }) => error.with_retry(Retry::After(*pause)),
             // The clock is corrected by the first refusal, so that a second try can succeed.
             Self::Refused(Refusal { meaning: Meaning::Skewed, .. }) => error.with_retry(Retry::Backoff),
-            Self::Transport(Cause::RefusedAddress | Cause::Tls) => error.with_retry(Retry::Never),
+            Self::Transport(failed) if failed.cause().is_distrust() => error.with_retry(Retry::Never),
+            Self::Transport(failed) if failed.cause() == Cause::RefusedAddress => error.with_retry(Retry::Never),
             _ => error,
         };
         error.on(subject).with_source(self)
@@ -115,8 +117,8 @@ impl Failure {
     fn verdict(&self) -> (ErrorKind, Code, Cow<'static, str>) {
         match self {
             Self::Refused(refusal) => refusal.verdict(),
-            Self::Transport(cause) => {
-                let (kind, code, advice) = cause.verdict();
+            Self::Transport(failed) => {
+                let (kind, code, advice) = transport::verdict(failed.cause());
                 (kind, code, advice.into())
             }
             Self::Malformed(_) => (

@@ -11,7 +11,7 @@ use secretsync_core::schema;
 use serde_json::Value;
 
 use crate::auth::Surroundings;
-use crate::client::{Endpoints, Network};
+use crate::client::Network;
 use crate::config::{self, Region};
 use crate::session::{Pool, Session};
 use crate::{AwsConfig, AwsProvider, KIND};
@@ -45,15 +45,14 @@ impl Shared {
 }
 
 impl AwsFactory {
-    /// A factory that looks for endpoints, and for nothing else, in the environment of the process: `AWS_ENDPOINT_URL` and its like.
+    /// A factory that looks for endpoints and authorities, and for nothing else, in the environment of the process: `AWS_ENDPOINT_URL` and its like, `AWS_CA_BUNDLE`.
     pub fn new() -> Self {
         Self::with_endpoints_from(&Ambient::from_env())
     }
 
-    /// A factory that looks for endpoints in another environment.
+    /// A factory that looks for endpoints and authorities in another environment.
     pub fn with_endpoints_from(environment: &Ambient) -> Self {
-        let network = Network::new(Endpoints::new(environment));
-        Self { shared: Arc::new(Shared { network, sessions: Pool::default() }) }
+        Self { shared: Arc::new(Shared { network: Network::new(environment), sessions: Pool::default() }) }
     }
 
     #[cfg(feature = "kms")]

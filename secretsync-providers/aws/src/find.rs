@@ -25,7 +25,7 @@ pub(crate) struct Search {
 
 impl Search {
     pub(crate) fn new(query: &Query) -> Result<Self> {
-        if query.name.is_none() && query.tags.is_empty() && query.path.is_some() {
+        if query.name.is_none() && query.tags.is_empty() {
             // As External Secrets Operator has it.
             return Err(Error::new(ErrorKind::InvalidConfig, "find objects")
                 .because("unexpected find operator: there is neither a name nor a tag to look for")
@@ -64,7 +64,7 @@ impl Search {
 
 /// The secrets that match, by name: all of name, path and tags. Secrets that wait for deletion are not listed.
 pub(crate) async fn secrets(service: &Secrets, search: &Search) -> Result<Vec<Found>, Failure> {
-    let filters = filters(search);
+    let filters = &filters(search);
     let matches = |entry: &SecretListEntry| {
         let name = entry.name.as_deref().unwrap_or_default();
         let has = |key: &str, value: &str| {
@@ -75,7 +75,7 @@ pub(crate) async fn secrets(service: &Secrets, search: &Search) -> Result<Vec<Fo
             && search.path.as_deref().is_none_or(|path| name.starts_with(path))
             && search.tags.iter().all(|(key, value)| has(key, value))
     };
-    let read = async |next: Option<String>| {
+    let page = |next: Option<String>| async move {
         let asked = service.clients.send(&service.region, Call::ListSecrets, |client| {
             let call = client.list_secrets().max_results(SECRETS_IN_A_PAGE).set_next_token(next.clone());
             call.set_filters((!filters.is_empty()).then(|| filters.clone())).send()
@@ -86,32 +86,23 @@ pub(crate) async fn secrets(service: &Secrets, search: &Search) -> Result<Vec<Fo
         let names = entries.into_iter().filter(matches).filter_map(|entry| entry.name).collect();
         Ok(Page { met, names, next: page.next_token })
     };
-    let mut list = List::default();
-    while list.goes_on()? {
-        let page = read(list.next.take()).await?;
-        list.add(page);
-    }
-    Ok(found(list.names))
+    read_to_the_end(page).await
 }
 
 /// The parameters that match, by name: path and name, or path and tags, as External Secrets Operator has it.
 pub(crate) async fn parameters(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
     match described(service, search).await {
         // The list by path is another right, and the one that readers of External Secrets Operator have. It knows no tags.
-        Err(failure)
-            if failure.meaning() == Some(Meaning::Denied) && (search.name.is_some() || search.tags.is_empty()) =>
-        {
-            by_path(service, search)
-                .await
-                .map_err(|second| if second.meaning() == Some(Meaning::Denied) { failure } else { second })
-        }
+        Err(failure) if failure.meaning() == Some(Meaning::Denied) && search.name.is_some() => by_path(service, search)
+            .await
+            .map_err(|second| if second.meaning() == Some(Meaning::Denied) { failure } else { second }),
         found => found,
     }
 }
 
 async fn described(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
-    let filters = parameter_filters(search)?;
-    let read = async |next: Option<String>| {
+    let filters = &parameter_filters(search)?;
+    let page = |next: Option<String>| async move {
         let asked = service.clients.send(&service.region, Call::DescribeParameters, |client| {
             let call = client.describe_parameters().max_results(PARAMETERS_IN_A_PAGE).set_next_token(next.clone());
             call.set_parameter_filters((!filters.is_empty()).then(|| filters.clone())).send()
@@ -120,17 +111,12 @@ async fn described(service: &Parameters, search: &Search) -> Result<Vec<Found>, 
         let names = page.parameters.unwrap_or_default().into_iter().map(|entry| entry.name);
         Ok(Page::of(names, search, page.next_token))
     };
-    let mut list = List::default();
-    while list.goes_on()? {
-        let page = read(list.next.take()).await?;
-        list.add(page);
-    }
-    Ok(found(list.names))
+    read_to_the_end(page).await
 }
 
 async fn by_path(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
     let path = search.path.as_deref().unwrap_or("/");
-    let read = async |next: Option<String>| {
+    let page = |next: Option<String>| async move {
         let asked = service.clients.send(&service.region, Call::GetParametersByPath, |client| {
             // Without decryption: only the names count here.
             let call = client.get_parameters_by_path().path(path).recursive(true).with_decryption(false);
@@ -140,12 +126,7 @@ async fn by_path(service: &Parameters, search: &Search) -> Result<Vec<Found>, Fa
         let names = page.parameters.unwrap_or_default().into_iter().map(|entry| entry.name);
         Ok(Page::of(names, search, page.next_token))
     };
-    let mut list = List::default();
-    while list.goes_on()? {
-        let page = read(list.next.take()).await?;
-        list.add(page);
-    }
-    Ok(found(list.names))
+    read_to_the_end(page).await
 }
 
 /// A part of a list.
@@ -166,26 +147,24 @@ impl Page {
     }
 }
 
-/// A list while it is read, page by page.
-#[derive(Default)]
-struct List {
-    met: usize,
-    names: Vec<String>,
-    next: Option<String>,
-    ended: bool,
-}
-
-impl List {
-    /// Whether there is another page. A page may be empty and still not be the last.
-    fn goes_on(&self) -> Result<bool, Failure> {
-        if !self.ended && self.met > LIMIT { Err(Failure::TooMany) } else { Ok(!self.ended) }
-    }
-
-    fn add(&mut self, page: Page) {
-        self.met += page.met;
-        self.names.extend(page.names);
-        self.next = page.next.filter(|token| !token.is_empty());
-        self.ended = self.next.is_none();
+/// Reads a list page by page. One may be empty and still not be the last.
+async fn read_to_the_end<F, P>(page: F) -> Result<Vec<Found>, Failure>
+where
+    F: Fn(Option<String>) -> P + Send,
+    P: Future<Output = Result<Page, Failure>> + Send,
+{
+    let (mut met, mut names, mut next) = (0, Vec::new(), None);
+    loop {
+        let page = page(next).await?;
+        met += page.met;
+        names.extend(page.names);
+        next = page.next.filter(|token| !token.is_empty());
+        if next.is_none() {
+            return Ok(found(names));
+        }
+        if met > LIMIT {
+            return Err(Failure::TooMany);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secretsync_core::Result;
+use secretsync_core::net::Cause;
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
     Asked, BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request,
@@ -20,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::client::{Api, Call, Calls, Clients};
 use crate::config::{AwsConfig, Service, Settings};
-use crate::error::{Cause, Failure};
+use crate::error::Failure;
 use crate::factory::Shared;
 use crate::{KIND, address};
 
@@ -95,7 +96,7 @@ impl Provider for AwsProvider {
         let answers = match options.timeout {
             Some(bound) => timeout(bound, read)
                 .await
-                .unwrap_or_else(|_| objects.iter().map(|_| Err(Failure::Transport(Cause::TimedOut))).collect()),
+                .unwrap_or_else(|_| objects.iter().map(|_| Err(Failure::Transport(Cause::TimedOut.into()))).collect()),
             None => read.await,
         };
         objects.iter().zip(answers).map(|(object, answer)| self.told(object, answer)).collect()

@@ -65,12 +65,11 @@ impl Session {
         };
         let turn = self.turns.of(&name.0);
         let _turn = turn.lock().await;
-        let data_key = match task.data_key() {
-            Some(data_key) => data_key,
-            None => {
-                search.online(&ring).await;
-                task.keep(search.finish(&ring)?)
-            }
+        let data_key = if let Some(data_key) = task.data_key() {
+            data_key
+        } else {
+            search.online(&ring).await;
+            task.keep(search.finish(&ring)?)
         };
         blocking(move || task.decrypt(&Document::parse(format, &task.content)?, &data_key)).await
     }

@@ -27,7 +27,7 @@ pub(crate) use request::{Request, TOKEN, url};
 pub(crate) use response::{Answer, capped};
 pub(crate) use status::Row;
 pub(crate) use tls::{certificates, pem};
-pub(crate) use transport::{Cause, Transport, failure};
+pub(crate) use transport::failure;
 
 /// A connection pool to one server, with the store's trust and headers. It knows no token: each call names its own.
 pub(crate) struct Client {

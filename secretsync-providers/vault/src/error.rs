@@ -6,10 +6,11 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use secretsync_core::error::{Code, Error, Hint, Retry};
+use secretsync_core::net::{Cause, Transport};
 use thiserror::Error;
 
 use crate::auth::Wrapped;
-use crate::client::{Cause, Row, Transport};
+use crate::client::Row;
 use crate::config::KvVersion;
 use crate::generator::ResultType;
 
@@ -124,7 +125,7 @@ impl Failure {
     /// Whether the request may have been carried out although its answer is of no use.
     pub(crate) fn may_have_been_done(&self) -> bool {
         match self {
-            Self::Transport(transport) => matches!(transport.cause, Cause::TimedOut | Cause::Closed | Cause::Other),
+            Self::Transport(transport) => matches!(transport.cause(), Cause::TimedOut | Cause::Closed | Cause::Other),
             // 412, 429, 473, 501 and a sealed or inactive node turn a request away at the door. What a proxy or a CDN says with numbers of its own
             // tells nothing about what is behind it.
             Self::Status { status, row, .. } => *status >= 500 && *status != 501 && row.code != Code::VaultSealed,
@@ -141,11 +142,7 @@ impl Failure {
 
     /// Whether the trust between us and the server is broken, as after a change of certificates.
     pub(crate) fn is_tls(&self) -> bool {
-        use Cause::{CertificateExpired, CertificateName, CertificateUnknown, Tls};
-        matches!(
-            self,
-            Self::Transport(Transport { cause: CertificateExpired | CertificateName | CertificateUnknown | Tls, .. })
-        )
+        matches!(self, Self::Transport(transport) if transport.cause().is_distrust())
     }
 
     fn retry(&self) -> Option<Retry> {

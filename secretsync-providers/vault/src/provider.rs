@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use secretsync_core::Result;
 use secretsync_core::error::Retry;
+use secretsync_core::net::Cause;
 use secretsync_core::object::{ObjectRef, Part, Read};
 use secretsync_core::provider::{
     BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
@@ -19,7 +20,7 @@ use secretsync_core::provider::{
 use tokio::time::timeout;
 
 use self::seen::Seen;
-use crate::client::{Answer, Cause, Request, Transport};
+use crate::client::{Answer, Request};
 use crate::config::{KvVersion, Settings, VaultConfig};
 use crate::error::Failure;
 use crate::find::{Finder, Search};
@@ -199,9 +200,7 @@ pub(crate) async fn bounded<T>(
     call: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     match bound {
-        Some(bound) => {
-            timeout(bound, call).await.unwrap_or_else(|_| Err(Failure::Transport(Transport::of(Cause::TimedOut))))
-        }
+        Some(bound) => timeout(bound, call).await.unwrap_or_else(|_| Err(Failure::Transport(Cause::TimedOut.into()))),
         None => call.await,
     }
 }

@@ -58,7 +58,7 @@ impl World {
             Err(error) => return refuse(self, state, id, Reason::SpecInvalid, error.clone()),
         };
         let now = SystemTime::now();
-        let ended = state.expires_at.is_some_and(|at| at <= now);
+        let ended = state.ends_at.is_some_and(|at| at <= now);
         // One that others read along for goes by the same rules: its window may be closed.
         let takes_part = state.announced.is_some() && state.takes_part(now);
         if !state.forced && !takes_part && !ended {

@@ -32,7 +32,7 @@ pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<O
     let link = |kind| Link { environment: environment.clone(), kind };
     let surroundings = ProviderConfig::without_region()
         .with_region(Some(aws_config::Region::new(sts.region().name.clone())))
-        .with_http_client(sts.network().secure());
+        .with_http_client(sts.network().secure()?);
     let provider = ProfileFileCredentialsProvider::builder()
         .profile_files(files)
         .profile_name(&*name)

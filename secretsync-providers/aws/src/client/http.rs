@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpClient};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
-use secretsync_core::net::AddressGuard;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::net::{AddressGuard, Cause, Transport};
+use secretsync_core::provider::Ambient;
 use zeroize::Zeroizing;
 
-use crate::error::{Cause, connector_cause};
+use crate::error::connector;
 
 /// Connections to AWS: one pool for TLS, one for plain http to this machine.
 #[derive(Clone, Debug)]
@@ -23,14 +28,44 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) fn new() -> Self {
-        let client = |guard| Builder::new().tls_provider(TLS).build_with_resolver(Guard(guard));
-        Self { secure: client(AddressGuard::new()), plain: client(AddressGuard::new().loopback_only(true)) }
+    /// Connections that trust the authorities of the system, or those in the file that `AWS_CA_BUNDLE` names.
+    pub(crate) fn new(environment: &Ambient) -> Result<Self> {
+        let trusted = authorities(environment)?;
+        let client = |guard| {
+            let client = Builder::new().tls_provider(TLS).tls_context(trusted.clone());
+            client.build_with_resolver(Guard(guard))
+        };
+        Ok(Self { secure: client(AddressGuard::new()), plain: client(AddressGuard::new().loopback_only(true)) })
     }
 
     pub(crate) fn client(&self, plain: bool) -> SharedHttpClient {
         if plain { self.plain.clone() } else { self.secure.clone() }
     }
+}
+
+/// Whom to trust. Every certificate is looked at here, because the SDK panics at one that it cannot use.
+fn authorities(environment: &Ambient) -> Result<TlsContext> {
+    let Some(path) = environment.path(BUNDLE) else { return Ok(TlsContext::default()) };
+    let pem = std::fs::read(&path).map_err(|_| unusable("its file cannot be read"))?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|_| unusable("its file is no list of PEM certificates"))?;
+    if certificates.is_empty() {
+        return Err(unusable("its file holds no PEM certificate"));
+    }
+    let mut parsed = RootCertStore::empty();
+    for certificate in certificates {
+        parsed.add(certificate).map_err(|_| unusable("one of its certificates cannot be used"))?;
+    }
+    let store = TrustStore::empty().with_pem_certificate(pem);
+    TlsContext::builder().with_trust_store(store).build().map_err(|_| unusable("it cannot be used"))
+}
+
+fn unusable(reason: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidConfig, "use")
+        .on(format!("the variable {BUNDLE}"))
+        .because(reason)
+        .with_hint(Hint::new(Code::StoreInvalid, "name a file of PEM certificates, or remove the variable"))
 }
 
 /// Resolves names, and refuses those that lead to an address we must not talk to. It runs at each connect, so a name that changes is caught.
@@ -68,22 +103,26 @@ impl Fetcher {
     }
 
     /// Fetches a URL.
-    pub(crate) async fn get(&self, url: &str, authorization: Option<&str>) -> Result<Fetched, Cause> {
-        let mut request = HttpRequest::get(url).map_err(|_| Cause::Other)?;
+    pub(crate) async fn get(&self, url: &str, authorization: Option<&str>) -> std::result::Result<Fetched, Transport> {
+        let unsent = || Transport::from(Cause::Other);
+        let mut request = HttpRequest::get(url).map_err(|_| unsent())?;
         request.headers_mut().insert("accept", "application/json");
         if let Some(token) = authorization {
-            request.headers_mut().try_insert("authorization", token.to_owned()).map_err(|_| Cause::Other)?;
+            request.headers_mut().try_insert("authorization", token.to_owned()).map_err(|_| unsent())?;
         }
         let answer = tokio::time::timeout(NEARBY, async {
-            let response = self.0.call(request).await.map_err(|error| connector_cause(&error))?;
+            let response = self.0.call(request).await.map_err(|error| connector(&error))?;
             let status = response.status().as_u16();
-            let body = ByteStream::new(response.into_body()).collect().await.map_err(|_| Cause::Closed)?;
+            let body =
+                ByteStream::new(response.into_body()).collect().await.map_err(|_| Transport::from(Cause::Closed))?;
             Ok(Fetched { status, body: Zeroizing::new(body.to_vec()) })
         });
-        answer.await.unwrap_or(Err(Cause::TimedOut))
+        answer.await.unwrap_or_else(|_| Err(Cause::TimedOut.into()))
     }
 }
 
+/// The variable in which AWS's own tools look for authorities.
+const BUNDLE: &str = "AWS_CA_BUNDLE";
 const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
 /// These endpoints are on the machine or beside it.
 const NEARBY: Duration = Duration::from_secs(2);

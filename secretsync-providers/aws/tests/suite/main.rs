@@ -9,4 +9,5 @@ mod kms;
 mod parameters;
 mod secrets;
 mod support;
+mod tls;
 mod wire;

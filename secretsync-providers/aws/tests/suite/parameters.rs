@@ -59,7 +59,7 @@ async fn searches_walk_hierarchies_by_name_or_by_tags() {
     assert_eq!(find(&*provider, Some("/app"), Some("db$"), &[]).await, ["/app/db", "/app/deep/db"]);
     assert_eq!(find(&*provider, None, Some("^/other/"), &[]).await, ["/other/db"]);
     assert_eq!(find(&*provider, None, None, &[("env", "prod")]).await, ["/app/db"]);
-    assert_eq!(find(&*provider, None, None, &[]).await, ["/app/db", "/app/deep/db", "/other/db", "flat"]);
+    assert_eq!(find(&*provider, None, Some(".*"), &[]).await, ["/app/db", "/app/deep/db", "/other/db", "flat"]);
     let metadata = read_ref(&*provider, &RemoteRef::new("/app/db").with_metadata()).await;
     assert_eq!(text(&metadata), r#"{"env":"prod"}"#);
     assert_absent(&read_ref(&*provider, &RemoteRef::new("/app/never").with_metadata()).await);

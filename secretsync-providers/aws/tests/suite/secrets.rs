@@ -1,7 +1,7 @@
 //! Secrets Manager, on moto.
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::RemoteRef;
+use secretsync_core::provider::{Fetched, Query, RemoteRef};
 use serde_json::json;
 
 use crate::support::{MOTO, assert_absent, bytes, failure, find, provider, read, read_all, read_ref, secret, text};
@@ -46,7 +46,7 @@ async fn what_waits_for_deletion_is_absent_for_values_metadata_batches_and_searc
     let both = read_all(&*provider, &["gone", "here"]).await;
     assert_absent(&both[0]);
     assert_eq!(text(&both[1]), "y");
-    assert_eq!(find(&*provider, None, None, &[]).await, ["here"]);
+    assert_eq!(find(&*provider, None, Some(""), &[]).await, ["here"]);
 }
 
 #[tokio::test]
@@ -117,14 +117,24 @@ async fn long_lists_are_read_to_their_end() {
 #[tokio::test]
 async fn a_search_that_is_no_expression_is_refused() {
     let provider = provider(MOTO.address(), "SecretsManager", "eu-west-1").await;
-    let mut query = secretsync_core::provider::Query::default();
+    let mut query = Query::default();
     query.name = Some("(".to_owned());
     let error = provider.find(&query).await.unwrap_err();
     assert_eq!(error.hint().unwrap().code(), Code::ManifestInvalid);
-    query = secretsync_core::provider::Query::default();
-    query.path = Some("app/".to_owned());
-    let error = provider.find(&query).await.unwrap_err();
-    assert!(error.hint().unwrap().advice().contains("regexp: .*"), "{error}");
     let long = "a".repeat(3000);
     failure(read(&*provider, &long).await, ErrorKind::InvalidConfig, Code::ManifestInvalid);
+}
+
+#[tokio::test]
+async fn a_search_for_nothing_in_particular_is_refused_before_anything_is_sent() {
+    for service in ["SecretsManager", "ParameterStore"] {
+        let provider = provider("http://127.0.0.1:1", service, "eu-west-1").await;
+        for path in [None, Some("app/".to_owned())] {
+            let mut query = Query::default();
+            query.path = path;
+            let found = provider.find(&query).await.map(|_| Fetched::Absent);
+            let (told, advice) = failure(found, ErrorKind::InvalidConfig, Code::ManifestInvalid);
+            assert!(told.contains("unexpected find operator") && advice.contains("regexp: .*"), "{told}: {advice}");
+        }
+    }
 }

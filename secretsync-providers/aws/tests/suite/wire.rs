@@ -308,7 +308,7 @@ async fn keys_that_were_rotated_are_resolved_anew_once() {
 async fn nobody_at_the_endpoint_is_told_as_such() {
     let provider = provider("http://127.0.0.1:9", "SecretsManager", REGION).await;
     let (text, _) = failure(read(&*provider, "app").await, ErrorKind::Unavailable, Code::ProviderUnavailable);
-    assert!(text.contains("nobody listens at the endpoint"), "{text}");
+    assert!(text.contains("nobody listens at the server's address"), "{text}");
 }
 
 #[tokio::test]

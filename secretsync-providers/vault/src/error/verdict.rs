@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use secretsync_core::error::{Code, ErrorKind};
+use secretsync_core::net::Cause;
 
 use super::{Failure, Grant, MountProblem};
 use crate::auth::Wrapped;
-use crate::client::Cause;
 
 type Verdict = (ErrorKind, Code, Cow<'static, str>);
 
@@ -22,7 +22,7 @@ impl Failure {
                 "wait: a standby catches up; `forwardInconsistent` with `readYourWrites` lets it forward",
             ),
             Self::Status { row, .. } => (row.kind, row.code, row.advice),
-            Self::Transport(transport) => transport_verdict(transport.cause),
+            Self::Transport(transport) => transport_verdict(transport.cause()),
             Self::TokenRefused { sent: true } => {
                 (Unauthenticated, Code::VaultTokenInvalid, "put a valid token where the store refers to")
             }
@@ -182,7 +182,6 @@ fn transport_verdict(cause: Cause) -> (ErrorKind, Code, &'static str) {
         Cause::CertificateExpired => "renew the server's certificate, or set the clock",
         Cause::CertificateName => "write the name into `server` that the certificate is for",
         Cause::CertificateUnknown => "give the authority's certificate in `caBundle` or `caProvider`",
-        Cause::Closed | Cause::Other => "check the server, and the proxy or load balancer in front of it",
         Cause::Dns => "check the host name in `server`, and the name service",
         Cause::NotTls => "write `server` with the scheme that the server speaks",
         Cause::Refused => "check host and port in `server`, and that the server runs",
@@ -190,6 +189,7 @@ fn transport_verdict(cause: Cause) -> (ErrorKind, Code, &'static str) {
         Cause::TimedOut => "check that the server runs, and that no firewall drops the packets",
         Cause::Tls => "check the certificates on both sides",
         Cause::Unreachable => "check host in `server`, and the network",
+        _ => "check the server, and the proxy or load balancer in front of it",
     };
     (ErrorKind::Unavailable, Code::ProviderUnavailable, advice)
 }

@@ -7,13 +7,14 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::KeyPair;
 use secretsync_core::error::{Code, ErrorKind};
 use secretsync_core::provider::{BuildContext, ProviderFactory as _, RawConfig, StoreOrigin};
 use secretsync_provider_vault::{OpenBaoFactory, VaultFactory};
 use serde_json::{Value, json};
 use xtask::rig::cluster::Cluster;
 use xtask::rig::openbao::OpenBao;
+use xtask::rig::tls::Authority;
 
 use crate::documented;
 use crate::store::{Secrets, build, built, content, failure, read};
@@ -187,34 +188,23 @@ async fn a_json_web_token_comes_from_a_secret_or_is_issued_for_a_service_account
 
 #[tokio::test]
 async fn a_client_certificate_logs_in_over_the_connection_that_offers_it() {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = params.self_signed(&key).unwrap().pem();
-    let issuer = Issuer::new(params, key);
-    let sign = |name: &str| {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem())
-    };
-    let (certificate, private) = sign("localhost");
-    let bao = OpenBao::start_with_tls(&certificate, &private).unwrap();
+    let authority = Authority::new().unwrap();
+    let server = authority.sign("localhost", 2100).unwrap();
+    let bao = OpenBao::start_with_tls(&server.certificate, &server.key).unwrap();
     furnish(&bao);
     enable(&bao, "cert", "cert");
-    let role = json!({"certificate": authority, "allowed_common_names": "client", "token_policies": "reader"});
+    let role = json!({"certificate": authority.pem(), "allowed_common_names": "client", "token_policies": "reader"});
     bao.write("auth/cert/certs/shop", &role).unwrap();
-    let (client, client_key) = sign("client");
-    let (other, other_key) = sign("other");
+    let client = authority.sign("client", 2100).unwrap();
+    let other = authority.sign("other", 2100).unwrap();
     let secrets = Secrets::new(&[
-        ("vault-client/tls.crt", &client),
-        ("vault-client/tls.key", &client_key),
-        ("other/tls.crt", &other),
-        ("other/tls.key", &other_key),
+        ("vault-client/tls.crt", &client.certificate),
+        ("vault-client/tls.key", &client.key),
+        ("other/tls.crt", &other.certificate),
+        ("other/tls.key", &other.key),
     ]);
     let mut config = documented::store("with-certificate", &bao.tls_address().unwrap(), "secret");
-    config["caBundle"] = json!(authority);
+    config["caBundle"] = json!(authority.pem());
     let provider = build(&config, Arc::clone(&secrets) as _).await;
     assert_eq!(content(read(&*provider, "app").await), json!({"a": "b"}));
     provider.close().await;
