@@ -34,13 +34,12 @@ impl Mac {
         if self.only_encrypted && !encrypted {
             return;
         }
-        match self.pieces.last_mut().filter(|piece| piece.capacity() - piece.len() >= bytes.len()) {
-            Some(piece) => piece.extend_from_slice(bytes),
-            None => {
-                let mut piece = Zeroizing::new(Vec::with_capacity(bytes.len().max(PIECE)));
-                piece.extend_from_slice(bytes);
-                self.pieces.push(piece);
-            }
+        let room = self.pieces.last().map_or(0, |piece| piece.capacity() - piece.len());
+        if room < bytes.len() {
+            self.pieces.push(Zeroizing::new(Vec::with_capacity(bytes.len().max(PIECE))));
+        }
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.extend_from_slice(bytes);
         }
     }
 
