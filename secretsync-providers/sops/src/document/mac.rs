@@ -58,7 +58,9 @@ impl Mac {
         if self.only_encrypted {
             hash.update(ONLY_ENCRYPTED);
         }
-        self.pieces.iter().for_each(|piece| hash.update(piece));
+        for piece in &self.pieces {
+            hash.update(piece);
+        }
         let mut text = Zeroizing::new(String::with_capacity(128));
         for byte in hash.finalize() {
             // Writing to a String cannot fail.
@@ -99,7 +101,9 @@ mod tests {
         let long = "x".repeat(PIECE);
         let of = |values: &[&str]| {
             let mut mac = Mac::new(true);
-            values.iter().for_each(|value| mac.add(value.as_bytes(), true));
+            for value in values {
+                mac.add(value.as_bytes(), true);
+            }
             mac
         };
         let mut front = of(&["a", &long]);
