@@ -163,10 +163,11 @@ fn steady(scene: &Scene, namespace: &str, span: Duration) -> Result<Spread> {
     Ok(spread)
 }
 
-/// Starts it again where everything is done: that costs no write.
+/// Starts it again where everything is done: that changes nothing. What is due is applied once, since no digest of what was written is kept anywhere.
 fn restart(scene: &Scene, program: &Path) -> Result<()> {
     let began = Timestamp::now();
     let (reads, _) = scene.provider_calls()?;
+    let before = scene.versions()?;
     let running = Running::start(program, scene)?;
     sleep(Duration::from_secs(10));
     let calls = scene.calls_since(began)?;
@@ -175,7 +176,8 @@ fn restart(scene: &Scene, program: &Path) -> Result<()> {
         writes.filter(|call| call.resource != "serviceaccounts/token").partition(|call| call.resource == "secrets");
     let (reads_after, _) = scene.provider_calls()?;
     note(format_args!(
-        "a restart, within 10 s: {} Secret writes, {} other writes, {} provider reads; {:.1} MiB",
+        "a restart, within 10 s: {} Secrets changed, {} applied, {} other writes, {} provider reads; {:.1} MiB",
+        scene.versions()?.difference(&before).count(),
         secrets.len(),
         rest.len(),
         reads_after - reads,

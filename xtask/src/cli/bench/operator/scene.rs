@@ -1,5 +1,6 @@
 //! Cluster, OpenBao and objects, and the client that an operator is compared with.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -186,6 +187,15 @@ impl Scene {
             requests.iter().filter(|request| request.operation == "read" && request.path.starts_with("secret/data/"));
         let logins = requests.iter().filter(|request| request.path == "auth/kubernetes/login");
         Ok((reads.count(), logins.count()))
+    }
+
+    /// The version of each Secret that is managed: it changes with each write that changes something.
+    pub(super) fn versions(&self) -> Result<BTreeSet<(String, String)>> {
+        let path = "/api/v1/secrets?labelSelector=reconcile.external-secrets.io/managed%3Dtrue";
+        let list: Value = serde_json::from_str(&self.admin.connect().send("GET", path, JSON, &Value::Null)?)?;
+        let text = |metadata: &Value, name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
+        let secrets = list["items"].as_array().into_iter().flatten().map(|secret| &secret["metadata"]);
+        Ok(secrets.map(|metadata| (text(metadata, "uid"), text(metadata, "resourceVersion"))).collect())
     }
 
     /// Looks now and then until something is there. Seldom, because looking costs time that is measured.
