@@ -1,5 +1,7 @@
 //! The operator on a real API server, with the rights of `deploy/rbac.yaml` and no others.
 
+#[path = "operator/batches.rs"]
+mod batches;
 #[path = "operator/generators.rs"]
 mod generators;
 #[path = "operator/leases.rs"]

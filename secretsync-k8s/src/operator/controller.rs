@@ -10,14 +10,14 @@ mod timing;
 mod wake;
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 
 use secretsync_core::engine::ObjectKey;
 use secretsync_core::provider::StoreOrigin;
-use secretsync_core::schedule::{Dependents, Driver, Lane, Turn};
-use secretsync_core::sync::SyncReport;
+use secretsync_core::schedule::{Company, Dependents, Driver, Lane, Turn};
+use secretsync_core::sync::{ProviderKey, SyncReport};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 
@@ -29,7 +29,7 @@ use super::job::{self, Done};
 use super::object::SyncObject;
 use super::outbox::{Outbox, Told, tell};
 use super::reference::{Files, References};
-use super::store::{Validated, validate};
+use super::store::{Needed, Validated, validate};
 use super::watch::{Change, Id, Kind, watch};
 use crate::api::{Manifest as _, VaultDynamicSecret};
 
@@ -53,6 +53,8 @@ enum Chore {
     Cleaned,
     /// An object may go now.
     Departed(String),
+    /// The provider is built.
+    Prepared(Box<Needed>),
     Told(Told),
 }
 
@@ -62,6 +64,11 @@ pub(super) struct Controller {
     driver: Driver<Key, Finished>,
     /// Who reads what.
     dependents: Dependents<ObjectKey, Id>,
+    /// Who can fill up a request of others.
+    company: Company<Id>,
+    /// Providers that are being built, and who waits for them; and those of which it is known what can be read together.
+    preparing: HashMap<ProviderKey, Vec<(Id, Lane)>>,
+    prepared: HashMap<ProviderKey, StoreOrigin>,
     outbox: Outbox,
     chores: JoinSet<Chore>,
     /// Kinds of which everything is known.
@@ -86,6 +93,9 @@ impl Controller {
             driver: Driver::new(context.settings.concurrency),
             context,
             dependents: Dependents::new(),
+            company: Company::new(),
+            preparing: HashMap::new(),
+            prepared: HashMap::new(),
             outbox: Outbox::default(),
             chores: JoinSet::new(),
             complete: BTreeSet::new(),
@@ -163,6 +173,7 @@ impl Controller {
                 self.driver.start(key, lane, work);
             }
             Key::Sync(id) => match self.world.plan(&self.context, id) {
+                Plan::Run(job) if self.prepare(id, &job, lane) => self.driver.skip(&key),
                 Plan::Run(mut job) => {
                     self.share(id, &mut job);
                     if let Some(state) = self.world.syncs.get_mut(id) {
@@ -174,6 +185,7 @@ impl Controller {
                     self.driver.start(key, lane, work);
                 }
                 Plan::Leave => {
+                    self.company.leave(id);
                     if let Some(state) = self.world.syncs.get_mut(id) {
                         state.announced = None;
                     }

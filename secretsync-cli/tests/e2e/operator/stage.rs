@@ -42,6 +42,11 @@ impl Stage {
         Self { namespace, servers: &SERVERS, sandbox }
     }
 
+    /// Sets a variable of the operators that start from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.sandbox.set(name, value);
+    }
+
     pub(crate) fn servers(&self) -> &'static Servers {
         self.servers
     }

@@ -118,6 +118,7 @@ impl Controller {
     pub(super) fn forget(&mut self, id: &Id) -> Option<SyncState> {
         let state = self.world.remove_sync(id);
         self.dependents.remove(id);
+        self.company.remove(id);
         self.outbox.forget(id);
         self.driver.scheduler().remove(&Key::Sync(id.clone()));
         state
