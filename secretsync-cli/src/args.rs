@@ -88,6 +88,11 @@ pub(crate) struct Job {
     /// Where to write: `dir=PATH`, `env=FILE`, `manifest=FILE`, `manifest=-` for standard output, `kubernetes`, or `kubernetes=CONTEXT`.
     #[arg(long = "to", value_name = "TARGET")]
     pub(crate) to: TargetFlag,
+
+    /// Delete targets whose sources are gone (`deletionPolicy: Delete`) even if they are more than ten and more than a fifth of those of a store. Without it,
+    /// none of them is deleted: a store that gives nothing any more is more often broken than empty.
+    #[arg(long)]
+    pub(crate) allow_mass_deletion: bool,
 }
 
 /// What `render` works on.

@@ -117,6 +117,8 @@ pub(crate) struct Shared {
     overlap: Duration,
     /// Whether anything may be issued.
     issues: bool,
+    /// Whether any number of targets of a store may be deleted at once.
+    mass_deletion: bool,
     tasks: TaskTracker,
     /// Ends the background work that waits for a moment to come.
     stop: CancellationToken,

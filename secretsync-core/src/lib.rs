@@ -6,6 +6,7 @@ pub mod access;
 pub mod conformance;
 pub mod engine;
 pub mod error;
+pub mod guard;
 mod jitter;
 pub mod json;
 pub mod layer;

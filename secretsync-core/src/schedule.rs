@@ -20,7 +20,7 @@ use tokio::time::Instant;
 pub use backoff::Backoff;
 pub use company::{Company, Luggage};
 pub use dependents::Dependents;
-pub use driver::{Driver, Turn};
+pub use driver::{Driver, Turn, reached};
 
 use self::rotation::Rotation;
 

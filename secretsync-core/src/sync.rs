@@ -6,6 +6,7 @@ mod changes;
 mod plan;
 mod policy;
 mod reason;
+mod removal;
 mod report;
 mod rewrite;
 mod spec;
@@ -22,7 +23,8 @@ pub use policy::{
     CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, OnMissing, RefreshPolicy,
 };
 pub use reason::Reason;
-pub use report::{Issued, Outcome, SyncReport};
+pub use removal::{MassDeletion, Removal};
+pub use report::{Issued, Outcome, SyncReport, after_end};
 pub use rewrite::{Merge, MergeConflict, MergeResult, Rewrite};
 pub(crate) use spec::Origin;
 pub use spec::{DataEntry, DataFrom, ProviderKey, Selection, SyncSpec, ValueRules};

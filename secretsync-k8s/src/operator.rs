@@ -33,6 +33,7 @@ mod http;
 mod job;
 mod kinds;
 mod lease;
+mod listed;
 mod metrics;
 mod object;
 mod outbox;

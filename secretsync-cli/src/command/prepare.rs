@@ -23,8 +23,8 @@ use crate::target::Target;
 
 /// What the engine is wanted for.
 pub(super) enum Purpose {
-    /// To write targets, or to tell what would be written.
-    Write,
+    /// To write targets, or to tell what would be written; and whether any number of them may be deleted.
+    Write { mass_deletion: bool },
     /// To look at finished Secrets only, made of this data, or of what can be read without having it issued.
     Show(Option<Box<Data>>),
 }
@@ -102,9 +102,9 @@ pub(super) fn read(files: &Files, data: Option<&Data>) -> Result<Wanted> {
 
 /// Reads the manifests, builds the providers that they need unless there is data, and names the syncs. An error means that nothing was tried.
 pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) -> Result<(Prepared, Progress)> {
-    let (shows, data) = match purpose {
-        Purpose::Write => (false, None),
-        Purpose::Show(data) => (true, data.map(|data| *data)),
+    let (shows, mass_deletion, data) = match purpose {
+        Purpose::Write { mass_deletion } => (false, mass_deletion, None),
+        Purpose::Show(data) => (true, false, data.map(|data| *data)),
     };
     let credentials = flags(&source.credentials)?;
     let Wanted { specs, order, stores, places, references, skipped } = read(&source.files, data.as_ref())?;
@@ -115,7 +115,8 @@ pub(super) async fn prepare(source: Source, target: Target, purpose: Purpose) ->
     let mut builder = Engine::builder(store)
         .observer(Arc::new(progress.clone()))
         .template_source(Arc::new(templates))
-        .template_delimiters(source.template_left_delimiter, source.template_right_delimiter);
+        .template_delimiters(source.template_left_delimiter, source.template_right_delimiter)
+        .allow_mass_deletion(mass_deletion);
     if shows {
         builder = builder.without_issuing();
     }

@@ -10,8 +10,8 @@ use crate::target::Target;
 
 /// Brings every target in line with its sources.
 pub(super) async fn run(job: Job) -> Result<Outcome> {
-    let Job { source, to } = job;
-    let (mut prepared, progress) = prepare(source, Target::open(to).await?, Purpose::Write).await?;
+    let Job { source, to, allow_mass_deletion: mass_deletion } = job;
+    let (mut prepared, progress) = prepare(source, Target::open(to).await?, Purpose::Write { mass_deletion }).await?;
     let reports = prepared.engine.sync_all(std::mem::take(&mut prepared.specs)).await;
     Ok(finish(prepared, reports, &progress, Told::Sync).await)
 }

@@ -18,7 +18,7 @@ use crate::target::Target;
 
 /// Keeps every target in line with its sources until a signal comes. An error means that nothing was tried.
 pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
-    let Job { source, to } = job;
+    let Job { source, to, allow_mass_deletion: mass_deletion } = job;
     if to.is_standard_output() {
         return Err(Error::new(ErrorKind::InvalidConfig, "watch")
             .because("`manifest=-` writes one document, and a watch would write it again and again")
@@ -28,7 +28,7 @@ pub(super) async fn run(job: Job, style: Style) -> Result<ExitCode> {
             )));
     }
     let stop = process::stop()?;
-    let (mut prepared, progress) = prepare(source, Target::open(to).await?, Purpose::Write).await?;
+    let (mut prepared, progress) = prepare(source, Target::open(to).await?, Purpose::Write { mass_deletion }).await?;
     progress.end();
     let specs = std::mem::take(&mut prepared.specs);
     let mut log = WatchLog::start(style, specs.len());

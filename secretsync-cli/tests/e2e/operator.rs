@@ -2,8 +2,12 @@
 
 #[path = "operator/batches.rs"]
 mod batches;
+#[path = "operator/deletions.rs"]
+mod deletions;
 #[path = "operator/generators.rs"]
 mod generators;
+#[path = "operator/hostile.rs"]
+mod hostile;
 #[path = "operator/leases.rs"]
 mod leases;
 #[path = "operator/references.rs"]

@@ -31,6 +31,7 @@ pub struct EngineBuilder {
     concurrency: usize,
     overlap: Duration,
     issues: bool,
+    mass_deletion: bool,
 }
 
 impl EngineBuilder {
@@ -45,6 +46,7 @@ impl EngineBuilder {
             concurrency: 64,
             overlap: OVERLAP,
             issues: true,
+            mass_deletion: false,
         }
     }
 
@@ -114,6 +116,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Allows to delete any number of targets of one store at once, because their sources are gone: see [`crate::guard`].
+    #[must_use]
+    pub fn allow_mass_deletion(mut self, allowed: bool) -> Self {
+        self.mass_deletion = allowed;
+        self
+    }
+
     /// The engine.
     pub fn build(self) -> Engine {
         let shared = Shared {
@@ -127,6 +136,7 @@ impl EngineBuilder {
             inputs: Inputs::default(),
             overlap: self.overlap,
             issues: self.issues,
+            mass_deletion: self.mass_deletion,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             changes: broadcast::Sender::new(CHANGES),

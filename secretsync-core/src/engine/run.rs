@@ -1,5 +1,7 @@
 //! One sync, step by step.
 
+mod settle;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use futures::future::join_all;
 
 use super::Shared;
 use super::assemble::{Assembled, assemble, check, keep};
-use super::decide::{Decision, before_issuing, before_reading, decide, immutable, untouched, when_empty};
+use super::decide::{Decision, before_issuing, before_reading, decide, untouched, when_empty};
 use super::fetch::{Answers, Sharing, fetch, find, settle};
 use super::ledger::{AtHand, Fresh, Keeping, SyncKey};
 use super::reads::{ObjectKey, Reads};
@@ -15,7 +17,7 @@ use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{FetchOptions, Fetched, Provider};
 use crate::secret::SecretMap;
-use crate::store::{Applied, Desired, Observed, TargetMeta, Write};
+use crate::store::{Desired, Observed};
 use crate::sync::{Changes, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec, TemplateSpec};
 
 /// Whether the target may be touched.
@@ -328,101 +330,6 @@ impl<'a> Run<'a> {
         }
         Ok(kept)
     }
-
-    /// Does what was decided, or only says it. `None` where what was decided on is outdated.
-    async fn settle(
-        &self,
-        decision: Decision,
-        desired: &Desired,
-        assembled: &Assembled,
-        ground: Ground,
-    ) -> Result<Option<SyncReport>, Failure> {
-        if ground == Ground::Recalled && matches!(decision, Decision::Mark { .. } | Decision::Remove { .. }) {
-            return Ok(None);
-        }
-        let (outcome, reason, changes) = match decision {
-            Decision::Leave { reason, changes } => {
-                if reason == Reason::Synced {
-                    self.admit(&self.write(desired, &[])).await?;
-                }
-                (Outcome::Unchanged, reason, changes)
-            }
-            Decision::Mark { refused: true } if !self.shared.store.marks() => {
-                return Err(writing(immutable(self.spec)));
-            }
-            Decision::Mark { refused: false } if !self.shared.store.marks() => {
-                (Outcome::Unchanged, Reason::Immutable, Changes::default())
-            }
-            Decision::Mark { refused } => {
-                let mut meta = desired.meta.clone();
-                if !refused {
-                    meta = TargetMeta { immutable: true, ..TargetMeta::default() };
-                }
-                if self.writes() {
-                    self.mark(meta).await?;
-                }
-                if refused {
-                    return Err(writing(immutable(self.spec)));
-                }
-                (Outcome::Updated, Reason::Immutable, Changes { keys: Vec::new(), metadata: true })
-            }
-            Decision::Remove { changes } => {
-                if self.writes() {
-                    self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
-                }
-                (Outcome::Removed, Reason::Deleted, changes)
-            }
-            Decision::Apply { outcome, changes, remove } => {
-                let write = self.write(desired, &remove);
-                self.admit(&write).await?;
-                if !self.writes() {
-                    return Ok(Some(self.done(outcome, Reason::Synced, changes, assembled)));
-                }
-                let applied = self.shared.store.apply(&write).await;
-                if applied.as_ref().is_err_and(is_immutable) && self.shared.store.marks() {
-                    // A store that sees no values learns only here that it is.
-                    self.mark(desired.meta.clone()).await?;
-                }
-                let (outcome, changes) = match applied.map_err(writing)? {
-                    Applied::Created => (Outcome::Created, changes),
-                    Applied::Outdated => return Ok(None),
-                    Applied::Unchanged => (Outcome::Unchanged, changes.into_unchanged()),
-                    Applied::Updated => (Outcome::Updated, changes),
-                };
-                (outcome, Reason::Synced, changes)
-            }
-        };
-        Ok(Some(self.done(outcome, reason, changes, assembled)))
-    }
-
-    /// Writes what marks the target, and leaves its data.
-    async fn mark(&self, meta: TargetMeta) -> Result<(), Failure> {
-        let marks = Desired::new(SecretMap::new(), meta);
-        self.shared.store.mark(&self.write(&marks, &[])).await.map_err(writing)
-    }
-
-    /// Whether the store is told to write: also in a plan where it only stages, so that what later syncs see is the same.
-    fn writes(&self) -> bool {
-        self.mode == Mode::Sync || self.shared.store.stages()
-    }
-
-    fn write<'w>(&'w self, desired: &'w Desired, remove: &'w [crate::secret::SecretKey]) -> Write<'w> {
-        Write::new(&self.spec.target, &self.spec.owner, desired).removing(remove).under(self.spec.creation)
-    }
-
-    async fn admit(&self, write: &Write<'_>) -> Result<(), Failure> {
-        self.shared.store.admit(write).await.map_err(writing)
-    }
-
-    fn done(&self, outcome: Outcome, reason: Reason, changes: Changes, assembled: &Assembled) -> SyncReport {
-        let mut report = SyncReport::new(self.spec.owner.clone(), self.spec.target.clone(), outcome, reason);
-        report.changes = changes;
-        report.missing = assembled.missing.iter().map(|missing| missing.origin.to_string()).collect();
-        let kept = assembled.missing.iter().filter(|missing| missing.kept);
-        report.kept = kept.map(|missing| missing.origin.to_string()).collect();
-        report.expires_at = assembled.expires_at;
-        report
-    }
 }
 
 /// A store that looked must not say that what it saw is outdated: it looks again by itself, and gives up in the end.
@@ -482,10 +389,6 @@ fn refuse_blind(decision: &Decision, observed: &Observed, assembled: &Assembled)
         Some(error) if decision.takes_from(observed) => Err(sourcing(error.clone())),
         _ => Ok(()),
     }
-}
-
-fn is_immutable(error: &Error) -> bool {
-    error.hint().is_some_and(|hint| hint.code() == Code::TargetImmutable)
 }
 
 fn writing(error: Error) -> Failure {

@@ -8,15 +8,15 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::ledger::SyncKey;
 use super::pass::run_all;
 use super::run::Mode;
 use super::{Announcement, Engine, ObjectKey};
-use crate::error::{Error, Retry};
+use crate::guard::{self, Answer, Guard};
 use crate::jitter;
-use crate::object::Read;
-use crate::schedule::{Backoff, Company, Dependents, Driver, Lane, Place, Turn};
+use crate::schedule::{Backoff, Company, Dependents, Driver, Lane, Place, Turn, reached};
 use crate::store::TargetRef;
-use crate::sync::{Outcome, ProviderKey, RefreshPolicy, SyncReport, SyncSpec};
+use crate::sync::{Outcome, ProviderKey, RefreshPolicy, Removal, SyncReport, SyncSpec, Timing};
 
 /// All syncs of one target: they run one after the other, in their order, and are due together.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ struct Watch<'a> {
     /// Who can fill up a request of others.
     company: Company<usize>,
     driver: Driver<usize, Vec<SyncReport>>,
+    guard: Guard<SyncKey, ProviderKey>,
+    by_sync: BTreeMap<SyncKey, usize>,
 }
 
 impl Engine {
@@ -54,6 +56,8 @@ impl Engine {
     /// apart, or when the provider asked for; one to have something issued that may have been carried out, not before a minute has passed. When an object is read, the others that need it and that are past half of their interval
     /// take part, so one read serves all. Where one request reads many objects, it is filled up with those of others that are due, or will be within a tenth of
     /// their interval. What changes by itself is synced at once when somebody [says so](Self::source_changed), if it has an interval or has failed.
+    ///
+    /// A target whose sources are gone is deleted, where its policy says so, as [`crate::guard`] tells: when those of too many others are not gone as well.
     ///
     /// Dropping the future, or `stop`, starts nothing new; what is under way goes on, and [`shutdown`](Self::shutdown) waits for it.
     pub async fn watch(
@@ -70,6 +74,10 @@ impl Engine {
             let turn = tokio::select! {
                 biased;
                 () = &mut stop => return,
+                () = reached(watch.guard.wake(Instant::now())) => {
+                    watch.ask();
+                    continue;
+                }
                 turn = watch.driver.turn() => turn,
                 news = changes.recv() => {
                     watch.source_changed(&news);
@@ -103,27 +111,33 @@ impl<'a> Watch<'a> {
         let mut dependents = Dependents::new();
         let mut company = Company::new();
         let mut driver = Driver::new(engine.shared.concurrency);
+        let (mut guard, mut by_sync) = (Guard::new(), BTreeMap::new());
         let now = Instant::now();
         for (index, unit) in units.iter().enumerate() {
+            for spec in &unit.specs {
+                by_sync.insert(key(spec), index);
+                if !engine.shared.mass_deletion {
+                    guard.enroll(&key(spec), spec.providers().cloned(), guard::may_delete(spec));
+                }
+            }
             dependents.set(&index, unit.objects.clone());
             driver.scheduler().add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
             driver.scheduler().request(&index, Lane::Urgent, now);
             company.carry(&index, engine.luggage(&unit.objects));
             company.join(&index, now);
         }
-        Self { engine, units, dependents, company, driver }
+        Self { engine, units, dependents, company, driver, guard, by_sync }
     }
 
     /// Whether a report is of one of its syncs.
     fn has(&self, report: &SyncReport) -> bool {
-        let same = |spec: &SyncSpec| spec.owner == report.owner && spec.target == report.target;
-        self.units.iter().any(|unit| unit.specs.iter().any(same))
+        self.by_sync.contains_key(&(report.owner.clone(), report.target.clone()))
     }
 
     fn start(&mut self, index: usize, lane: Lane) {
         if !self.units[index].may_run() {
             self.driver.skip(&index);
-            return self.again(index, WINDOW_CHECK);
+            return self.again(index, Timing::WINDOW_CHECK);
         }
         self.company.leave(&index);
         // Whose objects others read already takes nobody along. Else its own come first, so that whoever of them asks first asks for all.
@@ -135,12 +149,25 @@ impl<'a> Watch<'a> {
             announced
         };
         let unit = &self.units[index];
-        let (shared, specs) = (Arc::clone(&self.engine.shared), unit.specs.clone());
+        let (shared, mut specs) = (Arc::clone(&self.engine.shared), unit.specs.clone());
+        for spec in specs.iter_mut().filter(|spec| spec.removal == Removal::Allowed) {
+            spec.removal = self.guard.removal(&key(spec));
+        }
         self.driver.start(index, lane, async move {
             let _announced = announced;
             run_all(&shared, specs, Mode::Sync).await
         });
         self.pull_dependents(index);
+    }
+
+    /// Runs those whom the guard wants to hear, or who are to hear what it decided.
+    fn ask(&mut self) {
+        let now = Instant::now();
+        for sync in self.guard.summon(now) {
+            if let Some(index) = self.by_sync.get(&sync) {
+                self.driver.scheduler().request(index, Lane::Refresh, now);
+            }
+        }
     }
 
     fn again(&mut self, index: usize, wait: Duration) {
@@ -191,8 +218,12 @@ impl<'a> Watch<'a> {
     fn finished(&mut self, index: usize, reports: &[SyncReport]) {
         let unit = &mut self.units[index];
         let now = Instant::now();
-        let failed: Vec<_> = reports.iter().filter(|report| report.outcome == Outcome::Failed).collect();
-        if failed.is_empty() {
+        for report in reports {
+            self.guard.answered(&(report.owner.clone(), report.target.clone()), Answer::of(report), now);
+        }
+        let failed = reports.iter().filter(|report| report.outcome == Outcome::Failed);
+        let shortest = failed.map(SyncReport::shortest_pause).max();
+        let Some(shortest) = shortest else {
             unit.failures = 0;
             unit.pullable_from = unit.interval.map(|interval| now + pullable_after(interval));
             if let Some(interval) = unit.interval {
@@ -202,17 +233,9 @@ impl<'a> Watch<'a> {
                 self.again(index, wait);
             }
             return;
-        }
-        let asked = failed.iter().filter_map(|report| match report.error.as_ref()?.retry() {
-            Retry::After(asked) => Some(asked),
-            _ => None,
-        });
+        };
         unit.failures = unit.failures.saturating_add(1);
-        let pause = Backoff::SYNCS.after(unit.failures);
-        // Something may have been issued whose answer was lost: it is not asked for again at once.
-        let lost = unit.issues() && failed.iter().any(|report| report.error.as_ref().is_some_and(is_final));
-        let respite = if lost { RESPITE } else { Duration::ZERO };
-        let wait = asked.max().unwrap_or_default().max(pause).max(respite);
+        let wait = Backoff::SYNCS.after(unit.failures).max(shortest);
         unit.pullable_from = None;
         let wait = wait + jitter::part_of(wait / 10);
         self.company.join(&index, now + wait);
@@ -234,11 +257,6 @@ impl Unit {
         Place::new(store, spec.map(|spec| spec.owner.namespace()).unwrap_or_default())
     }
 
-    /// Whether reading its objects may mint something.
-    fn issues(&self) -> bool {
-        self.objects.iter().any(|(_, object)| object.read() == Read::Issuing)
-    }
-
     /// Windows hold back refreshes only: a target that was never written, or could not be, does not wait for one.
     fn may_run(&self) -> bool {
         let refreshes = self.failures == 0 && self.pullable_from.is_some();
@@ -252,14 +270,14 @@ impl Unit {
     /// How long after a success it is due again.
     fn rest(&self, reports: &[SyncReport]) -> Option<Duration> {
         let interval = self.interval.map(|interval| interval.saturating_sub(jitter::part_of(earliness(interval))));
-        let ends = reports.iter().filter_map(|report| {
-            let left = report.expires_at?.duration_since(SystemTime::now()).unwrap_or_default();
-            // The engine itself looks after what was issued, and knows better when.
-            let shortest = if report.issued.is_empty() { SHORTEST_END } else { RESPITE };
-            Some(left.max(shortest) + AFTER_END)
-        });
+        let now = SystemTime::now();
+        let ends = reports.iter().filter_map(|report| report.look_again_at(now)?.duration_since(now).ok());
         interval.into_iter().chain(ends).min()
     }
+}
+
+fn key(spec: &SyncSpec) -> SyncKey {
+    (spec.owner.clone(), spec.target.clone())
 }
 
 /// How often a sync reads its sources when all is well; `None` for once only.
@@ -278,19 +296,7 @@ fn earliness(interval: Duration) -> Duration {
     interval / 10
 }
 
-fn is_final(error: &Error) -> bool {
-    error.retry() == Retry::Never
-}
-
-/// How long after the end of a source it is looked at again.
-const AFTER_END: Duration = Duration::from_secs(1);
-/// The shortest pause after a failure to have something issued that may have been carried out.
-const RESPITE: Duration = Duration::from_mins(1);
 /// The shortest interval: below it a mistake would keep everybody busy.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
-/// How soon a source that has ended, or is about to, is looked at again.
-const SHORTEST_END: Duration = Duration::from_secs(4);
 /// The longest pause between two tries, as in External Secrets Operator.
 const LONGEST_RETRY: Duration = Duration::from_mins(7);
-/// How often a closed window is looked at: schedules are in whole minutes.
-const WINDOW_CHECK: Duration = Duration::from_mins(1);

@@ -37,6 +37,7 @@ codes! {
     AwsRoleRefused "aws-role-refused" "An AWS role could not be taken.";
     CredentialMissing "credential-missing" "A store refers to a credential that could not be found.";
     DataInvalid "data-invalid" "A remote value could not be used the way the manifest asks.";
+    DeletionPaused "deletion-paused" "Too many targets of one store were due for deletion at once, so none was deleted.";
     DeletionUnconfirmed "deletion-unconfirmed" "Something was due for deletion, but a second read did not confirm that its source is gone.";
     EnvKeyConflict "env-key-conflict" "Two syncs give the same variable of an env file.";
     EnvKeyInvalid "env-key-invalid" "A key cannot be the name of an environment variable.";

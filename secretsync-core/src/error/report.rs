@@ -17,7 +17,22 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// [`chain`] with line breaks and control characters replaced by blanks, for tables and log lines.
+/// [`chain`] with line breaks, control characters and those that change the direction of a text replaced by blanks, for tables, log lines and statuses.
 pub fn one_line(error: &(dyn StdError + 'static)) -> String {
-    chain(error).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let disturbs = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    chain(error).chars().map(|c| if disturbs(c) { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    #[test]
+    fn a_name_from_outside_neither_breaks_the_line_nor_turns_it_around() {
+        let error = Error::new(ErrorKind::NotFound, "read").on("`a\n\u{202e}b\u{2028}c`").because("d\te\u{0}");
+        assert_eq!(one_line(&error), "failed to read `a  b c`: d e ");
+    }
 }

@@ -63,12 +63,6 @@ impl<K: Clone + Eq + Hash + Ord, T: Send + 'static> Driver<K, T> {
                 return Turn::Due(key, lane);
             }
             let wake = if self.ready.len() < AHEAD { self.scheduler.wake() } else { None };
-            let due = async {
-                match wake {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
                 Some(joined) = self.running.join_next_with_id() => {
@@ -76,7 +70,7 @@ impl<K: Clone + Eq + Hash + Ord, T: Send + 'static> Driver<K, T> {
                         return Turn::Done(key, result);
                     }
                 }
-                () = due => {}
+                () = reached(wake) => {}
             }
         }
     }
@@ -127,6 +121,14 @@ impl<K: Clone + Eq + Hash + Ord, T: Send + 'static> Driver<K, T> {
 impl<K: fmt::Debug, T> fmt::Debug for Driver<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver").field("scheduler", &self.scheduler).field("slots", &self.slots).finish_non_exhaustive()
+    }
+}
+
+/// Waits until a moment; for ever where there is none.
+pub async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -10,6 +10,10 @@ pub enum Reason {
     CreationPolicyNone,
     /// The sources are gone and `deletionPolicy: Delete` removes the target.
     Deleted,
+    /// The sources are gone and `deletionPolicy: Delete` will remove the target, unless too many others of the store are to go as well.
+    DeletionHeld,
+    /// The sources are gone, and so are those of too many others of the store: nothing is removed.
+    DeletionPaused,
     /// `target.immutable: true` and the target exists, so changed sources are not written.
     Immutable,
     /// Nothing of the sources is there, and `onMissing: Keep` keeps the target.
@@ -44,9 +48,12 @@ impl Reason {
         match self {
             Self::Deleted => "SecretDeleted",
             Self::TargetMissing => "SecretMissing",
-            Self::NotOwned | Self::SourceFailed | Self::SpecInvalid | Self::TemplateFailed | Self::WriteFailed => {
-                "SecretSyncedError"
-            }
+            Self::DeletionPaused
+            | Self::NotOwned
+            | Self::SourceFailed
+            | Self::SpecInvalid
+            | Self::TemplateFailed
+            | Self::WriteFailed => "SecretSyncedError",
             _ => "SecretSynced",
         }
     }
@@ -55,6 +62,7 @@ impl Reason {
     pub fn condition_message(self) -> &'static str {
         match self {
             Self::Deleted => "secret deleted due to DeletionPolicy=Delete",
+            Self::DeletionPaused => "could not delete secret",
             Self::NotOwned => "target is owned by another ExternalSecret",
             Self::Retained => "secret retained due to DeletionPolicy=Retain",
             Self::SourceFailed => "could not get secret data from provider",
@@ -70,6 +78,8 @@ impl Reason {
         match self {
             Self::CreationPolicyNone => "creation_policy_none",
             Self::Deleted => "deleted",
+            Self::DeletionHeld => "deletion_held",
+            Self::DeletionPaused => "deletion_paused",
             Self::Immutable => "immutable",
             Self::Kept => "kept",
             Self::KeptOnce => "kept_once",
@@ -93,6 +103,10 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::CreationPolicyNone => "creationPolicy is None",
             Self::Deleted => "the sources are gone and deletionPolicy is Delete",
+            Self::DeletionHeld => {
+                "the sources are gone, and the others of the store are asked before the target is removed"
+            }
+            Self::DeletionPaused => "too many targets of the store would be removed",
             Self::Immutable => "target.immutable is true and the target exists",
             Self::Kept => "the sources are missing and onMissing is Keep",
             Self::KeptOnce => "refreshPolicy is CreatedOnce and the target exists",

@@ -1,9 +1,9 @@
 //! What a sync did.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::{Changes, ProviderKey, Reason};
-use crate::error::Error;
+use crate::error::{Error, Retry};
 use crate::secret::Lease;
 use crate::store::{OwnerId, TargetRef};
 
@@ -118,8 +118,71 @@ impl SyncReport {
         }
     }
 
+    /// When its sources are to be looked at again because one of them ends; `None` where none ends.
+    pub fn look_again_at(&self, now: SystemTime) -> Option<SystemTime> {
+        Some(after_end(self.expires_at?, !self.issued.is_empty(), now))
+    }
+
+    /// The shortest pause before another try after a failure: what the other side asked for, and a while where something may have been issued whose
+    /// answer was lost.
+    pub fn shortest_pause(&self) -> Duration {
+        let Some(error) = &self.error else { return Duration::ZERO };
+        match error.retry() {
+            Retry::After(asked) => asked,
+            Retry::Never if self.issues => RESPITE,
+            Retry::Never | Retry::Backoff => Duration::ZERO,
+        }
+    }
+
     /// A report of a failure.
     pub fn failed(owner: OwnerId, target: TargetRef, reason: Reason, error: Error) -> Self {
         Self { error: Some(error), ..Self::new(owner, target, Outcome::Failed, reason) }
+    }
+}
+
+/// When a source that ends at `end` is to be looked at again: just after it. What was issued is looked after by the engine, which knows better when, so nobody else is hasty about
+/// it.
+pub fn after_end(end: SystemTime, issued: bool, now: SystemTime) -> SystemTime {
+    end.max(now + if issued { RESPITE } else { SHORTEST_END }) + AFTER_END
+}
+
+/// How long after the end of a source it is looked at again.
+const AFTER_END: Duration = Duration::from_secs(1);
+/// How soon a source that has ended, or is about to, is looked at again.
+const SHORTEST_END: Duration = Duration::from_secs(4);
+/// The shortest pause before something is issued again.
+const RESPITE: Duration = Duration::from_mins(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn failed(kind: ErrorKind, retry: Retry, issues: bool) -> SyncReport {
+        let error = Error::new(kind, "read").with_retry(retry);
+        let (owner, target) = (OwnerId::new("shop", "db"), TargetRef::new("shop", "db"));
+        SyncReport { issues, ..SyncReport::failed(owner, target, Reason::SourceFailed, error) }
+    }
+
+    #[test]
+    fn what_may_have_been_issued_is_not_asked_for_again_at_once() {
+        let minute = Duration::from_mins(1);
+        for (retry, issues, pause) in [
+            (Retry::Never, true, minute),
+            (Retry::Never, false, Duration::ZERO),
+            (Retry::Backoff, true, Duration::ZERO),
+            (Retry::After(minute * 3), true, minute * 3),
+        ] {
+            assert_eq!(failed(ErrorKind::Unavailable, retry, issues).shortest_pause(), pause, "{retry:?} {issues}");
+        }
+    }
+
+    #[test]
+    fn what_ends_is_looked_at_just_after_its_end_and_never_again_and_again() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
+        let seconds = |at: SystemTime| at.duration_since(now).unwrap_or_default().as_secs();
+        let (past, future) = (SystemTime::UNIX_EPOCH, now + Duration::from_mins(10));
+        assert_eq!((seconds(after_end(future, false, now)), seconds(after_end(future, true, now))), (601, 601));
+        assert_eq!((seconds(after_end(past, false, now)), seconds(after_end(past, true, now))), (5, 61));
     }
 }

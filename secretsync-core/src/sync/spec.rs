@@ -7,7 +7,7 @@ use super::policy::{
     CreationPolicy, DecodingStrategy, DeletionPolicy, KeyConversion, NullBytePolicy, OnMissing, RefreshPolicy,
 };
 use super::template::TemplateSpec;
-use super::{Rewrite, Timing};
+use super::{Removal, Rewrite, Timing};
 use crate::access::KeyAccess;
 use crate::provider::{Query, RemoteRef};
 use crate::store::{OwnerId, TargetMeta, TargetRef};
@@ -50,6 +50,8 @@ pub struct SyncSpec {
     pub timing: Timing,
     /// Whether nothing is read or written for now.
     pub suspended: bool,
+    /// Whether its target may be removed now.
+    pub removal: Removal,
 }
 
 /// The name under which a program gave the engine a provider: `SecretStore/shop/vault`.
@@ -142,6 +144,7 @@ impl SyncSpec {
             refresh: RefreshPolicy::default(),
             timing: Timing::default(),
             suspended: false,
+            removal: Removal::default(),
         }
     }
 
@@ -198,6 +201,13 @@ impl SyncSpec {
     #[must_use]
     pub fn suspended(mut self, suspended: bool) -> Self {
         self.suspended = suspended;
+        self
+    }
+
+    /// Sets whether its target may be removed now, if its sources are gone and its deletion policy removes it then.
+    #[must_use]
+    pub fn with_removal(mut self, removal: Removal) -> Self {
+        self.removal = removal;
         self
     }
 

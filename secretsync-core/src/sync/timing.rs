@@ -26,6 +26,9 @@ impl Default for Timing {
 }
 
 impl Timing {
+    /// How often a closed window is looked at: schedules are in whole minutes.
+    pub const WINDOW_CHECK: Duration = Duration::from_mins(1);
+
     /// After an interval, or never.
     pub fn new(interval: Option<Duration>) -> Self {
         Self { interval, windows: None }

@@ -21,6 +21,9 @@ pub const DATA_HASH_ANNOTATION: &str = "reconcile.external-secrets.io/data-hash"
 /// object, and it makes `kubectl apply --prune` take the target for one of its own and delete it.
 pub const LAST_APPLIED_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// The annotation of a store of which any number of targets may be deleted at once because their sources are gone: its value is `true`.
+pub const ALLOW_MASS_DELETION_ANNOTATION: &str = "secretsync/allow-mass-deletion";
+
 /// What the field managers of all ExternalSecrets begin with.
 pub const FIELD_MANAGER_PREFIX: &str = "externalsecrets.external-secrets.io/";
 

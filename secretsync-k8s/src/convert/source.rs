@@ -12,8 +12,8 @@ use crate::api::external_secret::{
     ConversionStrategy, DataFrom, DecodingStrategy, DeletionPolicy, ExternalSecretSpec, Find, GeneratorRef,
     MetadataPolicy, NullBytePolicy, OnMissing, RemoteRef, SourceRef, StoreKind, StoreRef,
 };
-use crate::api::{GENERATORS_GROUP, KNOWN_GENERATORS, Manifest as _, VaultDynamicSecret};
-use crate::problems::{Problems, plain, quote};
+use crate::api::{GENERATORS_GROUP, KNOWN_GENERATORS, Manifest as _, VaultDynamicSecret, closest};
+use crate::problems::{Problems, plain};
 
 pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
     // External Secrets Operator leaves that to its webhook; a cluster without it has such objects, and their Secrets are retained (`eso-compat.md` 0). Where
@@ -127,7 +127,9 @@ fn check_generator(path: &str, generator: &GeneratorRef, problems: &mut Problems
     if KNOWN_GENERATORS.contains(&generator.kind.as_str()) {
         problems.unsupported(format_args!("{path} (kind {})", generator.kind));
     } else if generator.kind != VaultDynamicSecret::KIND {
-        problems.at(format_args!("{path}.kind"), format_args!("there is no generator {}", quote(&generator.kind)));
+        let near = closest(&generator.kind, KNOWN_GENERATORS.iter().copied().chain([VaultDynamicSecret::KIND]));
+        let advice = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        problems.at(format_args!("{path}.kind"), format_args!("there is no such generator{advice}"));
     }
     check::dns_subdomain(format_args!("{path}.name"), &generator.name, problems);
 }

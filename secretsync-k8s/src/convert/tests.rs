@@ -395,7 +395,7 @@ fn a_generator_needs_no_store_and_is_a_source_of_its_own() {
         ),
         (
             json!({"kind": "VaultDynamicSecrets", "name": "x"}),
-            "`spec.dataFrom[0].sourceRef.generatorRef.kind`: there is no generator `VaultDynamicSecrets`",
+            "`spec.dataFrom[0].sourceRef.generatorRef.kind`: there is no such generator (did you mean `VaultDynamicSecret`?)",
         ),
     ] {
         let (kind, detail) = refused(&json!({"dataFrom": [{"sourceRef": {"generatorRef": generator}}]}));

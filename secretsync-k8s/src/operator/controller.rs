@@ -1,6 +1,7 @@
 //! The one task that knows the cluster and decides what runs.
 
 mod changes;
+mod deletion;
 mod lease;
 mod outcome;
 mod plan;
@@ -15,17 +16,19 @@ use std::future::Future;
 use std::sync::Arc;
 
 use secretsync_core::engine::ObjectKey;
+use secretsync_core::guard::Guard;
 use secretsync_core::provider::StoreOrigin;
-use secretsync_core::schedule::{Company, Dependents, Driver, Lane, Turn};
+use secretsync_core::schedule::{Company, Dependents, Driver, Lane, Turn, reached};
 use secretsync_core::sync::{ProviderKey, SyncReport};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 pub(super) use self::lease::Replacements;
 use self::plan::Plan;
 use self::world::World;
 use super::Context;
-use super::job::{self, Done};
+use super::job::{self, Done, Work};
 use super::object::SyncObject;
 use super::outbox::{Outbox, Told, tell};
 use super::reference::{Files, References};
@@ -62,6 +65,8 @@ pub(super) struct Controller {
     context: Arc<Context>,
     world: World,
     driver: Driver<Key, Finished>,
+    /// What may be deleted.
+    guard: Guard<Id, StoreOrigin>,
     /// Who reads what.
     dependents: Dependents<ObjectKey, Id>,
     /// Who can fill up a request of others.
@@ -92,6 +97,7 @@ impl Controller {
             world: World::new(Arc::clone(&context.known)),
             driver: Driver::new(context.settings.concurrency),
             context,
+            guard: Guard::new(),
             dependents: Dependents::new(),
             company: Company::new(),
             preparing: HashMap::new(),
@@ -129,6 +135,7 @@ impl Controller {
                 path = self.files.changed() => self.file_changed(&path),
                 Some(report) = self.replacements.recv() => self.replaced(report),
                 Some(done) = self.chores.join_next() => self.chore_done(done.ok()),
+                () = reached(self.guard.wake(Instant::now())), if ready => self.ask(),
                 turn = self.driver.turn(), if ready => self.turn(turn),
             }
         }
@@ -167,15 +174,19 @@ impl Controller {
                 None => self.driver.skip(&key),
             },
             Key::Store(kind, id) => {
-                let Some(store) = self.world.stores.get(&origin(*kind, id)) else { return self.driver.skip(&key) };
-                let (context, object) = (Arc::clone(&self.context), store.current());
-                let work = async move { Finished::Store(Box::new(validate(&context, object).await)) };
+                let origin = origin(*kind, id);
+                let Some(store) = self.world.stores.get(&origin) else { return self.driver.skip(&key) };
+                let (context, object, mass) = (Arc::clone(&self.context), store.current(), self.guard.paused(&origin));
+                let work = async move { Finished::Store(Box::new(validate(&context, object, mass).await)) };
                 self.driver.start(key, lane, work);
             }
             Key::Sync(id) => match self.world.plan(&self.context, id) {
                 Plan::Run(job) if self.prepare(id, &job, lane) => self.driver.skip(&key),
                 Plan::Run(mut job) => {
                     self.share(id, &mut job);
+                    if let Work::Sync { spec, .. } = &mut job.work {
+                        spec.removal = self.guard.removal(id);
+                    }
                     if let Some(state) = self.world.syncs.get_mut(id) {
                         (state.running, state.touched) = (true, false);
                         state.issuance.replaced = None;

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use secretsync_core::error::chain;
+use secretsync_core::error::one_line;
 use secretsync_core::sync::{Outcome, SyncReport};
 
 use super::watch::Id;
@@ -49,7 +49,7 @@ impl Note {
             Outcome::Removed => Some(Self::normal("Deleted", "secret deleted due to DeletionPolicy=Delete")),
             _ => None,
         });
-        let failure = report.error.as_ref().map(|error| chain(error));
+        let failure = report.error.as_ref().map(|error| one_line(error));
         notes.extend(failure.filter(|text| told != Some(text)).map(|text| Self::warning("UpdateFailed", text)));
         notes
     }

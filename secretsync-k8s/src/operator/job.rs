@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use kube::api::DynamicObject;
-use kube::core::PartialObjectMeta;
+use kube::ResourceExt;
 use secretsync_core::engine::{Announcement, ObjectKey};
 use secretsync_core::store::{OwnerId, Store as _, TargetRef};
 use secretsync_core::sync::{Issued, Outcome, Sync as _, SyncReport, SyncSpec};
@@ -13,6 +12,7 @@ use serde_json::json;
 use super::Context;
 use super::event::Note;
 use super::lease::{self, Issuances};
+use super::listed::Listed;
 use super::object::{FINALIZER, SyncObject};
 use super::store::{Needed, patch};
 use super::watch::{Id, Kind};
@@ -140,10 +140,9 @@ pub(super) async fn release(context: &Context, object: &SyncObject) {
 /// The version and the finalizers of an object; `None` where it is gone or another one.
 async fn look_up(context: &Context, target: Target<'_>, uid: &str) -> Option<(String, Vec<String>)> {
     let answer = Call::new(Verb::Get, target, View::Metadata).send(&context.server).await.ok()?;
-    let found: PartialObjectMeta<DynamicObject> = serde_json::from_slice(&answer.body).ok()?;
-    let metadata = found.metadata;
-    (metadata.uid.as_deref() == Some(uid))
-        .then(|| (metadata.resource_version.unwrap_or_default(), metadata.finalizers.unwrap_or_default()))
+    let found = serde_json::from_slice::<Listed>(&answer.body).ok()?.into_object();
+    (found.uid().as_deref() == Some(uid))
+        .then(|| (found.resource_version().unwrap_or_default(), found.finalizers().to_vec()))
 }
 
 /// How often it is tried to take the finalizer off, while others write the object too.

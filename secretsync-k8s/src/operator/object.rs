@@ -2,14 +2,16 @@
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use secretsync_core::error::Result;
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use serde_json::{Value, json};
 
-use super::status::{Condition, Status};
+use super::listed::is_unreadable;
+use super::status::{Condition, DELETION_PAUSED, READY, Status};
 use super::watch::{Id, Kind};
-use crate::api::names::synced_revision;
+use crate::api::names::{ALLOW_MASS_DELETION_ANNOTATION, synced_revision};
 use crate::api::{self, ClusterSecretStore, ExternalSecret, Manifest, SecretStore, VaultDynamicSecret};
 use crate::convert::{self, StoreSpec};
+use crate::problems::subject;
 
 /// An ExternalSecret.
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ pub(super) struct SyncObject {
     pub(super) finalizers: Vec<String>,
     pub(super) version: String,
     /// The manifest as text: taken apart it takes many times as much.
-    text: Box<[u8]>,
+    text: Result<Box<[u8]>>,
     pub(super) status: Status,
 }
 
@@ -38,6 +40,10 @@ pub(super) struct StoreObject {
     /// What it configures, or what is wrong with it.
     pub(super) spec: Result<StoreSpec>,
     pub(super) ready: Option<Condition>,
+    /// The condition that tells that none of its targets is deleted, while that is so.
+    pub(super) paused: Option<Condition>,
+    /// Whether somebody allows that any number of its targets is deleted.
+    pub(super) allows_mass_deletion: bool,
 }
 
 impl SyncObject {
@@ -50,7 +56,7 @@ impl SyncObject {
             deleting: object.metadata.deletion_timestamp.is_some(),
             finalizers: object.finalizers().to_vec(),
             version: object.resource_version().unwrap_or_default(),
-            text: manifest::<ExternalSecret>(object).to_string().into_bytes().into(),
+            text: manifest::<ExternalSecret>(object).map(|manifest| manifest.to_string().into_bytes().into()),
             status: Status::read(&object.data["status"]),
         }
     }
@@ -59,7 +65,7 @@ impl SyncObject {
 impl SyncObject {
     /// The manifest, or what is wrong with it.
     pub(super) fn manifest(&self) -> Result<ExternalSecret> {
-        api::parse(serde_json::from_slice(&self.text).unwrap_or_default())
+        api::parse(serde_json::from_slice(self.text.as_ref().map_err(Clone::clone)?).unwrap_or_default())
     }
 }
 
@@ -68,12 +74,10 @@ impl StoreObject {
         let uid = object.uid().unwrap_or_default();
         let spec = match kind {
             Kind::ClusterSecretStore => {
-                api::parse(manifest::<ClusterSecretStore>(object)).and_then(|store| convert::cluster_store(&store))
+                read::<ClusterSecretStore>(object).and_then(|store| convert::cluster_store(&store))
             }
-            Kind::Generator => {
-                api::parse(manifest::<VaultDynamicSecret>(object)).and_then(|it| convert::dynamic_secret(&it))
-            }
-            _ => api::parse(manifest::<SecretStore>(object)).and_then(|store| convert::store(&store)),
+            Kind::Generator => read::<VaultDynamicSecret>(object).and_then(|it| convert::dynamic_secret(&it)),
+            _ => read::<SecretStore>(object).and_then(|store| convert::store(&store)),
         };
         Self {
             kind,
@@ -81,7 +85,12 @@ impl StoreObject {
             version: format!("{uid}/{}", object.metadata.generation.unwrap_or_default()),
             uid,
             spec,
-            ready: Condition::read(&object.data["status"]),
+            ready: Condition::read(&object.data["status"], READY),
+            paused: Condition::read(&object.data["status"], DELETION_PAUSED).filter(|paused| paused.holds),
+            allows_mass_deletion: object
+                .annotations()
+                .get(ALLOW_MASS_DELETION_ANNOTATION)
+                .is_some_and(|it| it == "true"),
         }
     }
 
@@ -100,10 +109,21 @@ impl StoreObject {
     }
 }
 
+/// Reads an object as the kind that it is listed as.
+pub(super) fn read<T: Manifest>(object: &DynamicObject) -> Result<T> {
+    manifest::<T>(object).and_then(api::parse)
+}
+
 /// The object as a manifest: what lists leave out is put back, and what the cluster adds is left out.
-pub(super) fn manifest<T: Manifest>(object: &DynamicObject) -> Value {
+fn manifest<T: Manifest>(object: &DynamicObject) -> Result<Value> {
+    if is_unreadable(object) {
+        return Err(Error::new(ErrorKind::InvalidConfig, "read")
+            .on(subject(T::KIND, object.metadata.namespace.as_deref(), &object.name_any()))
+            .because("`spec`: the manifest is nested too deeply, or has a number beyond all bounds")
+            .with_hint(Hint::new(Code::ManifestInvalid, "correct the manifest; it was not applied")));
+    }
     let metadata = &object.metadata;
-    json!({
+    Ok(json!({
         "apiVersion": T::API_VERSION,
         "kind": T::KIND,
         "metadata": {
@@ -115,7 +135,7 @@ pub(super) fn manifest<T: Manifest>(object: &DynamicObject) -> Value {
             "generation": metadata.generation,
         },
         "spec": object.data["spec"],
-    })
+    }))
 }
 
 /// External Secrets Operator's finalizer. It is added only to what has leases, which are given back before it goes: either operator takes it off again.

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use secretsync_core::error::{Code, chain};
+use secretsync_core::error::{Code, one_line};
 use secretsync_core::sync::{CreationPolicy, Outcome, Reason, SyncReport};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(super) struct Status {
     pub(super) issued: Issuances,
 }
 
-/// The condition `Ready`.
+/// A condition.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Condition {
     pub(super) holds: bool,
@@ -48,7 +48,7 @@ impl Status {
         Self {
             refresh_time: time(&status["refreshTime"]),
             synced_revision: text(status, "syncedResourceVersion"),
-            ready: Condition::read(status),
+            ready: Condition::read(status, READY),
             binding: text(&status["binding"], "name"),
             issued: Issuances::read(status),
         }
@@ -96,7 +96,7 @@ impl Status {
 
     /// A merge patch that writes it, to the object with this uid only.
     pub(super) fn patch(&self, uid: &str) -> Value {
-        let ready = self.ready.as_ref().map(Condition::to_json);
+        let ready = self.ready.as_ref().map(|ready| ready.to_json(READY));
         let conditions: Vec<_> = ready.into_iter().chain(self.issued.to_condition()).collect();
         let mut status = json!({"conditions": conditions});
         if let Some(at) = self.refresh_time {
@@ -115,14 +115,16 @@ impl Status {
 impl Condition {
     /// A condition that holds or not from `since` on.
     pub(super) fn new(holds: bool, reason: &str, message: impl Into<String>, since: SystemTime) -> Self {
-        Self { holds, reason: reason.to_owned(), message: message.into(), since }
+        let mut message = message.into();
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        Self { holds, reason: reason.to_owned(), message, since }
     }
 
-    /// The condition `Ready` among those of a status.
-    pub(super) fn read(status: &Value) -> Option<Self> {
-        let ready = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Ready")?;
-        let text = |name: &str| ready[name].as_str().unwrap_or_default();
-        let since = time(&ready["lastTransitionTime"])?;
+    /// The condition of a type among those of a status.
+    pub(super) fn read(status: &Value, kind: &str) -> Option<Self> {
+        let found = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)?;
+        let text = |name: &str| found[name].as_str().unwrap_or_default();
+        let since = time(&found["lastTransitionTime"])?;
         Some(Self::new(text("status") == "True", text("reason"), text("message"), since))
     }
 
@@ -131,12 +133,11 @@ impl Condition {
         let reason = report.reason.condition_reason();
         let mut message = told(report).to_owned();
         if let Some(error) = &report.error {
-            message = format!("{message}: {}", chain(error));
+            message = format!("{message}: {}", one_line(error));
             if let Some(hint) = error.hint() {
                 message = format!("{message}; {} [{}]", hint.advice(), hint.code());
             }
         }
-        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
         Self::new(holds, reason, message, SystemTime::UNIX_EPOCH)
     }
 
@@ -146,9 +147,9 @@ impl Condition {
         self
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self, kind: &str) -> Value {
         json!({
-            "type": "Ready",
+            "type": kind,
             "status": if self.holds { "True" } else { "False" },
             "reason": self.reason,
             "message": self.message,
@@ -156,6 +157,11 @@ impl Condition {
         })
     }
 }
+
+/// The type of the condition that everybody looks at.
+pub(super) const READY: &str = "Ready";
+/// The type of the condition of a store that has lost too many secrets at once.
+pub(super) const DELETION_PAUSED: &str = "DeletionPaused";
 
 /// External Secrets Operator's message for how a sync ended.
 fn told(report: &SyncReport) -> &'static str {

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 
 use futures::FutureExt as _;
 use secretsync_core::engine::Engine;
-use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, chain};
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, one_line};
 use secretsync_core::provider::{
     Ambient, BuildContext, CredentialRef, NoCredentials, Provider, ProviderRegistry, StoreOrigin,
 };
-use secretsync_core::sync::ProviderKey;
+use secretsync_core::sync::{MassDeletion, ProviderKey};
 use serde_json::json;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
@@ -21,8 +21,9 @@ use super::Context;
 use super::OperatorSettings;
 use super::object::StoreObject;
 use super::reference::Seen;
-use super::status::Condition;
+use super::status::{Condition, DELETION_PAUSED, READY};
 use super::watch::Kind;
+use crate::api::names::ALLOW_MASS_DELETION_ANNOTATION;
 use crate::convert::{self, StoreSpec};
 use crate::request::{Call, Priority, Server, Target, Verb, View};
 use crate::{CredentialScope, KubeCredentials};
@@ -133,10 +134,12 @@ pub(super) struct Validated {
     pub(super) store: StoreObject,
     /// The condition as it is written.
     pub(super) ready: Condition,
+    /// The condition that tells that none of its targets is deleted, while that is so.
+    pub(super) paused: Option<Condition>,
 }
 
-/// Proves that a store works, and tells it in its status and, where it is news, in an event.
-pub(super) async fn validate(context: &Context, store: StoreObject) -> Validated {
+/// Proves that a store works, and tells it in its status and, where it is news, in an event; so, too, whether deletions are paused.
+pub(super) async fn validate(context: &Context, store: StoreObject, mass: Option<MassDeletion>) -> Validated {
     let started = SystemTime::now();
     let checked = check(context, &store).await;
     let now = SystemTime::now();
@@ -145,20 +148,36 @@ pub(super) async fn validate(context: &Context, store: StoreObject) -> Validated
         Ok(()) => Condition::new(true, "Valid", "store validated", now),
         Err((stage, error)) => {
             let advice = error.hint().map(|hint| format!("; {} [{}]", hint.advice(), hint.code()));
-            let message = format!("{stage}: {}{}", chain(error), advice.unwrap_or_default());
+            let message = format!("{stage}: {}{}", one_line(error), advice.unwrap_or_default());
             Condition::new(false, "InvalidProviderConfig", message, now)
         }
     };
     let ready = ready.since_before(store.ready.as_ref(), now);
+    let paused = mass.map(|mass| store.paused.clone().unwrap_or_else(|| pause(&mass, now)));
+    let (kind, id, uid) = (store.kind_name(), &store.id, store.uid.as_str());
+    if store.ready.as_ref() != Some(&ready) || store.paused != paused {
+        write(context, &store, &ready, paused.as_ref()).await;
+    }
     if store.ready.as_ref() != Some(&ready) {
-        write(context, &store, &ready).await;
-        let (kind, id, uid) = (store.kind_name(), &store.id, store.uid.as_str());
         match checked {
             Ok(()) => context.events.normal(kind, id, uid, "Valid", ready.message.clone()).await,
-            Err((_, error)) => context.events.warning(kind, id, uid, "InvalidProviderConfig", chain(&error)).await,
+            Err((_, error)) => context.events.warning(kind, id, uid, "InvalidProviderConfig", one_line(&error)).await,
         }
     }
-    Validated { store, ready }
+    match (&store.paused, &paused) {
+        (None, Some(paused)) => context.events.warning(kind, id, uid, DELETION_PAUSED, paused.message.clone()).await,
+        (Some(_), None) => context.events.normal(kind, id, uid, "DeletionResumed", RESUMED.to_owned()).await,
+        _ => {}
+    }
+    Validated { store, ready, paused }
+}
+
+fn pause(mass: &MassDeletion, now: SystemTime) -> Condition {
+    let message = format!(
+        "{mass}; put back what the store has lost, or allow it with the annotation `{ALLOW_MASS_DELETION_ANNOTATION}: \"true\"` [{}]",
+        Code::DeletionPaused
+    );
+    Condition::new(true, "MassDeletion", message, now)
 }
 
 async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static str, Error)> {
@@ -180,8 +199,10 @@ async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static s
         .map_err(|error| ("unable to validate store", error))
 }
 
-async fn write(context: &Context, store: &StoreObject, ready: &Condition) {
-    let mut status = json!({"conditions": [ready.to_json()]});
+async fn write(context: &Context, store: &StoreObject, ready: &Condition, paused: Option<&Condition>) {
+    let paused = paused.map(|paused| paused.to_json(DELETION_PAUSED));
+    let conditions: Vec<_> = [ready.to_json(READY)].into_iter().chain(paused).collect();
+    let mut status = json!({"conditions": conditions});
     if ready.holds {
         // As the providers of External Secrets Operator say it of themselves; ours beyond those only read.
         let known = store.spec.as_ref().is_ok_and(StoreSpec::is_of_external_secrets_operator);
@@ -208,3 +229,5 @@ pub(super) async fn patch(context: &Context, target: Target<'_>, body: serde_jso
         }
     }
 }
+
+const RESUMED: &str = "no target is kept from being deleted any more";

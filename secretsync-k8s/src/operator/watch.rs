@@ -1,4 +1,5 @@
-//! Lists and watches of one kind each, as changes. Objects are read as plain JSON here: one that makes no sense must not stop the others.
+//! Lists and watches of one kind each, as changes. Objects are read as plain JSON here: one that makes no sense must not stop the others
+//! (see [`super::listed`]).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::{Client, ResourceExt};
 use tokio::sync::mpsc::Sender;
 
+use super::listed::Listed;
 use super::reference::Referred;
 use crate::api::names::MANAGED_LABEL;
 use crate::api::{GENERATORS_GROUP, GROUP, Manifest as _, VaultDynamicSecret};
@@ -112,27 +114,29 @@ pub(super) async fn watch(client: Client, kind: Kind, namespace: Option<String>,
             tell(kind, all.map(|event| event.map(|event| event_of(event, from_metadata))), into).await;
         }
         Kind::ClusterExternalSecret | Kind::ClusterSecretStore => {
-            tell(kind, watcher(Api::all_with(client, &kind.resource()), config), into).await;
+            let all = watcher(Api::all_with(client, &kind.resource()), config);
+            tell(kind, all.map(|event| event.map(|event| event_of(event, Listed::into_object))), into).await;
         }
         Kind::ExternalSecret | Kind::Generator | Kind::SecretStore => {
             let resource = kind.resource();
-            let api: Api<DynamicObject> = match namespace {
+            let api: Api<Listed> = match namespace {
                 Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
                 None => Api::all_with(client, &resource),
             };
             if kind == Kind::Generator {
                 until_served(kind, &api, &into).await;
             }
-            tell(kind, watcher(api, config), into).await;
+            let all = watcher(api, config);
+            tell(kind, all.map(|event| event.map(|event| event_of(event, Listed::into_object))), into).await;
         }
     }
 }
 
 /// Waits until a kind can be listed that a cluster may do without. What is not there, or may not be looked at, holds nobody up: there is nothing of it.
-async fn until_served(kind: Kind, api: &Api<DynamicObject>, into: &Sender<Change>) {
+async fn until_served(kind: Kind, api: &Api<Listed>, into: &Sender<Change>) {
     let mut told = false;
     loop {
-        match api.list_metadata(&ListParams::default().limit(1)).await {
+        match api.list(&ListParams::default().limit(1)).await {
             Ok(_) => return,
             Err(kube::Error::Api(refusal)) if matches!(refusal.code, 403 | 404) => {
                 if !std::mem::replace(&mut told, true) {

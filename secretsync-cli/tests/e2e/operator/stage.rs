@@ -139,11 +139,22 @@ fn wait<T>(look: impl Fn() -> T, good: impl Fn(&T) -> bool) -> T {
 }
 
 /// The kinds with every field open: here `convert` enforces the rules.
-fn crds() -> String {
-    let kind = |group: &str, version: &str, kind: &str, scope: &str| {
-        let singular = kind.to_lowercase();
-        format!(
-            "---
+pub(crate) fn crds() -> String {
+    let (group, namespaced) = ("external-secrets.io", "Namespaced");
+    [
+        open_kind(group, "v1", "ExternalSecret", namespaced),
+        open_kind(group, "v1", "SecretStore", namespaced),
+        open_kind(group, "v1", "ClusterSecretStore", "Cluster"),
+        open_kind("generators.external-secrets.io", "v1alpha1", "VaultDynamicSecret", namespaced),
+    ]
+    .concat()
+}
+
+/// The definition of a kind that takes everything.
+pub(crate) fn open_kind(group: &str, version: &str, kind: &str, scope: &str) -> String {
+    let singular = kind.to_lowercase();
+    format!(
+        "---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {{name: {singular}s.{group}}}
@@ -158,14 +169,5 @@ spec:
       subresources: {{status: {{}}}}
       schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}
 "
-        )
-    };
-    let group = "external-secrets.io";
-    [
-        kind(group, "v1", "ExternalSecret", "Namespaced"),
-        kind(group, "v1", "SecretStore", "Namespaced"),
-        kind(group, "v1", "ClusterSecretStore", "Cluster"),
-        kind("generators.external-secrets.io", "v1alpha1", "VaultDynamicSecret", "Namespaced"),
-    ]
-    .concat()
+    )
 }

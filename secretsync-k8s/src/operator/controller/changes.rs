@@ -109,9 +109,15 @@ impl Controller {
         let key = Key::Store(kind, store.id.clone());
         let validates = self.validates(&store);
         self.driver.scheduler().add(key.clone(), Place::new(store.id.to_string(), &*store.id.namespace), LONGEST_WAIT);
-        if self.world.put_store(origin(kind, &store.id), store) && validates {
+        let origin = origin(kind, &store.id);
+        if store.paused.is_some() && !self.world.stores.contains_key(&origin) {
+            self.guard.resume(&origin);
+        }
+        self.guard.allow(&origin, store.allows_mass_deletion, Instant::now());
+        if self.world.put_store(origin.clone(), store) && validates {
             self.driver.scheduler().request(&key, Lane::Urgent, Instant::now());
         }
+        self.tell_pause(&origin);
     }
 
     /// Forgets an ExternalSecret; gives what was known of it.
@@ -119,6 +125,10 @@ impl Controller {
         let state = self.world.remove_sync(id);
         self.dependents.remove(id);
         self.company.remove(id);
+        self.guard.dismiss(id);
+        for store in state.iter().flat_map(|state| &state.stores) {
+            self.tell_pause(store);
+        }
         self.outbox.forget(id);
         self.driver.scheduler().remove(&Key::Sync(id.clone()));
         state

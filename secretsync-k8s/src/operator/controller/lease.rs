@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use secretsync_core::engine::EngineObserver;
+use secretsync_core::guard::Answer;
 use secretsync_core::schedule::Lane;
 use secretsync_core::store::{OwnerId, TargetRef};
-use secretsync_core::sync::{Issued, Outcome, SyncReport};
+use secretsync_core::sync::{Issued, Outcome, SyncReport, after_end};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
@@ -70,9 +71,12 @@ impl Controller {
 
     /// What the engine did by itself is told now. It knows only the manifest that was synced last, and tries again by itself, too.
     pub(super) fn replacement_told(&mut self, done: &Done, report: &SyncReport) {
+        if self.counted(&done.id, report) == Answer::Due {
+            return self.held(&done.id);
+        }
         let Some(state) = self.world.syncs.get_mut(&done.id) else { return };
         if report.outcome != Outcome::Failed {
-            state.expires_at = report.expires_at;
+            state.ends_at = report.look_again_at(SystemTime::now());
             state.settle(written(&report.changes));
         }
         let revision = state.status.synced_revision.clone().unwrap_or_else(|| done.revision.clone());
@@ -84,7 +88,8 @@ impl Controller {
     pub(super) fn looked(&mut self, done: &Done, issued: &[Issued]) {
         let Some(state) = self.world.syncs.get_mut(&done.id) else { return };
         state.status.issued = state.status.issued.followed_by(issued, done.started);
-        state.expires_at = state.status.issued.first_end();
+        let now = SystemTime::now();
+        state.ends_at = state.status.issued.first_end().map(|end| after_end(end, true, now));
         let before = self.outbox.latest(&done.id).unwrap_or(&state.object.status);
         if state.status.issued.is_news(&before.issued, done.started) {
             self.outbox.status(&done.id, &done.uid, state.status.clone());
@@ -113,7 +118,9 @@ impl Controller {
         if !adopted {
             return self.driver.scheduler().request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + UNADOPTED);
         }
-        state.expires_at = state.status.issued.first_end();
+        let end = state.status.issued.first_end();
+        // What ended while nobody looked after it is missed now.
+        state.ends_at = end.map(|end| after_end(end, false, SystemTime::now()));
         state.look_again();
         self.consider(id);
     }

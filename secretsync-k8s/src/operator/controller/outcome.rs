@@ -1,9 +1,9 @@
 //! What becomes of what has run.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use secretsync_core::error::{Retry, chain};
+use secretsync_core::error::one_line;
 use secretsync_core::schedule::{Backoff, Lane};
 use secretsync_core::sync::{CreationPolicy, Outcome, Reason, SyncReport};
 use tokio::time::Instant;
@@ -65,7 +65,11 @@ impl Controller {
             Ended::Replaced(report) => return self.replacement_told(done, report),
         };
         state.last = Some(report.reason);
-        state.expires_at = report.expires_at;
+        state.ends_at = report.look_again_at(SystemTime::now());
+        self.counted(&id, report);
+        if report.reason == Reason::DeletionHeld {
+            return self.held(&id);
+        }
         self.tell(done, report, &done.revision);
         if report.outcome == Outcome::Failed {
             return self.sync_failed(&id, report);
@@ -104,7 +108,7 @@ impl Controller {
         state.look_again();
         let mut notes = Note::of(report, state.told.as_deref());
         notes.extend(done.notes.iter().cloned());
-        state.told = report.error.as_ref().map(|error| chain(error));
+        state.told = report.error.as_ref().map(|error| one_line(error));
         self.outbox.notes(&done.id, &done.uid, notes);
     }
 
@@ -121,7 +125,7 @@ impl Controller {
     }
 
     fn store_validated(&mut self, validated: Validated) {
-        let Validated { store, ready } = validated;
+        let Validated { store, ready, paused } = validated;
         let origin = origin(store.kind, &store.id);
         let key = Key::Store(store.kind, store.id.clone());
         let Some(state) = self.world.stores.get_mut(&origin) else { return };
@@ -132,11 +136,14 @@ impl Controller {
         state.failures = if ready.holds { 0 } else { state.failures + 1 };
         state.validated = true;
         state.object.ready = Some(ready);
+        state.object.paused = paused;
         let wait = match state.failures {
             0 => state.interval(self.context.settings.store_interval),
             failures => Backoff::SYNCS.after(failures),
         };
         self.driver.scheduler().request(&key, Lane::Refresh, Instant::now() + wait);
+        self.tell_pause(&origin);
+        let Some(state) = self.world.stores.get_mut(&origin) else { return };
         let first = std::mem::replace(&mut state.told, true);
         let woken = if state.was_ready() { state.renewals.take() } else { BTreeSet::new() };
         if healed || !first {
@@ -153,22 +160,14 @@ impl Controller {
         let Some(state) = self.world.syncs.get_mut(id) else { return };
         state.failures += 1;
         state.forced = true;
-        let asked = match report.error.as_ref().map(secretsync_core::Error::retry) {
-            Some(Retry::After(asked)) => asked,
-            _ => Duration::ZERO,
-        };
         // Nothing but a change helps there, so haste is useless (`eso-compat.md` 2.5).
         let hopeless = matches!(report.reason, Reason::NotOwned | Reason::SpecInvalid);
         let pause = if hopeless { LONGEST_PAUSE } else { Backoff::SYNCS.after(state.failures) };
-        // Something may have been issued whose answer was lost: it is not asked for again at once.
-        let lost = report.issues && report.error.as_ref().is_some_and(|error| error.retry() == Retry::Never);
-        let pause = if lost { pause.max(RESPITE) } else { pause };
-        self.request(id, Lane::Refresh, Instant::now() + pause.max(asked));
+        let pause = pause.max(report.shortest_pause());
+        self.request(id, Lane::Refresh, Instant::now() + pause);
     }
 }
 
-/// The shortest pause after a failure to have something issued that may have been carried out.
-const RESPITE: Duration = Duration::from_mins(1);
 /// From so many repairs on the condition names who else writes the target.
 const FIGHT: u32 = 3;
 /// How long what cannot help itself is left alone (`eso-compat.md` 2.5).

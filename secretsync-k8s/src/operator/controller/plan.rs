@@ -174,7 +174,7 @@ impl SyncState {
             Due::At(at, _) => at <= now,
             Due::Never | Due::Window => false,
         };
-        !spec.suspended && (self.forced || self.expires_at.is_some_and(|at| at <= now) || by_time())
+        !spec.suspended && (self.forced || self.ends_at.is_some_and(|at| at <= now) || by_time())
     }
 }
 

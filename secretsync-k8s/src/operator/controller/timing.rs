@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use secretsync_core::schedule::{Backoff, Lane, Place};
 use secretsync_core::store::TargetRef;
-use secretsync_core::sync::Reason;
+use secretsync_core::sync::{Reason, Timing};
 use tokio::time::Instant;
 
 use super::world::{SyncState, World};
@@ -18,6 +18,7 @@ impl Controller {
     /// Plans an ExternalSecret that is new, or changed: when it is due, or at once where its target is not as it was left.
     pub(super) fn consider(&mut self, id: &Id) {
         self.index(id);
+        self.enroll(id);
         let Some(state) = self.world.syncs.get(id) else { return };
         let interval = state.spec.as_ref().ok().and_then(|spec| spec.timing.interval).unwrap_or(LONGEST_WAIT);
         self.driver.scheduler().add(Key::Sync(id.clone()), Place::new(state.store_name(), &*id.namespace), interval);
@@ -42,13 +43,13 @@ impl Controller {
         let due = due(spec, &state.status, &state.object.revision, now);
         let (at, lane) = match due {
             Due::At(at, lane) => (at, lane),
-            Due::Window => (now + WINDOW_CHECK, Lane::Refresh),
-            Due::Never => match state.expires_at.into_iter().chain(state.issuance.look_at).min() {
+            Due::Window => (now + Timing::WINDOW_CHECK, Lane::Refresh),
+            Due::Never => match state.ends_at.into_iter().chain(state.issuance.look_at).min() {
                 Some(at) => (at, Lane::Refresh),
                 None => return,
             },
         };
-        let at = state.expires_at.map_or(at, |ends| at.min(ends.max(now + SHORTEST_END)));
+        let at = state.ends_at.map_or(at, |ends| at.min(ends));
         let at = state.issuance.look_at.map_or(at, |look| at.min(look));
         let wait = at.duration_since(now).unwrap_or_default().min(LONGEST_WAIT);
         if let Due::At(due, lane) = due {
@@ -119,9 +120,5 @@ impl World {
     }
 }
 
-/// How often a closed window is looked at: schedules are in whole minutes.
-const WINDOW_CHECK: Duration = Duration::from_mins(1);
-/// How soon a source that has ended, or is about to, is looked at again.
-const SHORTEST_END: Duration = Duration::from_secs(5);
 /// The longest wait that is planned at once; what is due later is planned again then.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_hours(24);

@@ -49,14 +49,15 @@ pub(super) struct SyncState {
     pub(super) object: SyncObject,
     /// The sync as the manifest alone gives it, with the usual names of stores.
     pub(super) spec: Result<SyncSpec>,
-    stores: BTreeSet<StoreOrigin>,
+    pub(super) stores: BTreeSet<StoreOrigin>,
     /// The status as it would be if each refresh were written.
     pub(super) status: Status,
     /// The keys that the last run left at the target.
     pub(super) written: Option<BTreeSet<String>>,
     /// How the last run ended.
     pub(super) last: Option<Reason>,
-    pub(super) expires_at: Option<SystemTime>,
+    /// When its sources are to be looked at again because one of them ends.
+    pub(super) ends_at: Option<SystemTime>,
     pub(super) issuance: Issuance,
     /// The failure that was told last.
     pub(super) told: Option<String>,
@@ -216,7 +217,7 @@ impl SyncState {
                 stores,
                 written: None,
                 last: None,
-                expires_at: None,
+                ends_at: None,
                 told: None,
                 failures: 0,
                 repairs: 0,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use futures::{StreamExt as _, stream};
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
-use secretsync_core::error::{Error, chain};
+use secretsync_core::error::{Error, one_line};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -71,7 +71,7 @@ pub(in crate::operator) async fn run(context: Arc<Context>, job: Job) -> Done {
                     again = true;
                     tracing::warn!(spread = %job.name, namespace, error = &*error as &dyn std::error::Error, "an ExternalSecret was not written");
                     let advice = error.hint().map(|hint| format!("; {} [{}]", hint.advice(), hint.code()));
-                    status.failed.insert(namespace, format!("{}{}", chain(&*error), advice.unwrap_or_default()));
+                    status.failed.insert(namespace, format!("{}{}", one_line(&*error), advice.unwrap_or_default()));
                 }
             }
         }

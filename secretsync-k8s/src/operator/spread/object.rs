@@ -12,8 +12,8 @@ use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use serde_json::{Value, json};
 
 use super::status::SpreadStatus;
-use crate::api::{self, ClusterExternalSecret, GROUP, GoDuration, LabelSelector, Manifest as _};
-use crate::operator::object::manifest;
+use crate::api::{ClusterExternalSecret, GROUP, GoDuration, LabelSelector, Manifest as _};
+use crate::operator::object::read;
 use crate::problems::{plain, subject};
 use crate::selector;
 
@@ -76,7 +76,7 @@ impl SpreadObject {
             revision: (object.metadata.generation.unwrap_or_default(), forced.clone()),
             deleting: object.metadata.deletion_timestamp.is_some(),
             finalizers: object.finalizers().to_vec(),
-            wish: api::parse(manifest::<ClusterExternalSecret>(object)).and_then(|parsed| Wish::new(parsed, forced)),
+            wish: read::<ClusterExternalSecret>(object).and_then(|parsed| Wish::new(parsed, forced)),
             status: SpreadStatus::read(&object.data["status"]),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use secretsync_core::error::{Result, chain};
+use secretsync_core::error::{Result, one_line};
 
 use super::object::{Produced, Wish};
 use super::status::SpreadStatus;
@@ -44,7 +44,7 @@ impl Plan {
             // Which namespaces it means is not known, so whatever is there stays.
             Err(error) => {
                 let advice = error.hint().map(|hint| format!("; {} [{}]", hint.advice(), hint.code()));
-                let reason = format!("{}{}", chain(error), advice.unwrap_or_default());
+                let reason = format!("{}{}", one_line(error), advice.unwrap_or_default());
                 return Self {
                     failed: [(UNKNOWN.to_owned(), reason)].into(),
                     settled: status.provisioned.clone(),
