@@ -34,8 +34,8 @@ pub enum Json {
     String(Text),
     /// A list.
     Array(Vec<Self>),
-    /// An object in the order of its source.
-    Object(IndexMap<String, Self>),
+    /// An object in the order of its source; boxed, since texts are many and objects few.
+    Object(Box<IndexMap<String, Self>>),
 }
 
 impl Json {
@@ -55,6 +55,20 @@ impl Json {
         Self::String(Text(Zeroizing::new(text.into())))
     }
 
+    /// Makes an object.
+    pub fn object(members: IndexMap<String, Self>) -> Self {
+        Self::Object(Box::new(members))
+    }
+
+    /// Makes a number of its digits; what JSON has no number for becomes a text.
+    pub fn number(digits: impl Into<String>) -> Self {
+        let mut digits = Zeroizing::new(digits.into());
+        Self::parse(digits.as_bytes())
+            .ok()
+            .filter(|json| matches!(json, Self::Number(_)))
+            .unwrap_or_else(|| Self::text(std::mem::take(&mut *digits)))
+    }
+
     /// Returns the member `key` if this is an object that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.as_object()?.get(key)
@@ -71,7 +85,7 @@ impl Json {
     /// Gives up the members if this is an object, else the value unchanged.
     pub fn into_object(self) -> Result<IndexMap<String, Self>, Self> {
         match self {
-            Self::Object(members) => Ok(members),
+            Self::Object(members) => Ok(*members),
             other => Err(other),
         }
     }

@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self) -> Result<Json, JsonError> {
         match self.peek() {
-            Some(b'{') => self.members(Self::value).map(Json::Object),
+            Some(b'{') => self.members(Self::value).map(Json::object),
             Some(b'[') => self.items(),
             Some(b'"') => self.string().map(|text| Json::String(Text(text))),
             Some(b't') => Ok(self.word("true", Json::Bool(true))),

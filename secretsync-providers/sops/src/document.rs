@@ -5,6 +5,7 @@ mod binding;
 mod dotenv;
 mod flat;
 mod format;
+mod halves;
 mod ini;
 mod json;
 mod limits;
@@ -19,6 +20,8 @@ mod value;
 mod walk;
 mod yaml;
 
+use secretsync_core::json::Json;
+use secretsync_core::secret::{Secret, SecretObject};
 use zeroize::Zeroizing;
 
 pub(crate) use self::aad::Place;
@@ -26,7 +29,7 @@ use self::binding::Binding;
 pub(crate) use self::format::Format;
 pub(crate) use self::limits::MAX_BYTES;
 pub(crate) use self::metadata::{Identity, KeyGroups, KeyKind, MasterKey, Metadata};
-pub(crate) use self::plain::Plain;
+use self::plain::Plain;
 pub(crate) use self::selector::Selector;
 pub(crate) use self::shamir::{PART, combine};
 use self::tree::Parsed;
@@ -95,7 +98,9 @@ impl<'a> Document<'a> {
     pub(crate) fn decrypt(&self, key: &DataKey) -> Result<Verified, Error> {
         let cipher = Cipher::new(key);
         let stored = self.stored_mac(&cipher)?;
-        let walk = |integers| Walk::over(&self.items, &cipher, &self.metadata, self.format, integers);
+        let walk = |integers| {
+            Walk { cipher: &cipher, metadata: &self.metadata, format: self.format, integers }.over(&self.items)
+        };
         let first = walk(Integers::Exact)?;
         if first.mac.matches(&stored) {
             return Ok(Verified { plain: first.plain, binding: first.binding });
@@ -129,15 +134,14 @@ impl Verified {
         self.binding.check(namespace)
     }
 
-    /// The values, or of a binary document its one value. The binding's own key is not among them.
-    pub(crate) fn into_plain(self, format: Format) -> Result<Plain, Error> {
-        let Plain::Map(mut entries) = self.plain else { return Ok(self.plain) };
+    /// The object that a provider hands out: the values, or of a binary document its content. The binding's own key is not among them.
+    pub(crate) fn into_secret(self, format: Format) -> Result<Secret, Error> {
+        let Plain { mut members, content } = self.plain;
         if format != Format::Binary {
-            entries.retain(|(key, _)| key != binding::KEY);
-            return Ok(Plain::Map(if format == Format::Ini { plain::join_sections(entries) } else { entries }));
+            members.shift_remove(binding::KEY);
+            return Ok(Secret::object(SecretObject::new(Json::object(members))));
         }
-        let data = entries.into_iter().find(|(key, _)| key == "data").map(|(_, value)| value);
-        data.filter(|value| matches!(value, Plain::Bytes(_))).ok_or_else(|| {
+        content.map(|bytes| Secret::bytes(bytes.into())).ok_or_else(|| {
             Error::malformed(
                 "it has no text under `data`, where a binary document has its content; documents of other formats have a name that ends in .yaml, \
                  .yml, .json, .env or .ini",

@@ -149,7 +149,7 @@ impl Task {
                 self.subject
             );
         }
-        let secret = verified.into_plain(format)?.into_secret().with_version(hex(&digest));
+        let secret = verified.into_secret(format)?.with_version(hex(&digest));
         lock(&self.kept).documents.put(self.name, self.content.len(), secret.clone());
         Ok(secret)
     }

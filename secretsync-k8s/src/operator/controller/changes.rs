@@ -125,7 +125,7 @@ impl Controller {
         let state = self.world.remove_sync(id);
         self.dependents.remove(id);
         self.guard.dismiss(id);
-        for store in state.iter().flat_map(|state| &state.stores) {
+        for store in state.iter().flat_map(|state| &*state.stores) {
             self.tell_pause(store);
         }
         self.outbox.forget(id);

@@ -10,7 +10,8 @@ use crate::error::Error;
 /// the prefix `sops_` marks.
 pub(crate) fn parse(text: &str) -> Result<Parsed<'_>, Error> {
     let mut budget = Budget::default();
-    let mut items = Vec::new();
+    // A value takes about that much, so the list seldom moves.
+    let mut items = Vec::with_capacity(text.len() / BYTES_OF_A_VALUE);
     let mut metadata = Vec::new();
     for (index, line) in text.split('\n').enumerate() {
         if line.is_empty() {
@@ -33,6 +34,9 @@ pub(crate) fn parse(text: &str) -> Result<Parsed<'_>, Error> {
     let blocks = if metadata.is_empty() { Vec::new() } else { vec![unflatten(metadata)?] };
     Ok(Parsed { items, blocks })
 }
+
+/// How many bytes an encrypted value takes at least.
+const BYTES_OF_A_VALUE: usize = 110;
 
 /// What the keys of metadata begin with.
 pub(crate) const METADATA: &str = "sops_";

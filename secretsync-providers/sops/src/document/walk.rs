@@ -1,13 +1,16 @@
 //! One pass over the values of a document: decrypts them and collects the MAC.
 
+use indexmap::IndexMap;
+use secretsync_core::json::Json;
 use zeroize::Zeroizing;
 
 use super::aad::Place;
 use super::binding::{self, Binding};
 use super::format::Format;
+use super::halves::halves;
 use super::mac::Mac;
 use super::metadata::Metadata;
-use super::plain::Plain;
+use super::plain::{self, Plain};
 use super::tree::{Item, Leaf, Node};
 use super::value::{Cipher, Clear, Refusal, bool_text, float_text};
 use crate::error::Error;
@@ -33,66 +36,104 @@ pub(super) struct Pass {
 
 /// One pass over the values in document order.
 pub(super) struct Walk<'t> {
-    cipher: &'t Cipher,
-    metadata: &'t Metadata,
-    format: Format,
-    integers: Integers,
-    mac: Mac,
-    binding: Binding,
-    place: Place<'t>,
-    /// Whether a plain whole number was met that a float cannot hold.
-    large: bool,
+    pub(super) cipher: &'t Cipher,
+    pub(super) metadata: &'t Metadata,
+    pub(super) format: Format,
+    pub(super) integers: Integers,
 }
 
-impl<'t> Walk<'t> {
+impl Walk<'_> {
     /// Goes over a whole document.
-    pub(super) fn over(
-        items: &'t [Item<'_>],
-        cipher: &'t Cipher,
-        metadata: &'t Metadata,
-        format: Format,
-        integers: Integers,
-    ) -> Result<Pass, Error> {
-        let mut walk = Self {
-            cipher,
-            metadata,
-            format,
-            integers,
-            mac: Mac::new(metadata.mac_only_encrypted),
+    pub(super) fn over(&self, items: &[Item<'_>]) -> Result<Pass, Error> {
+        let mut walker = Walker::new(self, Place::default());
+        walker.undivided = true;
+        walker.pass.plain.members = walker.map(items, false)?;
+        Ok(walker.pass)
+    }
+}
+
+/// Somebody who walks a document, or a part of it.
+struct Walker<'t> {
+    walk: &'t Walk<'t>,
+    place: Place<'t>,
+    /// Whether this is all of the document, so that half of it can be left to another thread.
+    undivided: bool,
+    pass: Pass,
+}
+
+impl<'t> Walker<'t> {
+    fn new(walk: &'t Walk<'_>, place: Place<'t>) -> Self {
+        let pass = Pass {
+            plain: Plain::default(),
+            mac: Mac::new(walk.metadata.mac_only_encrypted),
             binding: Binding::default(),
-            place: Place::default(),
             large: false,
         };
-        let plain = walk.map(items, false)?;
-        Ok(Pass { plain, mac: walk.mac, binding: walk.binding, large: walk.large })
+        Self { walk, place, undivided: false, pass }
     }
 
-    fn map(&mut self, items: &'t [Item<'_>], matched: bool) -> Result<Plain, Error> {
-        let selector = &self.metadata.selector;
-        let mut entries = Vec::with_capacity(items.len());
+    fn map(&mut self, items: &'t [Item<'_>], matched: bool) -> Result<IndexMap<String, Json>, Error> {
+        let mut members = IndexMap::with_capacity(items.len());
+        match self.undivided.then(|| halves(items)).flatten() {
+            Some((front, back)) => self.at_once(front, back, matched, &mut members)?,
+            None => self.entries(items, matched, &mut members)?,
+        }
+        Ok(members)
+    }
+
+    /// Walks two halves of a map at the same time.
+    fn at_once(
+        &mut self,
+        front: &'t [Item<'_>],
+        back: &'t [Item<'_>],
+        matched: bool,
+        members: &mut IndexMap<String, Json>,
+    ) -> Result<(), Error> {
+        self.undivided = false;
+        let mut other = Self::new(self.walk, self.place.clone());
+        let (here, there) = std::thread::scope(|scope| {
+            let there = scope.spawn(|| other.map(back, matched));
+            (self.entries(front, matched, members), there.join())
+        });
+        // In this order: an error names the first value that does not fit.
+        here?;
+        for (key, value) in there.unwrap_or_else(|panic| std::panic::resume_unwind(panic))? {
+            plain::add(members, key, value, self.walk.format);
+        }
+        self.pass.append(other.pass);
+        Ok(())
+    }
+
+    fn entries(
+        &mut self,
+        items: &'t [Item<'_>],
+        matched: bool,
+        members: &mut IndexMap<String, Json>,
+    ) -> Result<(), Error> {
+        let selector = &self.walk.metadata.selector;
         let mut marked = false;
         for item in items {
             match item {
                 Item::Comment(text) => marked |= selector.matches_comment(text),
                 Item::Entry { key, value } => {
                     self.place.enter_key(key);
-                    let plain = self.node(value, matched || marked || selector.matches_key(key))?;
-                    let plain = plain.ok_or_else(|| self.refused("is a comment where a value belongs"))?;
+                    let value = self.node(value, matched || marked || selector.matches_key(key))?;
+                    let value = value.ok_or_else(|| self.refused("is a comment where a value belongs"))?;
                     self.place.leave();
-                    entries.push((key.as_ref().to_owned(), plain));
+                    plain::add(members, key.as_ref().to_owned(), value, self.walk.format);
                     marked = false;
                 }
             }
         }
-        Ok(Plain::Map(entries))
+        Ok(())
     }
 
-    fn list(&mut self, items: &'t [Node<'_>], matched: bool) -> Result<Plain, Error> {
+    fn list(&mut self, items: &'t [Node<'_>], matched: bool) -> Result<Json, Error> {
         let mut elements = Vec::with_capacity(items.len());
         let mut marked = false;
         for (index, item) in items.iter().enumerate() {
             if let Node::Comment(text) = item {
-                marked |= self.metadata.selector.matches_comment(text);
+                marked |= self.walk.metadata.selector.matches_comment(text);
                 continue;
             }
             self.place.enter_index(index);
@@ -100,72 +141,74 @@ impl<'t> Walk<'t> {
             self.place.leave();
             marked = false;
         }
-        Ok(Plain::List(elements))
+        Ok(Json::Array(elements))
     }
 
     /// The value in the clear; nothing for a comment, which sops keeps in lists as an encrypted text.
-    fn node(&mut self, node: &'t Node<'_>, matched: bool) -> Result<Option<Plain>, Error> {
+    fn node(&mut self, node: &'t Node<'_>, matched: bool) -> Result<Option<Json>, Error> {
         match node {
             Node::Comment(_) => Ok(None),
             Node::Leaf(leaf) => {
-                let encrypted = self.metadata.selector.encrypts(matched);
-                let plain = if encrypted { self.encrypted(leaf)? } else { Some(self.plain(leaf)) };
-                if let Some(plain) = &plain
+                let encrypted = self.walk.metadata.selector.encrypts(matched);
+                let value = if encrypted { self.encrypted(leaf)? } else { Some(self.plain(leaf)) };
+                if let Some(value) = &value
                     && self.place.is([binding::KEY, binding::NAMESPACE])
                 {
-                    self.binding.note(plain, encrypted);
+                    self.pass.binding.note(value, encrypted);
                 }
-                Ok(plain)
+                Ok(value)
             }
             Node::List(items) => self.list(items, matched).map(Some),
-            Node::Map(items) => self.map(items, matched).map(Some),
+            Node::Map(items) => self.map(items, matched).map(|members| Some(Json::object(members))),
         }
     }
 
-    fn encrypted(&mut self, leaf: &Leaf<'_>) -> Result<Option<Plain>, Error> {
+    fn encrypted(&mut self, leaf: &Leaf<'_>) -> Result<Option<Json>, Error> {
         let text = match leaf {
-            Leaf::Null => return Ok(Some(Plain::Null)),
+            Leaf::Null => return Ok(Some(Json::Null)),
             Leaf::Text(text) if text.is_empty() => return self.text(Zeroizing::default()).map(Some),
             Leaf::Text(text) => text,
             _ => return Err(self.refused(NOT_ENCRYPTED)),
         };
-        let clear = self.cipher.decrypt(text, self.place.aad()).map_err(|refusal| match refusal {
+        let clear = self.walk.cipher.decrypt(text, self.place.aad()).map_err(|refusal| match refusal {
             Refusal::Forged => Error::Forged { path: self.place.to_string() },
             Refusal::Malformed => self.refused("is damaged"),
             Refusal::NotEncrypted => self.refused(NOT_ENCRYPTED),
         })?;
+        let mac = &mut self.pass.mac;
         Ok(match clear {
             Clear::Bool(value) => {
-                self.mac.add(bool_text(value).as_bytes(), true);
-                Some(Plain::Bool(value))
+                mac.add(bool_text(value).as_bytes(), true);
+                Some(Json::Bool(value))
             }
             Clear::Comment => None,
             Clear::Float(number) => {
-                self.mac.add(Zeroizing::new(float_text(number)).as_bytes(), true);
-                Some(Plain::float(number))
+                mac.add(Zeroizing::new(float_text(number)).as_bytes(), true);
+                Some(plain::float(number))
             }
             Clear::Int(number) => {
-                self.mac.add(Zeroizing::new(number.to_string()).as_bytes(), true);
-                Some(Plain::int(number))
+                let digits = Zeroizing::new(number.to_string());
+                mac.add(digits.as_bytes(), true);
+                Some(Json::number(digits.as_str()))
             }
             Clear::Text(text) => {
-                self.mac.add(&text, true);
+                mac.add(&text, true);
                 Some(self.text(text)?)
             }
             Clear::Time(text) => {
-                self.mac.add(text.as_bytes(), true);
-                Some(Plain::text(text))
+                mac.add(text.as_bytes(), true);
+                Some(Json::text(text))
             }
         })
     }
 
     /// The text of an encrypted value; in a binary document any bytes.
-    fn text(&self, mut bytes: Zeroizing<Vec<u8>>) -> Result<Plain, Error> {
-        if self.format == Format::Binary {
-            return Ok(Plain::Bytes(bytes));
+    fn text(&mut self, mut bytes: Zeroizing<Vec<u8>>) -> Result<Json, Error> {
+        if self.walk.format == Format::Binary {
+            return Ok(self.content(bytes));
         }
         match String::from_utf8(std::mem::take(&mut *bytes)) {
-            Ok(text) => Ok(Plain::Text(Zeroizing::new(text))),
+            Ok(text) => Ok(Json::text(text)),
             Err(error) => {
                 drop(Zeroizing::new(error.into_bytes()));
                 Err(self.refused("holds bytes that are no UTF-8 text"))
@@ -173,44 +216,65 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn plain(&mut self, leaf: &Leaf<'_>) -> Plain {
+    /// Keeps a text of a binary document where it is the content; nothing else of it is handed out.
+    fn content(&mut self, bytes: Zeroizing<Vec<u8>>) -> Json {
+        if self.place.is([plain::CONTENT]) {
+            self.pass.plain.content.get_or_insert(bytes);
+        }
+        Json::Null
+    }
+
+    fn plain(&mut self, leaf: &Leaf<'_>) -> Json {
+        let mac = &mut self.pass.mac;
         match leaf {
             Leaf::Bool(value) => {
-                self.mac.add(bool_text(*value).as_bytes(), false);
-                Plain::Bool(*value)
+                mac.add(bool_text(*value).as_bytes(), false);
+                Json::Bool(*value)
             }
             Leaf::Float(number) => self.plain_float(*number),
             Leaf::Int(number) => {
-                self.large |= number.unsigned_abs() > EXACT_FLOATS;
+                self.pass.large |= number.unsigned_abs() > EXACT_FLOATS;
                 #[expect(clippy::cast_precision_loss, reason = "losing it is what old versions of sops did")]
-                if self.integers == Integers::Rounded {
+                if self.walk.integers == Integers::Rounded {
                     return self.plain_float(*number as f64);
                 }
-                self.mac.add(number.to_string().as_bytes(), false);
-                Plain::int(*number)
+                mac.add(number.to_string().as_bytes(), false);
+                Json::number(number.to_string())
             }
-            Leaf::Null => Plain::Null,
+            Leaf::Null => Json::Null,
             Leaf::Text(text) => {
-                self.mac.add(text.as_bytes(), false);
-                if self.format == Format::Binary {
-                    return Plain::Bytes(Zeroizing::new(text.as_bytes().to_vec()));
+                mac.add(text.as_bytes(), false);
+                if self.walk.format == Format::Binary {
+                    return self.content(Zeroizing::new(text.as_bytes().to_vec()));
                 }
-                Plain::text(text.as_ref())
+                Json::text(text.as_ref())
             }
             Leaf::Time(text) => {
-                self.mac.add(text.as_bytes(), false);
-                Plain::text(text.as_str())
+                mac.add(text.as_bytes(), false);
+                Json::text(text.as_str())
             }
         }
     }
 
-    fn plain_float(&mut self, number: f64) -> Plain {
-        self.mac.add(float_text(number).as_bytes(), false);
-        Plain::float(number)
+    fn plain_float(&mut self, number: f64) -> Json {
+        self.pass.mac.add(float_text(number).as_bytes(), false);
+        plain::float(number)
     }
 
     fn refused(&self, what: &'static str) -> Error {
         Error::Value { path: self.place.to_string(), what }
+    }
+}
+
+impl Pass {
+    /// Adds what was found behind it, but for the members of the map that both are in.
+    fn append(&mut self, other: Self) {
+        self.mac.append(other.mac);
+        self.binding = std::mem::take(&mut self.binding).and(other.binding);
+        self.large |= other.large;
+        if self.plain.content.is_none() {
+            self.plain.content = other.plain.content;
+        }
     }
 }
 

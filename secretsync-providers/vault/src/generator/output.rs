@@ -36,7 +36,7 @@ fn part(result: ResultType, body: Json) -> Option<Json> {
     let part = match result {
         ResultType::Data => body.swap_remove("data"),
         ResultType::Auth => body.swap_remove("auth").map(|auth| only(auth, AUTH)),
-        ResultType::Raw => Some(only(Json::Object(body), RAW)),
+        ResultType::Raw => Some(only(Json::object(body), RAW)),
     };
     part.filter(|part| part.as_object().is_some())
 }
@@ -46,7 +46,7 @@ fn only(json: Json, names: &[&str]) -> Json {
     match json.into_object() {
         Ok(mut members) => {
             members.retain(|name, _| names.contains(&name.as_str()));
-            Json::Object(members)
+            Json::object(members)
         }
         Err(other) => other,
     }

@@ -27,7 +27,7 @@ pub(crate) fn data(body: Json, place: &str, asked: SystemTime) -> (Secret, Resul
 
 /// A secret without members.
 pub(crate) fn nothing() -> Secret {
-    Secret::object(SecretObject::new(Json::Object(std::iter::empty().collect())))
+    Secret::object(SecretObject::new(Json::object(std::iter::empty().collect())))
 }
 
 /// The end of what an answer hands out, with its lease, with its token, or as its data tell. A lease that does not tell its end is a failure, but known.

@@ -78,7 +78,7 @@ fn metadata(data: Json) -> Result<Fetched, Odd> {
         }
     }
     data.extend(custom);
-    Ok(Fetched::Found(Secret::object(SecretObject::new(Json::Object(data)))))
+    Ok(Fetched::Found(Secret::object(SecretObject::new(Json::object(data)))))
 }
 
 /// Number and birth of a version: numbers begin anew when all metadata are deleted, so the number alone would miss such a change.

@@ -44,7 +44,7 @@ pub(super) fn merge(rule: &Merge, mut map: Keyed) -> Result<Keyed, Problem> {
     match &rule.result {
         MergeResult::Members => Ok(merged.into_iter().map(|(name, member)| (name, member.to_bytes().into())).collect()),
         MergeResult::Key(into) => {
-            map.insert(into.clone(), Json::Object(merged).compact().into());
+            map.insert(into.clone(), Json::object(merged).compact().into());
             Ok(map)
         }
     }
