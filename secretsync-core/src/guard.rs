@@ -62,7 +62,7 @@ pub fn may_delete(spec: &SyncSpec) -> bool {
 #[derive(Debug)]
 pub struct Guard<K, S> {
     stores: BTreeMap<S, Census<K>>,
-    syncs: BTreeMap<K, BTreeSet<S>>,
+    syncs: BTreeMap<K, Box<[S]>>,
     /// Stores of which something is due: those where time matters.
     busy: BTreeSet<S>,
 }
@@ -76,11 +76,12 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
     /// Makes a sync known, or takes in that it has other stores now. `may_delete` says whether it could lose its target: see [`may_delete`].
     pub fn enroll(&mut self, sync: &K, stores: impl IntoIterator<Item = S>, may_delete: bool) {
         let stores: BTreeSet<S> = stores.into_iter().collect();
-        let before = self.syncs.insert(sync.clone(), stores.clone()).unwrap_or_default();
-        self.leave(sync, before.difference(&stores));
+        let before = self.syncs.remove(sync).unwrap_or_default();
+        self.leave(sync, before.iter().filter(|store| !stores.contains(store)));
         for store in &stores {
             self.stores.entry(store.clone()).or_default().enroll(sync, may_delete);
         }
+        self.syncs.insert(sync.clone(), stores.into_iter().collect());
     }
 
     /// Forgets a sync.
@@ -103,7 +104,7 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
     /// Whether the target of a sync may be deleted if its sources turn out to be gone.
     pub fn removal(&self, sync: &K) -> Removal {
         let mut removal = Removal::Allowed;
-        for store in self.syncs.get(sync).into_iter().flatten() {
+        for store in self.syncs.get(sync).into_iter().flat_map(|stores| &**stores) {
             let Some(census) = self.stores.get(store) else { continue };
             if let Some((due, of)) = census.paused() {
                 return Removal::Paused(MassDeletion { store: store.to_string(), due, of });
@@ -117,7 +118,7 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
 
     /// Takes in what a run told.
     pub fn answered(&mut self, sync: &K, answer: Answer, now: Instant) {
-        for store in self.syncs.get(sync).into_iter().flatten() {
+        for store in self.syncs.get(sync).into_iter().flat_map(|stores| &**stores) {
             if let Some(census) = self.stores.get_mut(store) {
                 census.answered(sync, answer, now);
                 if census.wake(now).is_some() {

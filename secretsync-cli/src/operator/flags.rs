@@ -76,7 +76,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "TEXT", default_value = "}}")]
     template_right_delimiter: String,
 
-    /// How much to tell on standard error: `debug`, `info`, `warn` or `error`. Values are never shown.
+    /// How much to tell on standard error: `trace`, `debug`, `info`, `warn` or `error`. Values are never shown.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     loglevel: String,
 
@@ -136,6 +136,7 @@ impl Flags {
 
     pub(super) fn log_level(&self) -> LogLevel {
         match self.loglevel.to_ascii_lowercase().as_str() {
+            "trace" => LogLevel::Trace,
             "debug" => LogLevel::Debug,
             "warn" | "warning" => LogLevel::Warn,
             "error" | "dpanic" | "panic" | "fatal" => LogLevel::Error,

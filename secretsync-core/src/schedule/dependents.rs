@@ -1,13 +1,13 @@
 //! Who needs what: from an object to those that read it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 /// The objects of each key, and the keys of each object.
 #[derive(Debug)]
 pub struct Dependents<O, K> {
     objects: HashMap<K, Vec<O>>,
-    keys: HashMap<O, BTreeSet<K>>,
+    keys: HashMap<O, HashSet<K>>,
 }
 
 impl<O: Clone + Eq + Hash, K: Clone + Eq + Hash + Ord> Dependents<O, K> {

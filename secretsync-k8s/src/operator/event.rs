@@ -11,7 +11,7 @@ use crate::request::{Priority, Server};
 
 /// Records events. A failure is logged only: an event is a courtesy.
 pub(super) struct Events {
-    recorder: Recorder,
+    reporter: Reporter,
     server: Server,
 }
 
@@ -67,7 +67,7 @@ fn as_told(entry: &str) -> String {
 impl Events {
     pub(super) fn new(server: Server) -> Self {
         let reporter = Reporter { controller: "external-secrets".to_owned(), instance: None };
-        Self { recorder: Recorder::new(server.client().clone(), reporter), server }
+        Self { reporter, server }
     }
 
     pub(super) async fn note(&self, kind: &str, id: &Id, uid: &str, note: Note) {
@@ -101,7 +101,9 @@ impl Events {
             ..ObjectReference::default()
         };
         let _pass = self.server.enter(Priority::Event).await;
-        if let Err(error) = self.recorder.publish(&event, &object).await {
+        // A recorder keeps every event for minutes, to count those that come again. These are transitions: each is told once.
+        let recorder = Recorder::new(self.server.client().clone(), self.reporter.clone());
+        if let Err(error) = recorder.publish(&event, &object).await {
             tracing::debug!(%id, reason, error = &error as &dyn std::error::Error, "an event was not recorded");
         }
     }

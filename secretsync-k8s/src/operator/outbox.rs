@@ -77,6 +77,10 @@ impl Outbox {
                     continue;
                 }
                 let Some(Letter { uid, status }) = self.statuses.remove(&id) else { continue };
+                if self.statuses.is_empty() {
+                    // A cold start has thousands, and never again.
+                    self.statuses.shrink_to(STATUSES);
+                }
                 self.under_way.insert(id.clone(), status.clone());
                 return Some(Next::Status { id, uid, status });
             }

@@ -1,6 +1,6 @@
 //! What this process wrote, as fingerprints: a store that never reads values knows by them what is unchanged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use secretsync_core::secret::{Fingerprint, SecretKey};
@@ -10,13 +10,17 @@ use super::snapshot::Snapshot;
 
 /// The last write to each target for each owner.
 #[derive(Debug, Default)]
-pub(crate) struct Written(Mutex<HashMap<TargetRef, HashMap<OwnerId, Last>>>);
+pub(crate) struct Written(Mutex<All>);
+
+/// Few owners share a target.
+type All = HashMap<TargetRef, Vec<(OwnerId, Last)>>;
 
 #[derive(Debug)]
 struct Last {
     /// Of the Secret: one that was made anew has nothing of it.
     uid: String,
-    keys: BTreeMap<SecretKey, Fingerprint>,
+    /// Sorted.
+    keys: Box<[(SecretKey, Fingerprint)]>,
     secret_type: Option<String>,
     immutable: bool,
 }
@@ -27,7 +31,11 @@ impl Written {
         let keys = write.desired.data.iter().map(|(key, value)| (key.clone(), Fingerprint::of(value))).collect();
         let meta = &write.desired.meta;
         let last = Last { uid: uid.to_owned(), keys, secret_type: meta.secret_type.clone(), immutable: meta.immutable };
-        self.all().entry(write.target.clone()).or_default().insert(write.owner.clone(), last);
+        let mut all = self.all();
+        let owners = all.entry(write.target.clone()).or_default();
+        owners.retain(|(owner, _)| owner != write.owner);
+        owners.reserve_exact(1);
+        owners.push((write.owner.clone(), last));
     }
 
     /// Forgets a target that is gone.
@@ -38,10 +46,11 @@ impl Written {
     /// Adds to what metadata tell. A key that somebody else changed has left our record there, so what is still in it is as it was written.
     pub(crate) fn complete(&self, present: &mut Present, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) {
         let all = self.all();
-        let last = all.get(target).and_then(|owners| owners.get(owner));
-        let Some(last) = last.filter(|last| last.uid == secret.metadata.uid) else { return };
+        let last = all.get(target).and_then(|owners| owners.iter().find(|(of, _)| of == owner));
+        let Some(last) = last.map(|(_, last)| last).filter(|last| last.uid == secret.metadata.uid) else { return };
         for (key, state) in present.keys.iter_mut().filter(|(_, state)| state.owned) {
-            state.fingerprint = last.keys.get(key).copied();
+            let known = last.keys.binary_search_by(|(known, _)| known.as_str().cmp(key.as_str()));
+            state.fingerprint = known.ok().map(|index| last.keys[index].1);
         }
         present.immutable |= last.immutable;
         if let Some(meta) = &mut present.meta {
@@ -51,7 +60,7 @@ impl Written {
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<TargetRef, HashMap<OwnerId, Last>>> {
+    fn all(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

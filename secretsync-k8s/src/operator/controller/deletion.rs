@@ -24,7 +24,7 @@ impl Controller {
         let answer = Answer::of(report);
         self.guard.answered(id, answer, Instant::now());
         let stores = self.world.syncs.get(id).map(|state| state.stores.clone()).unwrap_or_default();
-        for store in &stores {
+        for store in &*stores {
             self.tell_pause(store);
         }
         answer

@@ -41,9 +41,9 @@ impl Controller {
         if let Told::Status { id, uid, status: Some(status) } = told
             && let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == uid)
         {
-            state.object.status = *status;
+            let before = std::mem::replace(&mut state.object.status, *status);
             state.look_again();
-            self.hold(&id);
+            self.hold(&id, before.issued.has_leases());
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is known of the cluster.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -28,7 +28,7 @@ use crate::store::snapshot::Snapshot;
 
 /// Everything that the watches told.
 pub(super) struct World {
-    pub(super) syncs: HashMap<Id, SyncState>,
+    pub(super) syncs: HashMap<Id, Box<SyncState>>,
     pub(super) stores: HashMap<StoreOrigin, StoreState>,
     /// Labels of namespaces.
     pub(super) namespaces: Namespaces,
@@ -37,9 +37,9 @@ pub(super) struct World {
     /// Of each target, the mark of the ExternalSecret that owns it.
     marks: HashMap<TargetRef, String>,
     /// Targets by the mark of the ExternalSecret that owns them.
-    by_mark: HashMap<String, BTreeSet<TargetRef>>,
-    by_target: HashMap<TargetRef, BTreeSet<Id>>,
-    by_store: HashMap<StoreOrigin, BTreeSet<Id>>,
+    by_mark: HashMap<String, HashSet<TargetRef>>,
+    by_target: HashMap<TargetRef, HashSet<Id>>,
+    by_store: HashMap<StoreOrigin, HashSet<Id>>,
     /// Stores of which it must be looked anew what they refer to, and for whom.
     pub(super) unsettled: BTreeSet<StoreOrigin>,
 }
@@ -49,7 +49,8 @@ pub(super) struct SyncState {
     pub(super) object: SyncObject,
     /// The sync as the manifest alone gives it, with the usual names of stores.
     pub(super) spec: Result<SyncSpec>,
-    pub(super) stores: BTreeSet<StoreOrigin>,
+    /// Sorted.
+    pub(super) stores: Box<[StoreOrigin]>,
     /// The status as it would be if each refresh were written.
     pub(super) status: Status,
     /// The keys that the last run left at the target.
@@ -115,20 +116,20 @@ impl World {
         }
         let before = self.remove_sync(&id).filter(|before| before.object.uid == object.uid);
         let state = SyncState::new(object, before);
-        for store in &state.stores {
+        for store in &*state.stores {
             self.by_store.entry(store.clone()).or_default().insert(id.clone());
             self.unsettle_consumers(store);
         }
         if let Ok(spec) = &state.spec {
             self.by_target.entry(spec.target.clone()).or_default().insert(id.clone());
         }
-        self.syncs.insert(id, state);
+        self.syncs.insert(id, Box::new(state));
         true
     }
 
     pub(super) fn remove_sync(&mut self, id: &Id) -> Option<SyncState> {
-        let state = self.syncs.remove(id)?;
-        for store in &state.stores {
+        let state = *self.syncs.remove(id)?;
+        for store in &*state.stores {
             forget(&mut self.by_store, store, id);
             self.unsettle_consumers(store);
         }
@@ -206,6 +207,7 @@ impl SyncState {
                 Ok(StoreUse::new(convert::provider_key(origin), KeyAccess::everything()))
             })
         });
+        let stores = stores.into_iter().collect();
         match before {
             // What failed with the old manifest says nothing about the new one.
             Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, rivals: None, ..before },
@@ -260,11 +262,11 @@ impl StoreState {
     }
 }
 
-fn forget<K, Q, I>(index: &mut HashMap<K, BTreeSet<I>>, key: &Q, item: &I)
+fn forget<K, Q, I>(index: &mut HashMap<K, HashSet<I>>, key: &Q, item: &I)
 where
     K: Eq + Hash + Borrow<Q>,
     Q: Eq + Hash + ?Sized,
-    I: Ord,
+    I: Eq + Hash,
 {
     if let Some(items) = index.get_mut(key) {
         items.remove(item);
