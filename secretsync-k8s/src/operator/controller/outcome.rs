@@ -50,7 +50,7 @@ impl Controller {
     fn sync_done(&mut self, done: &Done) {
         let id = done.id.clone();
         self.give_back_leftovers(done);
-        if !self.world.syncs.get(&id).is_some_and(|state| state.object.uid == done.uid) {
+        if self.world.syncs.get(&id).is_none_or(|state| state.object.uid != done.uid) {
             return;
         }
         if let Some(objects) = &done.objects {
