@@ -1,5 +1,7 @@
 //! The operator on a real API server, with the rights of `deploy/rbac.yaml` and no others.
 
+#[path = "operator/batches.rs"]
+mod batches;
 #[path = "operator/canary.rs"]
 mod canary;
 #[path = "operator/deletions.rs"]

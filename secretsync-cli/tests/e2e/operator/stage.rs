@@ -67,6 +67,11 @@ impl Stage {
         self.cluster
     }
 
+    /// Sets a variable of the operators that start from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.sandbox.set(name, value);
+    }
+
     pub(crate) fn servers(&self) -> &'static Servers {
         self.servers
     }

@@ -130,6 +130,7 @@ impl Controller {
     pub(super) fn forget(&mut self, id: &Id) -> Option<SyncState> {
         let state = self.world.remove_sync(id);
         self.dependents.remove(id);
+        self.company.remove(id);
         self.guard.dismiss(id);
         for store in state.iter().flat_map(|state| &*state.stores) {
             self.tell_pause(store);
