@@ -34,9 +34,10 @@ pub use forecast::{Bill, Forecast, ReadForecast, RequestForecast, StoreForecast}
 pub use observer::{EngineObserver, NoObserver};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
-use crate::layer::{Coalesce, Expectation, LayerSettings, stack};
-use crate::object::ObjectRef;
+use crate::layer::{Coalesce, Expectation, LayerSettings, goes_along, stack};
+use crate::object::{ObjectRef, Read};
 use crate::provider::{CredentialSource, Provider, RemoteRef};
+use crate::schedule::Luggage;
 use crate::secret::{Secret, SecretValue};
 use crate::store::{OwnerId, Store, TargetRef};
 use crate::sync::{self, Issued, Plan, ProviderKey, SyncReport, SyncSpec};
@@ -188,6 +189,17 @@ impl Engine {
         }
         let reads = Reads::of(spec, &mut std::iter::empty(), |key, remote| self.shared.address(key, remote))?;
         Ok(reads.every().collect())
+    }
+
+    /// What of these objects can be read in one request with those of others: for a [`Company`](crate::schedule::Company).
+    pub fn luggage(&self, objects: &[ObjectKey]) -> Luggage {
+        let mut luggage = Luggage::default();
+        for (key, _) in objects.iter().filter(|(_, object)| object.read() == Read::Repeatable && goes_along(object)) {
+            if let Ok(provider) = self.shared.provider(key) {
+                luggage.add(key, provider.info().per_request);
+            }
+        }
+        luggage
     }
 
     /// Has the answers to reads of these objects kept for somebody who will ask for them, and has the reads done together where one request can do that, until

@@ -6,6 +6,7 @@
 //! nobody waits longer than two.
 
 mod backoff;
+mod company;
 mod dependents;
 mod driver;
 mod rotation;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use backoff::Backoff;
+pub use company::{Company, Luggage};
 pub use dependents::Dependents;
 pub use driver::{Driver, Turn, reached};
 

@@ -106,7 +106,7 @@ impl Operator {
             .build();
         let providers = Providers::new(server.clone(), registry, &settings);
         let events = Events::new(server.clone());
-        let metrics = Arc::default();
+        let metrics = Arc::new(Metrics::new(settings.extended_metric_labels));
         Self {
             context: Arc::new(Context { server, engine, known, store, providers, events, metrics, settings }),
             replacements,

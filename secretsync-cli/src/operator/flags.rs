@@ -68,6 +68,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     enable_cluster_external_secret_reconciler: bool,
 
+    /// Whether metrics bear the labels `app.kubernetes.io/…` of the objects that they are about.
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    enable_extended_metric_labels: bool,
+
     /// What begins an action in templates.
     #[arg(long, value_name = "TEXT", default_value = "{{")]
     template_left_delimiter: String,
@@ -76,7 +80,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "TEXT", default_value = "}}")]
     template_right_delimiter: String,
 
-    /// How much to tell on standard error: `debug`, `info`, `warn` or `error`. Values are never shown.
+    /// How much to tell on standard error: `trace`, `debug`, `info`, `warn` or `error`. Values are never shown.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     loglevel: String,
 
@@ -125,7 +129,7 @@ ignored! {
     zap_time_encoding
     enable_cluster_push_secret_reconciler enable_push_secret_reconciler
     enable_secrets_caching enable_configmaps_caching enable_managed_secrets_caching enable_secret_api_read_on_cache_mismatch
-    enable_generator_state generator_gc_grace_period enable_extended_metric_labels enable_http2 unsafe_allow_generic_targets
+    enable_generator_state generator_gc_grace_period enable_http2 unsafe_allow_generic_targets
     enable_vault_token_cache vault_token_cache_size experimental_enable_vault_token_cache experimental_vault_token_cache_size
 }
 
@@ -136,6 +140,7 @@ impl Flags {
 
     pub(super) fn log_level(&self) -> LogLevel {
         match self.loglevel.to_ascii_lowercase().as_str() {
+            "trace" => LogLevel::Trace,
             "debug" => LogLevel::Debug,
             "warn" | "warning" => LogLevel::Warn,
             "error" | "dpanic" | "panic" | "fatal" => LogLevel::Error,
@@ -163,6 +168,7 @@ impl Flags {
         settings.cluster_stores = self.enable_cluster_store_reconciler;
         settings.stores = self.enable_secret_store_reconciler;
         settings.cluster_external_secrets = self.enable_cluster_external_secret_reconciler;
+        settings.extended_metric_labels = self.enable_extended_metric_labels;
         settings.delimiters = (self.template_left_delimiter, self.template_right_delimiter);
         settings.sops_root = self.sops_root;
         settings.own_identity = Some(Ambient::from_env());
@@ -226,11 +232,12 @@ mod tests {
         let settings = settings(
             "--enable-leader-election=true --concurrent=5 --metrics-addr=:9090 --loglevel=debug --zap-time-encoding=epoch \
              --enable-cluster-store-reconciler=false --enable-push-secret-reconciler=false --enable-cluster-external-secret-reconciler=false --namespace=shop --live-addr=127.0.0.1:7 \
-             --store-requeue-interval=1m30s --enable-flood-gate --client-qps=50 --controller-class=blue --status-heartbeat=0 --sops-root=/etc/docs",
+             --enable-extended-metric-labels --store-requeue-interval=1m30s --enable-flood-gate --client-qps=50 --controller-class=blue --status-heartbeat=0 --sops-root=/etc/docs",
         );
         assert_eq!((settings.concurrency, settings.class.as_str()), (5, "blue"));
         assert_eq!(settings.namespace.as_deref(), Some("shop"));
         assert_eq!(settings.rate, Some((50.0, 100)));
+        assert!(settings.extended_metric_labels);
         assert!(settings.gate && !settings.cluster_stores && settings.stores && !settings.cluster_external_secrets);
         assert_eq!((settings.store_interval, settings.heartbeat), (Duration::from_secs(90), Duration::ZERO));
         assert_eq!(settings.sops_root.as_deref(), Some(std::path::Path::new("/etc/docs")));

@@ -11,19 +11,19 @@ use crate::kubernetes;
 use crate::sandbox::{Sandbox, data, external_secret, store};
 
 /// One moto for all tests of this file; each has a region of its own, and starts counting when it begins.
-fn moto() -> &'static Moto {
+pub(crate) fn moto() -> &'static Moto {
     static MOTO: OnceLock<Moto> = OnceLock::new();
     MOTO.get_or_init(|| Moto::start().unwrap())
 }
 
 /// What a region was asked since the last look, by operation: tests run at the same time.
-struct Log {
+pub(crate) struct Log {
     region: &'static str,
     seen: usize,
 }
 
 impl Log {
-    fn start(region: &'static str) -> Self {
+    pub(crate) fn start(region: &'static str) -> Self {
         Self { region, seen: moto().recorded().unwrap().len() }
     }
 
@@ -35,7 +35,7 @@ impl Log {
         fresh
     }
 
-    fn operations(&mut self) -> Vec<String> {
+    pub(crate) fn operations(&mut self) -> Vec<String> {
         self.since().into_iter().map(|request| request.operation).collect()
     }
 }

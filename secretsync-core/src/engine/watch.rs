@@ -1,7 +1,5 @@
 //! Syncing again and again: each target when it is due.
 
-mod company;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
@@ -10,17 +8,13 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use self::company::{Company, Luggage};
 use super::ledger::SyncKey;
 use super::pass::run_all;
 use super::run::Mode;
 use super::{Announcement, Engine, ObjectKey};
 use crate::guard::{self, Answer, Guard};
 use crate::jitter;
-use crate::layer::goes_along;
-use crate::object::Read;
-use crate::provider::Provider as _;
-use crate::schedule::{Backoff, Dependents, Driver, Lane, Place, Turn, reached};
+use crate::schedule::{Backoff, Company, Dependents, Driver, Lane, Place, Turn, reached};
 use crate::store::TargetRef;
 use crate::sync::{Outcome, ProviderKey, RefreshPolicy, Removal, SyncReport, SyncSpec, Timing};
 
@@ -33,7 +27,6 @@ struct Unit {
     /// How often it runs when all is well; `None` when it has no reason to run again.
     interval: Option<Duration>,
     objects: Vec<ObjectKey>,
-    luggage: Luggage,
     /// When a read of one of its objects may pull it forward.
     pullable_from: Option<Instant>,
     /// Failures in a row.
@@ -48,7 +41,7 @@ struct Watch<'a> {
     units: Vec<Unit>,
     dependents: Dependents<ObjectKey, usize>,
     /// Who can fill up a request of others.
-    company: Company,
+    company: Company<usize>,
     driver: Driver<usize, Vec<SyncReport>>,
     guard: Guard<SyncKey, ProviderKey>,
     by_sync: BTreeMap<SyncKey, usize>,
@@ -116,7 +109,7 @@ impl<'a> Watch<'a> {
         }
         let units: Vec<_> = targets.into_values().map(|specs| Unit::new(engine, specs)).collect();
         let mut dependents = Dependents::new();
-        let mut company = Company::default();
+        let mut company = Company::new();
         let mut driver = Driver::new(engine.shared.concurrency);
         let (mut guard, mut by_sync) = (Guard::new(), BTreeMap::new());
         let now = Instant::now();
@@ -130,7 +123,8 @@ impl<'a> Watch<'a> {
             dependents.set(&index, unit.objects.clone());
             driver.scheduler().add(index, unit.place(), unit.interval.unwrap_or(LONGEST_RETRY));
             driver.scheduler().request(&index, Lane::Urgent, now);
-            company.join(index, &unit.luggage, now);
+            company.carry(&index, engine.luggage(&unit.objects));
+            company.join(&index, now);
         }
         Self { engine, units, dependents, company, driver, guard, by_sync }
     }
@@ -141,11 +135,11 @@ impl<'a> Watch<'a> {
     }
 
     fn start(&mut self, index: usize, lane: Lane) {
-        if !self.may_run(index) {
+        if !self.units[index].may_run() {
             self.driver.skip(&index);
             return self.again(index, Timing::WINDOW_CHECK);
         }
-        self.company.leave(index, &self.units[index].luggage);
+        self.company.leave(&index);
         // Whose objects others read already takes nobody along. Else its own come first, so that whoever of them asks first asks for all.
         let announced = if let Some(announced) = self.units[index].announced.take() {
             announced
@@ -180,18 +174,11 @@ impl<'a> Watch<'a> {
         self.driver.scheduler().request(&index, Lane::Refresh, Instant::now() + wait);
     }
 
-    /// Windows hold back refreshes only: a target that was never written, or could not be, does not wait for one.
-    fn may_run(&self, index: usize) -> bool {
-        let unit = &self.units[index];
-        let refreshes = unit.failures == 0 && unit.pullable_from.is_some();
-        !refreshes || unit.specs.iter().any(|spec| spec.timing.permits(SystemTime::now()))
-    }
-
     /// Makes others that need the same objects due now, and has the answers kept for all that wait.
     fn pull_dependents(&mut self, index: usize) {
         let now = Instant::now();
         for other in self.dependents.sharers(&index) {
-            let may_run = self.may_run(other);
+            let may_run = self.units[other].may_run();
             let (unit, scheduler) = (&mut self.units[other], self.driver.scheduler());
             if scheduler.is_idle(&other) && unit.is_past_half(now) && may_run {
                 scheduler.request(&other, Lane::Refresh, now);
@@ -205,21 +192,8 @@ impl<'a> Watch<'a> {
     /// Fills the requests of a unit up with the objects of others that are due, or as good as.
     fn fill_requests(&mut self, index: usize) {
         let now = Instant::now();
-        let mut taken = Vec::new();
-        for (store, &(own, per_request)) in &self.units[index].luggage {
-            let mut room = own.next_multiple_of(per_request.get()) - own;
-            for other in self.company.at(store, now) {
-                if room == 0 {
-                    break;
-                }
-                if !taken.contains(&other) && self.may_run(other) {
-                    room = room.saturating_sub(self.units[other].luggage.get(store).map_or(0, |(objects, _)| *objects));
-                    taken.push(other);
-                }
-            }
-        }
-        for other in taken {
-            self.company.leave(other, &self.units[other].luggage);
+        let units = &self.units;
+        for other in self.company.take_along(&index, now, |other| units[*other].may_run()) {
             let (unit, scheduler) = (&mut self.units[other], self.driver.scheduler());
             if scheduler.is_idle(&other) {
                 scheduler.request(&other, Lane::Refresh, now);
@@ -253,7 +227,7 @@ impl<'a> Watch<'a> {
             unit.failures = 0;
             unit.pullable_from = unit.interval.map(|interval| now + pullable_after(interval));
             if let Some(interval) = unit.interval {
-                self.company.join(index, &unit.luggage, now + interval - earliness(interval));
+                self.company.join(&index, now + interval - earliness(interval));
             }
             if let Some(wait) = unit.rest(reports) {
                 self.again(index, wait);
@@ -264,7 +238,7 @@ impl<'a> Watch<'a> {
         let wait = Backoff::SYNCS.after(unit.failures).max(shortest);
         unit.pullable_from = None;
         let wait = wait + jitter::part_of(wait / 10);
-        self.company.join(index, &unit.luggage, now + wait);
+        self.company.join(&index, now + wait);
         self.again(index, wait);
     }
 }
@@ -273,15 +247,20 @@ impl Unit {
     fn new(engine: &Engine, specs: Vec<SyncSpec>) -> Self {
         let interval = specs.iter().filter_map(period).min();
         let objects: Vec<_> = specs.iter().filter_map(|spec| engine.objects(spec).ok()).flatten().collect();
-        let luggage = luggage(engine, &objects);
         let providers = specs.iter().flat_map(SyncSpec::providers).cloned().collect();
-        Self { specs, providers, interval, objects, luggage, pullable_from: None, failures: 0, announced: None }
+        Self { specs, providers, interval, objects, pullable_from: None, failures: 0, announced: None }
     }
 
     fn place(&self) -> Place {
         let spec = self.specs.first();
         let store = self.objects.first().map(|(key, _)| key.as_str()).unwrap_or_default();
         Place::new(store, spec.map(|spec| spec.owner.namespace()).unwrap_or_default())
+    }
+
+    /// Windows hold back refreshes only: a target that was never written, or could not be, does not wait for one.
+    fn may_run(&self) -> bool {
+        let refreshes = self.failures == 0 && self.pullable_from.is_some();
+        !refreshes || self.specs.iter().any(|spec| spec.timing.permits(SystemTime::now()))
     }
 
     fn is_past_half(&self, now: Instant) -> bool {
@@ -299,19 +278,6 @@ impl Unit {
 
 fn key(spec: &SyncSpec) -> SyncKey {
     (spec.owner.clone(), spec.target.clone())
-}
-
-/// What of these objects can be read in one request with those of others.
-fn luggage(engine: &Engine, objects: &[ObjectKey]) -> Luggage {
-    let mut luggage = Luggage::new();
-    for (store, _) in objects.iter().filter(|(_, object)| object.read() == Read::Repeatable && goes_along(object)) {
-        let Ok(provider) = engine.shared.provider(store) else { continue };
-        let per_request = provider.info().per_request;
-        if per_request.get() > 1 {
-            luggage.entry(store.clone()).or_insert((0, per_request)).0 += 1;
-        }
-    }
-    luggage
 }
 
 /// How often a sync reads its sources when all is well; `None` for once only.

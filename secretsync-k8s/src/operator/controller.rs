@@ -11,15 +11,15 @@ mod timing;
 mod wake;
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 
 use secretsync_core::engine::ObjectKey;
 use secretsync_core::guard::Guard;
 use secretsync_core::provider::StoreOrigin;
-use secretsync_core::schedule::{Dependents, Driver, Lane, Turn, reached};
-use secretsync_core::sync::SyncReport;
+use secretsync_core::schedule::{Company, Dependents, Driver, Lane, Turn, reached};
+use secretsync_core::sync::{ProviderKey, SyncReport};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ use super::job::{self, Done, Work};
 use super::object::SyncObject;
 use super::outbox::{Outbox, Told, tell};
 use super::reference::{Files, References};
-use super::store::{Validated, validate};
+use super::store::{Needed, Validated, validate};
 use super::watch::{Change, Id, Kind, watch};
 use crate::api::{Manifest as _, VaultDynamicSecret};
 
@@ -56,6 +56,8 @@ enum Chore {
     Cleaned,
     /// An object may go now.
     Departed(String),
+    /// The provider is built.
+    Prepared(Box<Needed>),
     Told(Told),
 }
 
@@ -67,6 +69,11 @@ pub(super) struct Controller {
     guard: Guard<Id, StoreOrigin>,
     /// Who reads what.
     dependents: Dependents<ObjectKey, Id>,
+    /// Who can fill up a request of others.
+    company: Company<Id>,
+    /// Providers that are being built, and who waits for them; and those of which it is known what can be read together.
+    preparing: HashMap<ProviderKey, Vec<(Id, Lane)>>,
+    prepared: HashMap<ProviderKey, StoreOrigin>,
     outbox: Outbox,
     chores: JoinSet<Chore>,
     /// Kinds of which everything is known.
@@ -92,6 +99,9 @@ impl Controller {
             context,
             guard: Guard::new(),
             dependents: Dependents::new(),
+            company: Company::new(),
+            preparing: HashMap::new(),
+            prepared: HashMap::new(),
             outbox: Outbox::default(),
             chores: JoinSet::new(),
             complete: BTreeSet::new(),
@@ -171,6 +181,7 @@ impl Controller {
                 self.driver.start(key, lane, work);
             }
             Key::Sync(id) => match self.world.plan(&self.context, id) {
+                Plan::Run(job) if self.prepare(id, &job, lane) => self.driver.skip(&key),
                 Plan::Run(mut job) => {
                     self.share(id, &mut job);
                     if let Work::Sync { spec, .. } = &mut job.work {
@@ -185,6 +196,7 @@ impl Controller {
                     self.driver.start(key, lane, work);
                 }
                 Plan::Leave => {
+                    self.company.leave(id);
                     if let Some(state) = self.world.syncs.get_mut(id) {
                         state.announced = None;
                     }

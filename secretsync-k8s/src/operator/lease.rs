@@ -135,11 +135,12 @@ pub(super) async fn adopt(context: &Context, spec: &SyncSpec, needed: &[Needed],
 }
 
 /// Sees to it that an object stays until its leases are given back, once it has some.
-pub(super) async fn hold(context: &Context, id: &Id, uid: &str) {
-    // By an apply, which adds to what others have there; the uid keeps it from making an object that is gone.
+pub(super) async fn hold(context: &Context, id: &Id, uid: &str, wanted: bool) {
+    // By an apply, which adds to what others have there, and takes away only what is ours; the uid keeps it from making an object that is gone.
+    let finalizers = if wanted { vec![FINALIZER] } else { Vec::new() };
     let body = json!({
         "apiVersion": API_VERSION, "kind": ExternalSecret::KIND,
-        "metadata": {"name": id.name, "namespace": id.namespace, "uid": uid, "finalizers": [FINALIZER]},
+        "metadata": {"name": id.name, "namespace": id.namespace, "uid": uid, "finalizers": finalizers},
     });
     let target = Target::external_secret(&id.namespace, &id.name);
     let call = Call::new(Verb::Patch, target, View::Metadata)

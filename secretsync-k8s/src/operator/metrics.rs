@@ -13,6 +13,8 @@ use super::watch::{Id, Kind};
 pub(super) struct Metrics {
     ready: AtomicBool,
     series: Mutex<BTreeMap<(Kind, Id), Series>>,
+    /// More labels of each object, as text that follows the others; `None` where they are not asked for.
+    labels: Option<Mutex<BTreeMap<(Kind, Id), String>>>,
 }
 
 /// The figures of one object.
@@ -25,6 +27,23 @@ struct Series {
 }
 
 impl Metrics {
+    /// Figures, with the recommended labels of the objects where `extended` says so.
+    pub(super) fn new(extended: bool) -> Self {
+        Self { labels: extended.then(Mutex::default), ..Self::default() }
+    }
+
+    /// Takes note of an object's own labels (`eso-compat.md` 6.3). All of them are always there, as one metric must have the same for every object.
+    pub(super) fn describe(&self, kind: Kind, id: &Id, labels: &BTreeMap<String, String>) {
+        let Some(known) = &self.labels else { return };
+        let mut text = String::new();
+        for name in EXTENDED {
+            // The API server takes no value that needs escaping.
+            let value = labels.get(&format!("app.kubernetes.io/{name}")).map_or("", String::as_str);
+            let _infallible = write!(text, ",app_kubernetes_io_{}=\"{value}\"", name.replace('-', "_"));
+        }
+        known.lock().unwrap_or_else(PoisonError::into_inner).insert((kind, id.clone()), text);
+    }
+
     /// Whether the cluster is known, so that work goes on.
     pub(super) fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
@@ -45,14 +64,23 @@ impl Metrics {
 
     /// Forgets an object that is gone.
     pub(super) fn forget(&self, kind: Kind, id: &Id) {
-        self.series().remove(&(kind, id.clone()));
+        let key = (kind, id.clone());
+        if let Some(labels) = &self.labels {
+            labels.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        }
+        self.series().remove(&key);
     }
 
     /// Everything in Prometheus' text format.
     pub(super) fn render(&self) -> String {
         let series = self.series().clone();
+        let labels = self.labels.as_ref().map(|labels| labels.lock().unwrap_or_else(PoisonError::into_inner).clone());
         let mut text = String::new();
-        let of = |kind| series.iter().filter(move |((known, _), _)| *known == kind).map(|((_, id), one)| (id, one));
+        let more = |key: &(Kind, Id)| labels.as_ref().map(|labels| labels.get(key).map_or("", String::as_str));
+        let of = |kind| {
+            let these = series.iter().filter(move |((known, _), _)| *known == kind);
+            these.map(move |(key, one)| (&key.1, more(key).unwrap_or_default(), one))
+        };
         let syncs = Kind::ExternalSecret;
         metric(&mut text, "externalsecret_sync_calls_total", "counter", of(syncs), |one| vec![("", one.runs.into())]);
         metric(&mut text, "externalsecret_sync_calls_error", "counter", of(syncs), |one| {
@@ -87,18 +115,22 @@ fn metric<'a>(
     text: &mut String,
     name: &str,
     kind: &str,
-    series: impl Iterator<Item = (&'a Id, &'a Series)>,
+    series: impl Iterator<Item = (&'a Id, &'a str, &'a Series)>,
     values: impl Fn(&Series) -> Vec<(&'static str, u128)>,
 ) {
     // Writing to a text cannot fail.
     let _infallible = writeln!(text, "# TYPE {name} {kind}");
-    for (id, one) in series {
+    for (id, more, one) in series {
         for (labels, value) in values(one) {
             let (object, namespace) = (&id.name, &id.namespace);
-            let _infallible = writeln!(text, "{name}{{name=\"{object}\",namespace=\"{namespace}\"{labels}}} {value}");
+            let _infallible =
+                writeln!(text, "{name}{{name=\"{object}\",namespace=\"{namespace}\"{more}{labels}}} {value}");
         }
     }
 }
+
+/// What External Secrets Operator takes of an object's recommended labels.
+const EXTENDED: [&str; 6] = ["name", "instance", "version", "component", "part-of", "managed-by"];
 
 #[cfg(test)]
 mod tests {
@@ -123,5 +155,27 @@ mod tests {
         }
         metrics.forget(Kind::ExternalSecret, &id);
         assert!(!metrics.render().contains("db"));
+    }
+
+    #[test]
+    fn recommended_labels_of_objects_are_told_where_that_is_asked_for() {
+        let id = Id { namespace: "shop".to_owned(), name: "db".to_owned() };
+        let labels = [("app.kubernetes.io/part-of", "web"), ("app.kubernetes.io/name", "db"), ("team", "red")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let told = |extended| {
+            let metrics = Metrics::new(extended);
+            metrics.describe(Kind::ExternalSecret, &id, &labels);
+            metrics.count(Kind::ExternalSecret, &id, true, Duration::ZERO);
+            let text = metrics.render();
+            metrics.forget(Kind::ExternalSecret, &id);
+            assert!(!metrics.render().contains("shop"));
+            text.lines().find(|line| line.starts_with("externalsecret_sync_calls_total{")).unwrap().to_owned()
+        };
+        assert_eq!(told(false), "externalsecret_sync_calls_total{name=\"db\",namespace=\"shop\"} 1");
+        assert_eq!(
+            told(true),
+            "externalsecret_sync_calls_total{name=\"db\",namespace=\"shop\",app_kubernetes_io_name=\"db\",app_kubernetes_io_instance=\"\",\
+             app_kubernetes_io_version=\"\",app_kubernetes_io_component=\"\",app_kubernetes_io_part_of=\"web\",app_kubernetes_io_managed_by=\"\"} 1"
+        );
     }
 }

@@ -41,6 +41,8 @@ pub struct OperatorSettings {
     pub live_address: Option<SocketAddr>,
     /// Where `/metrics` is served; `None` for nowhere.
     pub metrics_address: Option<SocketAddr>,
+    /// Whether figures bear the recommended labels (`app.kubernetes.io/…`) of the objects that they are about.
+    pub extended_metric_labels: bool,
     /// How long the end may take.
     pub grace: Duration,
 }
@@ -63,6 +65,7 @@ impl Default for OperatorSettings {
             sops_root: None,
             live_address: None,
             metrics_address: None,
+            extended_metric_labels: false,
             grace: Duration::from_secs(20),
         }
     }

@@ -1,12 +1,14 @@
 //! Stores: their providers are built when they are needed, and their health is told in their status.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures::FutureExt as _;
 use secretsync_core::engine::Engine;
-use secretsync_core::error::{Code, Result, one_line};
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, one_line};
 use secretsync_core::provider::{
     Ambient, BuildContext, CredentialRef, NoCredentials, Provider, ProviderRegistry, StoreOrigin,
 };
@@ -85,7 +87,8 @@ impl Providers {
         if let Some(known) = built.get(&needed.key).filter(|known| known.version == needed.version) {
             return known.provider.clone();
         }
-        let provider = self.build(needed).await;
+        let built_now = AssertUnwindSafe(self.build(needed)).catch_unwind().await;
+        let provider = built_now.unwrap_or_else(|_| Err(panicked(&needed.spec.origin)));
         engine.provide(needed.key.clone(), provider.clone(), &needed.spec.layers());
         let (origin, version) = (needed.spec.origin.clone(), needed.version.clone());
         built.insert(needed.key.clone(), Built { origin, version, provider: provider.clone() });
@@ -116,6 +119,13 @@ impl Providers {
             stays
         });
     }
+}
+
+fn panicked(origin: &StoreOrigin) -> Error {
+    Error::new(ErrorKind::Internal, "build the provider of")
+        .on(origin)
+        .because("the provider itself failed")
+        .with_hint(Hint::new(Code::InternalDefect, "report it with the version and the manifest, without values"))
 }
 
 /// What a validation found.
@@ -170,7 +180,7 @@ fn pause(mass: &MassDeletion, now: SystemTime) -> Condition {
     Condition::new(true, "MassDeletion", message, now)
 }
 
-async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static str, secretsync_core::Error)> {
+async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static str, Error)> {
     const BUILD: &str = "unable to create client";
     let spec = store.spec.clone().map_err(|error| (BUILD, error))?;
     // Whose credentials such a store uses is known only when an ExternalSecret uses it.
@@ -184,9 +194,7 @@ async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static s
     let checked = tokio::time::timeout(needed.spec.layers().timeout, provider.check()).await;
     checked
         .unwrap_or_else(|_| {
-            Err(secretsync_core::Error::new(secretsync_core::ErrorKind::Unavailable, "check")
-                .on(&needed.spec.origin)
-                .because("no answer in time"))
+            Err(Error::new(ErrorKind::Unavailable, "check").on(&needed.spec.origin).because("no answer in time"))
         })
         .map_err(|error| ("unable to validate store", error))
 }

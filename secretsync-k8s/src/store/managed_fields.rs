@@ -62,14 +62,14 @@ impl ManagedFields {
 
     /// The managers but `ours` that wrote one of these keys.
     pub(crate) fn others_with(&self, ours: &str, keys: &BTreeSet<String>) -> BTreeSet<&str> {
-        let wrote = |entry: &Map<String, Value>| keys.iter().any(|key| has(entry, &["data", key]));
+        let wrote = |entry: &Map<String, Value>| keys_in(entry).any(|written| keys.contains(written));
         let others = self.0.iter().filter(|entry| !is_manager(entry, ours) && wrote(entry));
         others.filter_map(manager_of).collect()
     }
 
     /// Every key of the data that anybody wrote.
     pub(crate) fn all_keys(&self) -> BTreeSet<&str> {
-        self.0.iter().flat_map(|entry| members(entry, &["data"])).collect()
+        self.0.iter().flat_map(keys_in).collect()
     }
 
     /// The managers of other syncs that wrote keys.
@@ -170,6 +170,11 @@ fn members<'a>(entry: &'a Map<String, Value>, path: &[&str]) -> impl Iterator<It
     field(entry, path).into_iter().flat_map(Map::keys).filter_map(|name| name.strip_prefix("f:"))
 }
 
+/// The keys that somebody wrote. Whoever applies a manifest with `stringData` is recorded for those, although the keys are in the data.
+fn keys_in(entry: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    members(entry, &["data"]).chain(members(entry, &["stringData"]))
+}
+
 fn extract(
     entries: &mut Vec<Map<String, Value>>,
     wanted: impl Fn(&Map<String, Value>) -> bool,
@@ -180,8 +185,10 @@ fn extract(
 }
 
 fn forget_key(entry: &mut Map<String, Value>, key: &str) -> bool {
-    let data = entry.get_mut(FIELDS).and_then(|fields| fields.get_mut("f:data")).and_then(Value::as_object_mut);
-    data.is_some_and(|data| data.remove(&format!("f:{key}")).is_some())
+    let Some(fields) = entry.get_mut(FIELDS).and_then(Value::as_object_mut) else { return false };
+    let key = format!("f:{key}");
+    let mut forget = |map: &str| fields.get_mut(map)?.as_object_mut()?.remove(&key);
+    ["f:data", "f:stringData"].map(&mut forget).iter().any(Option::is_some)
 }
 
 fn new_entry(manager: &str) -> Map<String, Value> {
@@ -257,6 +264,20 @@ mod tests {
         ]);
         let keys = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
         assert_eq!(fields.others_with(OURS, &keys), BTreeSet::from(["kubectl-edit"]));
+    }
+
+    #[test]
+    fn keys_applied_as_string_data_are_keys_of_the_data() {
+        let theirs = |keys: &Value| entry("kubectl", "Apply", &json!({ "f:stringData": keys }));
+        let fields = managed(&[theirs(&json!({"f:a": {}, "f:b": {}}))]);
+        assert_eq!(fields.all_keys(), BTreeSet::from(["a", "b"]));
+        assert_eq!(fields.others_with(OURS, &BTreeSet::from(["a".to_owned()])), BTreeSet::from(["kubectl"]));
+        let ours = entry(OURS, "Apply", &json!({"f:data": {"f:b": {}}}));
+        assert_eq!(
+            taken_over(&[theirs(&json!({"f:a": {}, "f:b": {}}))], &["b"]),
+            Some(json!([theirs(&json!({"f:a": {}})), ours])),
+            "else nobody would be recorded for the key, and it could not be removed"
+        );
     }
 
     #[test]

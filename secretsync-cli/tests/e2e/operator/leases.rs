@@ -34,7 +34,10 @@ stringData: {token: '@TOKEN@'}
 
 /// A stage, and the name of a database role whose users live as long as given: at first, and in all.
 fn setup(ttl: &str, longest: &str) -> (Stage, String) {
-    let stage = Stage::new("leases");
+    setup_on(Stage::new("leases"), ttl, longest)
+}
+
+fn setup_on(stage: Stage, ttl: &str, longest: &str) -> (Stage, String) {
     let name = stage.namespace.name();
     // Names of users have the first letters of the role.
     let role = format!("r{}", &name[name.len() - 7..]);
@@ -130,6 +133,49 @@ fn the_end_of_an_external_secret_is_the_end_of_its_lease() {
     let _second = stage.operator("");
     until(&Value::Null, || stage.get("externalsecret", "db"));
     until(&0, || stage.database_users(&role));
+}
+
+#[test]
+fn schemas_that_drop_what_they_do_not_know_keep_what_a_restart_needs() {
+    for stage in [Stage::on_our_kinds("leases"), Stage::on_their_kinds("leases")] {
+        let (stage, role) = setup_on(stage, "12s", "24h");
+        apply(&stage, &role, MANIFESTS);
+        let first = stage.operator("");
+        until(&true, || works(&stage));
+        until_told(&format!("database/creds/{role}/"), || issued(&stage).to_string());
+        let (told, user) = (issued(&stage), stage.value("db", "username"));
+        drop(first);
+        let _second = stage.operator("");
+        stage.until_renewed(told["lease"].as_str().unwrap());
+        assert_eq!((stage.asked(&format!("database/creds/{role}")), stage.value("db", "username")), (1, user));
+        assert_eq!(stage.ready("externalsecret", "db"), "True SecretSynced: secret synced");
+        assert!(works(&stage));
+    }
+}
+
+#[test]
+fn an_external_secret_whose_leases_are_gone_is_held_no_longer() {
+    let (stage, role) = setup("1h", "24h");
+    let finalizers = |name: &str| stage.get("externalsecret", name)["metadata"]["finalizers"].to_string();
+    apply(&stage, &role, MANIFESTS);
+    // Somebody else's finalizer, and one that External Secrets Operator put there itself: both stay.
+    let cleanup = "externalsecrets.external-secrets.io/externalsecret-cleanup";
+    let other =
+        MANIFESTS.replace("metadata: {name: db,", &format!("metadata: {{name: theirs, finalizers: ['{cleanup}'],"));
+    apply(&stage, &role, &other);
+    let _operator = stage.operator("");
+    until(&2, || stage.database_users(&role));
+    until_told(cleanup, || finalizers("db"));
+    let key = format!("static-{}", stage.namespace.name());
+    stage.servers().bao.write(&format!("secret/data/{key}"), &json!({"data": {"username": "static"}})).unwrap();
+    let patch = json!({"spec": {"dataFrom": [{"extract": {"key": format!("secret/data/{key}"), "property": "data"}}]}});
+    for name in ["db", "theirs"] {
+        stage.namespace.kubectl(&["patch", "externalsecret", name, "--type=merge", "-p", &patch.to_string()]).unwrap();
+        until(&"static".to_owned(), || stage.value(name, "username"));
+    }
+    until(&"null".to_owned(), || finalizers("db"));
+    assert_eq!(issued(&stage), Value::Null);
+    assert!(finalizers("theirs").contains(cleanup), "who put it there takes it off, or the deletion does");
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_store_of_the_cluster_is_renewed_for_the_namespace_whose_credential_changed(
     token(&other, &stage.servers().bao.token_with_policy(other.namespace.name(), policy).unwrap());
     until(&"two".to_owned(), || other.value("app", "a"));
     assert_eq!(stage.value("app", "a"), "one", "nothing of this namespace has changed");
-    stage.servers().cluster.kubectl(&["delete", "clustersecretstore", class]).unwrap();
+    stage.cluster().kubectl(&["delete", "clustersecretstore", class]).unwrap();
 }
 
 #[test]

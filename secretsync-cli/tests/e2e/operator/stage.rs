@@ -1,5 +1,7 @@
 //! A namespace with an operator of its own: it leaves alone what bears another class.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -15,31 +17,59 @@ use crate::sandbox::{Running, Sandbox};
 
 /// Servers for all tests: an OpenBao with KV at `secret/` and a database engine over `PostgreSQL`.
 pub(crate) struct Servers {
-    pub(crate) cluster: Cluster,
     pub(crate) bao: OpenBao,
     pub(crate) postgres: Postgres,
 }
 
 static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
-    let cluster = operators_cluster(&crds());
     let (bao, postgres) = (OpenBao::start().unwrap(), Postgres::start().unwrap());
     postgres.connect(&bao).unwrap();
-    Servers { cluster, bao, postgres }
+    Servers { bao, postgres }
 });
+
+/// The cluster with every field open.
+static OPEN: LazyLock<Cluster> = LazyLock::new(|| operators_cluster(&crds()));
+/// Clusters whose schemas drop what they do not know.
+static OURS: LazyLock<Cluster> = LazyLock::new(|| operators_cluster(&crate::crd::printed("")));
+static THEIRS: LazyLock<Cluster> = LazyLock::new(|| operators_cluster(&crate::parity::crds()));
 
 /// What one test has of its own.
 pub(crate) struct Stage {
     pub(crate) namespace: Namespace<'static>,
+    cluster: &'static Cluster,
     servers: &'static Servers,
     sandbox: Sandbox,
 }
 
 impl Stage {
     pub(crate) fn new(prefix: &str) -> Self {
-        let namespace = SERVERS.cluster.namespace(prefix).unwrap();
+        Self::on(&OPEN, prefix)
+    }
+
+    /// On the definitions that our program prints.
+    pub(crate) fn on_our_kinds(prefix: &str) -> Self {
+        Self::on(&OURS, prefix)
+    }
+
+    /// On External Secrets Operator's definitions.
+    pub(crate) fn on_their_kinds(prefix: &str) -> Self {
+        Self::on(&THEIRS, prefix)
+    }
+
+    fn on(cluster: &'static Cluster, prefix: &str) -> Self {
+        let namespace = cluster.namespace(prefix).unwrap();
         let mut sandbox = Sandbox::new();
-        sandbox.set("KUBECONFIG", &SERVERS.cluster.kubeconfig_of(OPERATOR).unwrap().display().to_string());
-        Self { namespace, servers: &SERVERS, sandbox }
+        sandbox.set("KUBECONFIG", &cluster.kubeconfig_of(OPERATOR).unwrap().display().to_string());
+        Self { namespace, cluster, servers: &SERVERS, sandbox }
+    }
+
+    pub(crate) fn cluster(&self) -> &'static Cluster {
+        self.cluster
+    }
+
+    /// Sets a variable of the operators that start from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.sandbox.set(name, value);
     }
 
     pub(crate) fn servers(&self) -> &'static Servers {
@@ -50,17 +80,19 @@ impl Stage {
         &self.sandbox
     }
 
-    /// Starts an operator of the class that is called as the namespace.
+    /// Starts an operator of the class that is called as the namespace. It serves no pages and tells little unless the flags say otherwise.
     pub(crate) fn operator(&self, flags: &str) -> Running {
-        let class = self.namespace.name();
-        let flags = format!("--live-addr=0 --metrics-addr=0 --loglevel=error --controller-class={class} {flags}");
+        let class = format!("--controller-class={}", self.namespace.name());
+        let usual = ["--live-addr=0", "--metrics-addr=0", "--loglevel=error"];
+        let usual = usual.into_iter().filter(|flag| !flags.contains(flag.split('=').next().unwrap()));
+        let flags = usual.chain([class.as_str(), flags]).collect::<Vec<_>>().join(" ");
         self.sandbox.start_program(env!("CARGO_BIN_EXE_secretsync-operator"), &flags)
     }
 
     /// Applies manifests. `@NS@` stands for the namespace and the class, `@BAO@` for the address of OpenBao.
     pub(crate) fn apply(&self, yaml: &str) {
         let yaml = yaml.replace("@NS@", self.namespace.name()).replace("@BAO@", self.servers.bao.address());
-        self.servers.cluster.apply(&yaml).unwrap();
+        self.cluster.apply(&yaml).unwrap();
     }
 
     /// An object of the namespace; `null` when it is gone.
@@ -107,6 +139,15 @@ impl Stage {
         let requests = self.servers.bao.audit_requests().unwrap();
         requests.iter().filter(|request| request.path == path).count()
     }
+}
+
+/// What a page of an operator on this machine says, with its headers; an empty text where nobody answers.
+pub(crate) fn page(port: u16, path: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return String::new() };
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Waits until something is as it should be.

@@ -1,5 +1,6 @@
 //! What the watches tell.
 
+use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use secretsync_core::schedule::{Lane, Place};
 use secretsync_core::store::TargetRef;
@@ -14,6 +15,11 @@ use crate::operator::{kinds, target};
 
 impl Controller {
     pub(super) fn change(&mut self, change: Change) {
+        if let Change::Put(kind, object) = &change
+            && !matches!(kind, Kind::Namespace | Kind::Target)
+        {
+            self.context.metrics.describe(*kind, &Id::of(object), object.labels());
+        }
         match change {
             Change::Complete(kind) => self.complete(kind),
             Change::Put(Kind::ClusterExternalSecret, object) => self.put_spread(&object),
@@ -124,6 +130,7 @@ impl Controller {
     pub(super) fn forget(&mut self, id: &Id) -> Option<SyncState> {
         let state = self.world.remove_sync(id);
         self.dependents.remove(id);
+        self.company.remove(id);
         self.guard.dismiss(id);
         for store in state.iter().flat_map(|state| &*state.stores) {
             self.tell_pause(store);

@@ -98,15 +98,18 @@ impl Controller {
         self.schedule(&done.id);
     }
 
-    /// Sees to it that an object whose status tells of leases stays until they are given back.
-    pub(super) fn hold(&mut self, id: &Id) {
+    /// Sees to it that an object whose status tells of leases stays until they are given back, and that nothing holds one that had some `before` and has
+    /// none any more.
+    pub(super) fn hold(&mut self, id: &Id, before: bool) {
         let Some(state) = self.world.syncs.get(id) else { return };
-        if !state.object.status.issued.has_leases() || state.object.finalizers.iter().any(|it| it == FINALIZER) {
+        let wanted = state.object.status.issued.has_leases();
+        let is_held = state.object.finalizers.iter().any(|it| it == FINALIZER);
+        if wanted == is_held || !wanted && !before {
             return;
         }
         let (context, id, uid) = (Arc::clone(&self.context), id.clone(), state.object.uid.clone());
         self.chores.spawn(async move {
-            lease::hold(&context, &id, &uid).await;
+            lease::hold(&context, &id, &uid, wanted).await;
             Chore::Cleaned
         });
     }

@@ -34,26 +34,30 @@ impl Controller {
                 self.departing.remove(&uid);
                 return;
             }
+            Some(Chore::Prepared(needed)) => return self.prepared(&needed),
             Some(Chore::Cleaned) | None => return,
         };
         self.outbox.told(&told);
         if let Told::Status { id, uid, status: Some(status) } = told
             && let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == uid)
         {
-            state.object.status = *status;
+            let before = std::mem::replace(&mut state.object.status, *status);
             state.look_again();
-            self.hold(&id);
+            self.hold(&id, before.issued.has_leases());
         }
     }
 
     fn sync_done(&mut self, done: &Done) {
         let id = done.id.clone();
         self.give_back_leftovers(done);
-        let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.object.uid == done.uid) else { return };
-        state.running = false;
-        if let Some(objects) = &done.objects {
-            self.dependents.set(&id, objects.clone());
+        if self.world.syncs.get(&id).is_none_or(|state| state.object.uid != done.uid) {
+            return;
         }
+        if let Some(objects) = &done.objects {
+            self.reads(&id, objects.clone());
+        }
+        let Some(state) = self.world.syncs.get_mut(&id) else { return };
+        state.running = false;
         let report = match &done.ended {
             Ended::Synced(report) => report,
             Ended::Adopted(adopted) => return self.adoption_ended(&id, *adopted),
@@ -144,8 +148,7 @@ impl Controller {
         let woken = if state.was_ready() { state.renewals.take() } else { BTreeSet::new() };
         if healed || !first {
             for id in self.world.users(&origin) {
-                self.index(&id);
-                self.driver.scheduler().request(&Key::Sync(id), Lane::Urgent, Instant::now());
+                self.request(&id, Lane::Urgent, Instant::now());
             }
         }
         for consumer in woken {
@@ -161,7 +164,7 @@ impl Controller {
         let hopeless = matches!(report.reason, Reason::NotOwned | Reason::SpecInvalid);
         let pause = if hopeless { LONGEST_PAUSE } else { Backoff::SYNCS.after(state.failures) };
         let pause = pause.max(report.shortest_pause());
-        self.driver.scheduler().request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + pause);
+        self.request(id, Lane::Refresh, Instant::now() + pause);
     }
 }
 

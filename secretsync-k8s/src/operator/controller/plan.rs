@@ -58,19 +58,17 @@ impl World {
             Err(error) => return refuse(self, state, id, Reason::SpecInvalid, error.clone()),
         };
         let now = SystemTime::now();
-        let ended = state.ends_at.is_some_and(|at| at <= now);
         // One that others read along for goes by the same rules: its window may be closed.
         let takes_part = state.announced.is_some() && state.takes_part(now);
-        if !state.forced && !takes_part && !ended {
-            match due(spec, &state.status, &state.object.revision, now) {
-                Due::At(at, _) if at <= now => {}
-                _ if state.wants_look(now) => {
-                    let work = Work::Look(spec.owner.clone(), spec.target.clone());
-                    return Plan::Run(Box::new(self.job(state, id, work)));
-                }
-                Due::Never => return Plan::Leave,
-                Due::At(..) | Due::Window => return Plan::NotYet,
+        if !takes_part && !state.is_due(now) {
+            if state.wants_look(now) {
+                let work = Work::Look(spec.owner.clone(), spec.target.clone());
+                return Plan::Run(Box::new(self.job(state, id, work)));
             }
+            return match due(spec, &state.status, &state.object.revision, now) {
+                Due::Never => Plan::Leave,
+                Due::At(..) | Due::Window => Plan::NotYet,
+            };
         }
         match self.resolve(context, state, id) {
             Ok((spec, needed)) => {
@@ -165,6 +163,18 @@ impl World {
             work,
             announced: Vec::new(),
         }
+    }
+}
+
+impl SyncState {
+    /// Whether it runs now, by its manifest and status or because it has to.
+    pub(super) fn is_due(&self, now: SystemTime) -> bool {
+        let Ok(spec) = &self.spec else { return false };
+        let by_time = || match due(spec, &self.status, &self.object.revision, now) {
+            Due::At(at, _) => at <= now,
+            Due::Never | Due::Window => false,
+        };
+        !spec.suspended && (self.forced || self.ends_at.is_some_and(|at| at <= now) || by_time())
     }
 }
 

@@ -39,7 +39,9 @@ impl Controller {
         let Ok(spec) = &state.spec else {
             return self.driver.scheduler().request(&Key::Sync(id.clone()), Lane::Urgent, Instant::now());
         };
-        let (at, lane) = match due(spec, &state.status, &state.object.revision, now) {
+        self.company.leave(id);
+        let due = due(spec, &state.status, &state.object.revision, now);
+        let (at, lane) = match due {
             Due::At(at, lane) => (at, lane),
             Due::Window => (now + Timing::WINDOW_CHECK, Lane::Refresh),
             Due::Never => match state.ends_at.into_iter().chain(state.issuance.look_at).min() {
@@ -50,6 +52,11 @@ impl Controller {
         let at = state.ends_at.map_or(at, |ends| at.min(ends));
         let at = state.issuance.look_at.map_or(at, |look| at.min(look));
         let wait = at.duration_since(now).unwrap_or_default().min(LONGEST_WAIT);
+        if let Due::At(due, lane) = due {
+            let early = spec.timing.interval.filter(|_| lane == Lane::Refresh).unwrap_or_default() / 10;
+            let wait = due.duration_since(now).unwrap_or_default().saturating_sub(early);
+            self.company.join(id, Instant::now() + wait);
+        }
         self.driver.scheduler().request(&Key::Sync(id.clone()), lane, Instant::now() + wait);
     }
 
@@ -82,7 +89,7 @@ impl Controller {
             state.rivals = rivals(&seen, spec, written).or_else(|| state.rivals.take());
         }
         state.forced = true;
-        self.driver.scheduler().request(&Key::Sync(id.clone()), lane, Instant::now() + wait);
+        self.request(id, lane, Instant::now() + wait);
     }
 }
 

@@ -121,6 +121,7 @@ impl Controller {
         self.context.metrics.forget(kind, id);
         let origin = origin(kind, id);
         self.world.stores.remove(&origin);
+        self.prepared.retain(|_, of| *of != origin);
         self.world.unsettled.insert(origin.clone());
         let context = Arc::clone(&self.context);
         self.chores.spawn(async move {
@@ -159,7 +160,7 @@ impl Controller {
             let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.may_wake(now)) else { continue };
             state.forced = true;
             let lane = if state.failures > 0 { Lane::Urgent } else { Lane::Refresh };
-            self.driver.scheduler().request(&Key::Sync(id), lane, at);
+            self.request(&id, lane, at);
         }
     }
 }

@@ -381,3 +381,21 @@ async fn session_tags_of_a_cluster_store_depend_on_the_namespace() {
     };
     assert!(depends("Simple") && depends("Custom") && !depends("None"));
 }
+
+#[tokio::test]
+async fn the_role_of_a_profile_is_taken_at_the_endpoint_of_the_profile() {
+    let server = aws(3600).await;
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join(".aws")).unwrap();
+    let profiles = format!(
+        "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = x\n[default]\nrole_arn = {ROLE}\nsource_profile = base\n\
+         endpoint_url = {}\n",
+        server.uri()
+    );
+    fs::write(home.path().join(".aws/config"), profiles).unwrap();
+    let factory = AwsFactory::with_endpoints_from(&environment(&[]));
+    let home = [("HOME", home.path().to_str().unwrap())];
+    let provider = build(&factory, &bare(&json!({})), own(&home)).await.unwrap();
+    assert_eq!(text(&read(&*provider, "app").await), "AKIAapp");
+    assert_eq!(logins(&server).await.len(), 1);
+}

@@ -12,7 +12,7 @@ use xtask::rig::process::free_port;
 use super::broken::Broken;
 use crate::hostile::{CANARY, external_secret};
 use crate::kubernetes::{OPERATOR, operators_cluster};
-use crate::operator::stage::{crds, open_kind};
+use crate::operator::stage::{crds, open_kind, page};
 use crate::sandbox::{Running, Sandbox, TOLD};
 
 pub(super) const NAMESPACE: &str = "shop";
@@ -128,11 +128,7 @@ impl Scene {
 
     /// The answer of `/healthz`: its first line.
     pub(super) fn health(&self) -> String {
-        use std::io::{Read as _, Write as _};
-        let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", self.port)) else { return String::new() };
-        stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let answer = page(self.port, "/healthz");
         answer.lines().next().unwrap_or_default().to_owned()
     }
 
