@@ -6,8 +6,8 @@
 //!
 //! A store's syncs do not run all at once, so the first one that finds its sources gone says little. Where a store has enough targets for a mass
 //! deletion, a deletion is *held*: some seconds later, when whatever is going on may be over, the other syncs that could lose their target are asked as well. When
-//! all of them have answered, or five minutes have passed, either all that is due is deleted, or nothing is: the store is *paused*. That ends when none of its
-//! targets is due for deletion any more, or when somebody allows it. A store with few targets is never held up.
+//! all of them have answered, or five minutes have passed, either all that is due is deleted, or nothing is: the store is *paused*. Who did not answer counts
+//! neither way. A pause ends when none of the store's targets is due for deletion any more, or when somebody allows it. A store with few targets is never held up.
 
 mod census;
 
@@ -49,13 +49,28 @@ impl Answer {
     }
 }
 
-/// Whether a sync can find, when it runs again, that its target is to be deleted.
-pub fn may_delete(spec: &SyncSpec) -> bool {
-    !spec.suspended
-        && spec.creation == CreationPolicy::Owner
-        && spec.deletion == DeletionPolicy::Delete
-        && spec.refresh == RefreshPolicy::Periodic
-        && spec.timing.interval.is_some()
+/// Whether the target of a sync could be deleted because its sources are gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exposure {
+    /// It could not.
+    Safe,
+    /// It could, when the sync runs, which it does for reasons of its own only: its policy is not to follow its sources.
+    Exposed,
+    /// It could, and the sync can be asked at any time, since it follows its sources.
+    Refreshed,
+}
+
+impl Exposure {
+    /// That of a sync.
+    pub fn of(spec: &SyncSpec) -> Self {
+        if spec.suspended || spec.creation != CreationPolicy::Owner || spec.deletion != DeletionPolicy::Delete {
+            return Self::Safe;
+        }
+        match spec.refresh {
+            RefreshPolicy::Periodic if spec.timing.interval.is_some() => Self::Refreshed,
+            _ => Self::Exposed,
+        }
+    }
 }
 
 /// Decides which deletions are carried out, for syncs with the names `K` that read from stores with the names `S`. Time is told to it.
@@ -73,32 +88,59 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
         Self { stores: BTreeMap::new(), syncs: BTreeMap::new(), busy: BTreeSet::new() }
     }
 
-    /// Makes a sync known, or takes in that it has other stores now. `may_delete` says whether it could lose its target: see [`may_delete`].
-    pub fn enroll(&mut self, sync: &K, stores: impl IntoIterator<Item = S>, may_delete: bool) {
+    /// Makes a sync known, or takes in that it is another one now. Gives the stores that it reads from no longer.
+    pub fn enroll(&mut self, sync: &K, stores: impl IntoIterator<Item = S>, exposure: Exposure) -> Vec<S> {
         let stores: BTreeSet<S> = stores.into_iter().collect();
-        let before = self.syncs.remove(sync).unwrap_or_default();
-        self.leave(sync, before.iter().filter(|store| !stores.contains(store)));
+        let mut left = self.syncs.remove(sync).unwrap_or_default().into_vec();
+        left.retain(|store| !stores.contains(store));
+        self.leave(sync, &left);
         for store in &stores {
-            self.stores.entry(store.clone()).or_default().enroll(sync, may_delete);
+            self.stores.entry(store.clone()).or_default().enroll(sync, exposure);
         }
         self.syncs.insert(sync.clone(), stores.into_iter().collect());
+        left
     }
 
     /// Forgets a sync.
     pub fn dismiss(&mut self, sync: &K) {
         let stores = self.syncs.remove(sync).unwrap_or_default();
-        self.leave(sync, stores.iter());
+        self.leave(sync, &stores);
     }
 
-    /// Takes a store as paused from the beginning: as an earlier process left it.
-    pub fn resume(&mut self, store: &S) {
-        self.stores.entry(store.clone()).or_default().resume();
+    /// Forgets a store that is gone. Its syncs keep it in mind until they go.
+    pub fn forget(&mut self, store: &S, now: Instant) {
+        self.allow(store, false, now);
+        self.tidy(store);
+    }
+
+    /// Takes a store as paused from the beginning, as an earlier process left it: its syncs are asked whether that is still right.
+    pub fn resume(&mut self, store: &S, now: Instant) {
+        self.stores.entry(store.clone()).or_default().resume(now);
+        self.busy.insert(store.clone());
     }
 
     /// Sets whether somebody allows mass deletions of a store.
     pub fn allow(&mut self, store: &S, allowed: bool, now: Instant) {
-        self.stores.entry(store.clone()).or_default().allow(allowed, now);
-        self.busy.insert(store.clone());
+        let census = self.stores.entry(store.clone()).or_default();
+        census.allow(allowed, now);
+        if census.wake(now).is_some() {
+            self.busy.insert(store.clone());
+        }
+    }
+
+    /// Whether the sources of a sync were gone when it ran last.
+    pub fn is_due(&self, sync: &K) -> bool {
+        let mut stores = self.syncs.get(sync).into_iter().flat_map(|stores| &**stores);
+        stores.any(|store| self.stores.get(store).is_some_and(|census| census.is_due(sync)))
+    }
+
+    /// Takes in that a sync cannot be asked now, outside of its windows for example.
+    pub fn excuse(&mut self, sync: &K) {
+        for store in self.syncs.get(sync).into_iter().flat_map(|stores| &**stores) {
+            if let Some(census) = self.stores.get_mut(store) {
+                census.excuse(sync);
+            }
+        }
     }
 
     /// Whether the target of a sync may be deleted if its sources turn out to be gone.
@@ -106,11 +148,12 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
         let mut removal = Removal::Allowed;
         for store in self.syncs.get(sync).into_iter().flat_map(|stores| &**stores) {
             let Some(census) = self.stores.get(store) else { continue };
-            if let Some((due, of)) = census.paused() {
-                return Removal::Paused(MassDeletion { store: store.to_string(), due, of });
-            }
-            if !census.allows(sync) {
-                removal = Removal::Held;
+            match census.paused() {
+                // An earlier process counted them, and they are counted again.
+                Some((0, _)) => removal = Removal::Held,
+                Some((due, of)) => return Removal::Paused(MassDeletion { store: store.to_string(), due, of }),
+                None if census.allows(sync) => {}
+                None => removal = Removal::Held,
             }
         }
         removal
@@ -150,14 +193,18 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
         Some(MassDeletion { store: store.to_string(), due, of })
     }
 
-    fn leave<'s>(&mut self, sync: &K, stores: impl Iterator<Item = &'s S>)
-    where
-        S: 's,
-    {
+    fn leave(&mut self, sync: &K, stores: &[S]) {
         for store in stores {
             if let Some(census) = self.stores.get_mut(store) {
                 census.dismiss(sync);
             }
+            self.tidy(store);
+        }
+    }
+
+    fn tidy(&mut self, store: &S) {
+        if self.stores.get(store).is_some_and(Census::is_idle) {
+            self.stores.remove(store);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secretsync_core::engine::{Engine, EngineBuilder};
-use secretsync_core::error::{Code, Hint};
+use secretsync_core::error::{Code, Error, ErrorKind, Hint};
+use secretsync_core::layer::LayerSettings;
 use secretsync_core::memory::{MemoryProvider, MemoryStore};
 use secretsync_core::provider::{Provider, RemoteRef};
 use secretsync_core::secret::{Secret, SecretValue};
@@ -34,7 +35,11 @@ impl World {
     }
 
     fn with(targets: usize, change: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
-        let (provider, store) = (Arc::new(MemoryProvider::new("p")), Arc::new(MemoryStore::new()));
+        Self::over(MemoryProvider::new("p"), targets, change)
+    }
+
+    fn over(provider: MemoryProvider, targets: usize, change: impl FnOnce(EngineBuilder) -> EngineBuilder) -> Self {
+        let (provider, store) = (Arc::new(provider), Arc::new(MemoryStore::new()));
         let engine = Engine::builder(Arc::clone(&store) as _)
             .provider(ProviderKey::new("p"), Arc::clone(&provider) as Arc<dyn Provider>);
         let specs = (0..targets).map(spec).collect();
@@ -137,4 +142,55 @@ async fn what_a_watch_finds_gone_little_by_little_is_deleted_only_when_the_rest_
     let removed: Vec<_> = told.iter().filter(|(_, report)| report.outcome == Outcome::Removed).collect();
     assert_eq!(removed.len(), 3);
     assert!(told.iter().any(|(_, report)| report.reason == Reason::DeletionPaused), "it is told why nothing goes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_that_cannot_be_read_do_not_speak_for_those_that_are_gone() {
+    let broken = |number: usize| (format!("secret-{number}"), Error::new(ErrorKind::PermissionDenied, "read").on("it"));
+    let provider = (15..100)
+        .map(broken)
+        .fold(MemoryProvider::new("p"), |provider, (key, error)| provider.with_failure(&key, error));
+    let mut world = World::over(provider, 15, |engine| engine);
+    world.specs = (0..100).map(spec).collect();
+    world.sync().await;
+    assert_eq!(world.targets(), 15);
+    world.set(0..15, false);
+    assert_eq!((world.sync().await[&(Outcome::Failed, Reason::DeletionPaused)], world.targets()), (15, 15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_is_one_store_however_many_identities_have_a_provider_there() {
+    let store = ProviderKey::new("ClusterSecretStore/main");
+    let mut world = World::of(0);
+    for number in 0..60 {
+        let key = store.for_consumer(&format!("namespace-{}", number % 12));
+        world.engine.provide(key.clone(), Ok(Arc::clone(&world.provider) as _), &LayerSettings::default());
+        let mut spec = spec(number);
+        spec.data[0].provider = key;
+        world.specs.push(spec);
+    }
+    world.set(0..60, true);
+    world.sync().await;
+    world.set(0..60, false);
+    let counts = world.sync().await;
+    assert_eq!((counts[&(Outcome::Failed, Reason::DeletionPaused)], world.targets()), (60, 60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_starts_on_an_empty_store_deletes_nothing_whatever_the_policies() {
+    let mut world = World::of(60);
+    for (number, spec) in world.specs.iter_mut().enumerate() {
+        match number % 3 {
+            0 => spec.refresh = RefreshPolicy::OnChange,
+            1 => spec.timing = Timing::new(None),
+            _ => {}
+        }
+    }
+    world.sync().await;
+    world.set(0..60, false);
+    world.engine.watch(world.specs.clone(), |_| {}, sleep(MINUTE * 30)).await;
+    assert_eq!(world.targets(), 60);
+    world.set(0..60, true);
+    world.engine.watch(world.specs.clone(), |_| {}, sleep(MINUTE * 30)).await;
+    assert_eq!(world.targets(), 60);
 }

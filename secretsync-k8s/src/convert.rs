@@ -82,7 +82,7 @@ pub fn provider_key(store: &StoreOrigin) -> ProviderKey {
 /// The name of a cluster store whose configuration refers to objects without naming their namespace: it is another provider for each namespace that
 /// uses it, `ClusterSecretStore/vault@shop`.
 pub fn provider_key_in(store: &StoreOrigin, namespace: &str) -> ProviderKey {
-    ProviderKey::new(format!("{}@{namespace}", provider_key(store)))
+    provider_key(store).for_consumer(namespace)
 }
 
 /// How an object is called in messages.

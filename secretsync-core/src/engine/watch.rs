@@ -12,7 +12,7 @@ use super::ledger::SyncKey;
 use super::pass::run_all;
 use super::run::Mode;
 use super::{Announcement, Engine, ObjectKey};
-use crate::guard::{self, Answer, Guard};
+use crate::guard::{Answer, Exposure, Guard};
 use crate::jitter;
 use crate::schedule::{Backoff, Company, Dependents, Driver, Lane, Place, Turn, reached};
 use crate::store::TargetRef;
@@ -43,7 +43,7 @@ struct Watch<'a> {
     /// Who can fill up a request of others.
     company: Company<usize>,
     driver: Driver<usize, Vec<SyncReport>>,
-    guard: Guard<SyncKey, ProviderKey>,
+    guard: Guard<SyncKey, String>,
     by_sync: BTreeMap<SyncKey, usize>,
 }
 
@@ -117,7 +117,8 @@ impl<'a> Watch<'a> {
             for spec in &unit.specs {
                 by_sync.insert(key(spec), index);
                 if !engine.shared.mass_deletion {
-                    guard.enroll(&key(spec), spec.providers().cloned(), guard::may_delete(spec));
+                    let stores = spec.providers().map(|provider| provider.store().to_owned());
+                    guard.enroll(&key(spec), stores, Exposure::of(spec));
                 }
             }
             dependents.set(&index, unit.objects.clone());
@@ -164,8 +165,15 @@ impl<'a> Watch<'a> {
     fn ask(&mut self) {
         let now = Instant::now();
         for sync in self.guard.summon(now) {
-            if let Some(index) = self.by_sync.get(&sync) {
-                self.driver.scheduler().request(index, Lane::Refresh, now);
+            if let Some(&index) = self.by_sync.get(&sync) {
+                if !self.units[index].may_run() && !self.guard.is_due(&sync) {
+                    self.guard.excuse(&sync);
+                    continue;
+                }
+                if self.driver.scheduler().is_idle(&index) {
+                    self.company.join(&index, now);
+                }
+                self.driver.scheduler().request(&index, Lane::Refresh, now);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Answer;
+use super::{Answer, Exposure};
 use crate::sync::MassDeletion;
 
 /// The syncs of a store.
@@ -26,9 +26,7 @@ pub(super) struct Census<K> {
 
 #[derive(Clone, Copy, Debug)]
 struct Member {
-    may_delete: bool,
-    /// Whether it answered since it is known.
-    heard: bool,
+    exposure: Exposure,
     state: State,
 }
 
@@ -58,6 +56,8 @@ struct Round<K> {
     begins: Instant,
     /// Who has still to answer; `None` before it begins.
     waiting: Option<BTreeSet<K>>,
+    /// How many cannot answer now.
+    excused: usize,
 }
 
 impl<K> Default for Census<K> {
@@ -76,11 +76,17 @@ impl<K> Default for Census<K> {
 }
 
 impl<K: Clone + Ord> Census<K> {
-    pub(super) fn enroll(&mut self, sync: &K, may_delete: bool) {
-        let mut member =
-            self.members.get(sync).copied().unwrap_or(Member { may_delete, heard: false, state: State::Stays });
-        member.may_delete = may_delete;
+    pub(super) fn enroll(&mut self, sync: &K, exposure: Exposure) {
+        let mut member = self.members.get(sync).copied().unwrap_or(Member { exposure, state: State::Stays });
+        member.exposure = exposure;
+        if exposure == Exposure::Safe && matches!(member.state, State::Due { .. }) {
+            member.state = State::Stays;
+        }
         self.put(sync, Some(member));
+        if exposure == Exposure::Safe {
+            self.stop_waiting_for(sync);
+        }
+        self.end_pause();
     }
 
     pub(super) fn dismiss(&mut self, sync: &K) {
@@ -90,12 +96,34 @@ impl<K: Clone + Ord> Census<K> {
         self.end_pause();
     }
 
-    /// Takes it as paused, for reasons that nobody knows any more.
-    pub(super) fn resume(&mut self) {
+    /// Takes it as paused, and asks everybody whether that is still right.
+    pub(super) fn resume(&mut self, now: Instant) {
         self.paused.get_or_insert((0, 0));
+        self.round.get_or_insert(Round { begins: now + SETTLE, waiting: None, excused: 0 });
+    }
+
+    /// Whether nobody needs it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.members.is_empty() && !self.allowed && self.paused.is_none()
+    }
+
+    pub(super) fn is_due(&self, sync: &K) -> bool {
+        self.members.get(sync).is_some_and(|member| matches!(member.state, State::Due { .. }))
+    }
+
+    /// Waits no longer for somebody who cannot answer now: that says nothing about the target.
+    pub(super) fn excuse(&mut self, sync: &K) {
+        if let Some(Round { waiting: Some(waiting), excused, .. }) = &mut self.round
+            && waiting.remove(sync)
+        {
+            *excused += 1;
+        }
     }
 
     pub(super) fn allow(&mut self, allowed: bool, now: Instant) {
+        if self.allowed == allowed {
+            return;
+        }
         self.allowed = allowed;
         if !allowed {
             return self.assess(now);
@@ -112,14 +140,14 @@ impl<K: Clone + Ord> Census<K> {
     /// Whether the target of a sync may go, while nothing is paused.
     pub(super) fn allows(&self, sync: &K) -> bool {
         let decided = |member: &Member| matches!(member.state, State::Due { decided: true, .. });
-        let could_be_mass = MassDeletion::is(self.tally.could, self.tally.of);
+        let lately = self.deleted.len();
+        let could_be_mass = MassDeletion::is(self.tally.could + lately, self.tally.of + lately);
         self.allowed || !could_be_mass || self.members.get(sync).is_none_or(decided)
     }
 
     pub(super) fn answered(&mut self, sync: &K, answer: Answer, now: Instant) {
         let Some(mut member) = self.members.get(sync).copied() else { return };
         let before = member.state;
-        member.heard = true;
         member.state = match (answer, before) {
             (Answer::Unknown, _) => return,
             (Answer::Due, State::Due { .. }) => before,
@@ -142,13 +170,14 @@ impl<K: Clone + Ord> Census<K> {
     pub(super) fn summon(&mut self, now: Instant) -> Vec<K> {
         let mut syncs = Vec::new();
         if let Some(round) = self.round.as_mut().filter(|round| round.waiting.is_none() && round.begins <= now) {
-            let could = self.members.iter().filter(|(_, member)| member.may_delete && member.state == State::Stays);
-            syncs.extend(could.map(|(sync, _)| sync.clone()));
+            let asked =
+                |(_, member): &(&K, &Member)| member.exposure == Exposure::Refreshed && member.state == State::Stays;
+            syncs.extend(self.members.iter().filter(asked).map(|(sync, _)| sync.clone()));
             round.waiting = Some(syncs.iter().cloned().collect());
             self.last_round = Some(now);
         }
         if self.is_decided(now) {
-            self.carry_out(now);
+            self.decide(now);
         }
         syncs.extend(std::mem::take(&mut self.news));
         syncs
@@ -219,19 +248,31 @@ impl<K: Clone + Ord> Census<K> {
         let rest = EACH.saturating_mul(asked).min(WINDOW);
         let settled = now + SETTLE;
         let begins = self.last_round.map_or(settled, |last| settled.max(last + rest));
-        self.round = Some(Round { begins, waiting: None });
+        self.round = Some(Round { begins, waiting: None, excused: 0 });
     }
 
     /// Whether everybody has answered, or whatever they say makes no mass deletion, or nobody waits for them any more.
     fn is_decided(&self, now: Instant) -> bool {
-        let Some(Round { begins, waiting: Some(waiting) }) = &self.round else { return false };
+        let Some(Round { begins, waiting: Some(waiting), excused }) = &self.round else { return false };
         let (due, of) = self.count(now);
-        waiting.is_empty() || !MassDeletion::is(due + waiting.len(), of) || now >= *begins + WINDOW
+        waiting.is_empty() || !MassDeletion::is(due + waiting.len() + excused, of) || now >= *begins + WINDOW
+    }
+
+    /// Ends a round. Who was not heard is taken for neither: what is due is compared with those who were.
+    fn decide(&mut self, now: Instant) {
+        let Some(round) = self.round.take() else { return };
+        let silent = round.waiting.as_ref().map_or(0, BTreeSet::len) + round.excused;
+        let (due, of) = self.count(now);
+        let is_mass = MassDeletion::is(due, of.saturating_sub(silent));
+        if self.tally.due > 0 && (is_mass || self.paused.is_some()) {
+            return self.pause(due, of);
+        }
+        self.end_pause();
+        self.carry_out(&round, now);
     }
 
     /// Lets go what was due when the round began. What became due later needs another one: its cause may be another one.
-    fn carry_out(&mut self, now: Instant) {
-        let Some(round) = self.round.take() else { return };
+    fn carry_out(&mut self, round: &Round<K>, now: Instant) {
         for (sync, member) in &mut self.members {
             if let State::Due { since, decided } = &mut member.state
                 && *since <= round.begins
@@ -250,10 +291,9 @@ impl<K: Clone + Ord> Census<K> {
         }
     }
 
-    /// A pause ends when nothing is due any more, as far as anybody can know.
+    /// A pause ends when nothing is due any more.
     fn end_pause(&mut self) {
-        let silent = |member: &Member| member.may_delete && !member.heard;
-        if self.paused.is_some() && self.tally.due == 0 && !self.members.values().any(silent) {
+        if self.paused.is_some() && self.tally.due == 0 && self.round.is_none() {
             self.paused = None;
         }
     }
@@ -273,7 +313,7 @@ impl Tally {
     fn of(member: Option<Member>) -> Self {
         let Some(member) = member else { return Self::default() };
         match member.state {
-            State::Stays => Self { due: 0, could: usize::from(member.may_delete), of: 1 },
+            State::Stays => Self { due: 0, could: usize::from(member.exposure != Exposure::Safe), of: 1 },
             State::Due { .. } => Self { due: 1, could: 1, of: 1 },
             State::Absent => Self::default(),
         }

@@ -7,7 +7,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A guard with a store of so many syncs that could lose their target.
 fn guard(syncs: usize) -> Guard<usize, &'static str> {
     let mut guard = Guard::new();
-    (0..syncs).for_each(|sync| guard.enroll(&sync, ["vault"], true));
+    for sync in 0..syncs {
+        guard.enroll(&sync, ["vault"], Exposure::Refreshed);
+    }
     guard
 }
 
@@ -28,9 +30,11 @@ fn a_store_with_few_targets_is_never_held_up() {
 #[test]
 fn targets_that_cannot_be_lost_make_no_mass_deletion_likelier() {
     let mut guard = Guard::new();
-    (0..100).for_each(|sync| guard.enroll(&sync, ["vault"], sync < 20));
+    for sync in 0..100 {
+        guard.enroll(&sync, ["vault"], if sync < 20 { Exposure::Exposed } else { Exposure::Safe });
+    }
     assert_eq!(guard.removal(&0), Removal::Allowed, "20 of 100 are not too many");
-    guard.enroll(&20, ["vault"], true);
+    guard.enroll(&20, ["vault"], Exposure::Exposed);
     assert_eq!(guard.removal(&0), Removal::Held);
 }
 
@@ -144,23 +148,110 @@ fn somebody_may_allow_it() {
 }
 
 #[test]
-fn a_pause_of_an_earlier_process_lasts_until_everybody_was_heard() {
-    let mut guard = guard(2);
-    guard.resume(&"vault");
+fn a_pause_of_an_earlier_process_lasts_until_everybody_was_asked() {
+    let mut guard = guard(30);
     let now = Instant::now();
-    assert!(matches!(guard.removal(&0), Removal::Paused(MassDeletion { due: 0, of: 0, .. })));
+    guard.resume(&"vault", now);
+    assert_eq!(guard.removal(&0), Removal::Held, "they are counted again first");
     guard.answered(&0, Answer::Stays, now);
+    let round = now + 10 * SECOND;
+    let asked = guard.summon(round);
+    assert!(asked.len() == 30 && guard.paused(&"vault").is_some());
+    all(&mut guard, asked.iter().copied().skip(1), Answer::Stays, round);
+    guard.answered(&0, Answer::Unknown, round);
+    let end = round + 300 * SECOND;
+    assert!(guard.summon(end).is_empty() && guard.paused(&"vault").is_none(), "one that always fails keeps nothing");
+
+    guard.resume(&"vault", end);
+    let round = end + 10 * SECOND;
+    let asked = guard.summon(round);
+    all(&mut guard, asked.iter().copied().skip(3), Answer::Stays, round);
+    all(&mut guard, 0..3, Answer::Due, round);
+    assert_eq!(guard.summon(round), [0, 1, 2]);
+    assert!(matches!(guard.removal(&0), Removal::Paused(MassDeletion { due: 3, of: 30, .. })), "it goes on with these");
+
+    let mut empty: Guard<usize, &str> = Guard::new();
+    empty.resume(&"vault", now);
+    assert!(empty.summon(now + 10 * SECOND).is_empty() && empty.paused(&"vault").is_none());
+}
+
+#[test]
+fn who_is_not_heard_counts_neither_way() {
+    let mut guard = guard(100);
+    let start = Instant::now();
+    all(&mut guard, 0..15, Answer::Due, start);
+    let round = start + 10 * SECOND;
+    let asked = guard.summon(round);
+    asked.iter().for_each(|sync| {
+        if sync % 2 == 0 {
+            guard.excuse(sync)
+        }
+    });
+    all(&mut guard, asked.iter().copied().filter(|sync| sync % 2 == 1), Answer::Unknown, round);
+    assert_eq!(guard.removal(&0), Removal::Held);
+    assert_eq!(guard.summon(round + 300 * SECOND).len(), 15);
+    assert!(matches!(guard.removal(&0), Removal::Paused(MassDeletion { due: 15, of: 100, .. })));
+}
+
+#[test]
+fn syncs_that_follow_nothing_are_counted_and_not_asked() {
+    let mut guard = guard(0);
+    for sync in 0..100 {
+        guard.enroll(&sync, ["vault"], Exposure::Exposed);
+    }
+    let start = Instant::now();
+    guard.answered(&0, Answer::Due, start);
+    assert_eq!(guard.removal(&0), Removal::Held);
+    assert_eq!(guard.summon(start + 10 * SECOND), [0], "nobody else has anything to say");
+    all(&mut guard, 1..100, Answer::Due, start + 11 * SECOND);
+    assert!(matches!(guard.removal(&0), Removal::Paused(_)));
+}
+
+#[test]
+fn a_store_that_shrinks_is_no_store_with_few_targets() {
+    let mut guard = guard(15);
+    let mut now = Instant::now();
+    for sync in 0..10 {
+        guard.answered(&sync, Answer::Due, now);
+        now += 15 * SECOND;
+        let asked = guard.summon(now);
+        all(&mut guard, asked, Answer::Stays, now);
+        assert_eq!(guard.summon(now), [0; 0].into_iter().chain([sync]).collect::<Vec<_>>());
+        guard.answered(&sync, Answer::Deleted, now);
+    }
+    assert_eq!(guard.removal(&10), Removal::Held);
+    guard.answered(&10, Answer::Due, now);
+    assert!(matches!(guard.removal(&10), Removal::Paused(_)));
+}
+
+#[test]
+fn whoever_is_suspended_or_gone_keeps_no_pause() {
+    let mut guard = guard(30);
+    let now = Instant::now();
+    all(&mut guard, 0..11, Answer::Due, now);
     assert!(guard.paused(&"vault").is_some());
-    guard.answered(&1, Answer::Absent, now);
+    (0..10).for_each(|sync| guard.dismiss(&sync));
+    assert!(guard.paused(&"vault").is_some());
+    guard.enroll(&10, ["vault"], Exposure::Safe);
     assert_eq!(guard.paused(&"vault"), None);
+    (10..30).for_each(|sync| guard.dismiss(&sync));
+    assert_eq!(guard.stores.len(), 0, "nothing is left behind");
+}
+
+#[test]
+fn nobody_is_woken_for_stores_in_which_nothing_happens() {
+    let mut guard = guard(30);
+    guard.allow(&"vault", false, Instant::now());
+    guard.allow(&"other", false, Instant::now());
+    assert!(guard.busy.is_empty());
 }
 
 #[test]
 fn a_sync_of_two_stores_is_held_by_either() {
     let mut guard: Guard<usize, &str> = guard(30);
-    guard.enroll(&99, ["small", "vault"], true);
+    guard.enroll(&99, ["small", "vault"], Exposure::Refreshed);
     assert_eq!(guard.removal(&99), Removal::Held);
-    guard.enroll(&99, ["small"], true);
+    assert_eq!(guard.enroll(&99, ["small"], Exposure::Refreshed), ["vault"]);
     assert_eq!(guard.removal(&99), Removal::Allowed);
     guard.dismiss(&99);
     (0..25).for_each(|sync| guard.dismiss(&sync));

@@ -56,7 +56,11 @@ pub struct SyncSpec {
 
 /// The name under which a program gave the engine a provider: `SecretStore/shop/vault`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ProviderKey(String);
+pub struct ProviderKey {
+    text: String,
+    /// The length of the part of it that names the store.
+    store: usize,
+}
 
 /// One key of the target.
 #[non_exhaustive]
@@ -225,18 +229,30 @@ impl SyncSpec {
 impl ProviderKey {
     /// Any text that the program chooses.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        Self { store: text.len(), text }
+    }
+
+    /// The name of one store for somebody who has a provider of his own there: `ClusterSecretStore/vault@shop`.
+    #[must_use]
+    pub fn for_consumer(&self, consumer: &str) -> Self {
+        Self { text: format!("{}@{consumer}", self.text), store: self.store }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The part of it that names the store, the same for all who have providers of their own there.
+    pub fn store(&self) -> &str {
+        &self.text[..self.store]
     }
 }
 
 impl fmt::Display for ProviderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

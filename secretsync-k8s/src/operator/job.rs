@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use kube::ResourceExt;
 use secretsync_core::engine::{Announcement, ObjectKey};
 use secretsync_core::store::{OwnerId, Store as _, TargetRef};
-use secretsync_core::sync::{Issued, Outcome, Sync as _, SyncReport, SyncSpec};
+use secretsync_core::sync::{Issued, Outcome, Reason, Sync as _, SyncReport, SyncSpec};
 use serde_json::json;
 
 use super::Context;
@@ -90,7 +90,8 @@ pub(super) async fn run(context: Arc<Context>, job: Job) -> Done {
             }
             objects = context.engine.objects(spec).ok();
             let report = context.engine.sync(spec).await;
-            if report.outcome != Outcome::Failed {
+            // What an earlier name left may be all that there is, unless the target is as it should be.
+            if matches!(report.reason, Reason::Synced | Reason::Immutable) {
                 notes = remove_orphans(&context, &job, spec, orphans).await;
             }
             Ended::Synced(report)

@@ -2,31 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sync::{
-    CreationPolicy, DeletionPolicy, MassDeletion, Outcome, ProviderKey, Reason, Removal, SyncReport, SyncSpec,
-};
+use crate::guard::{Answer, Exposure};
+use crate::sync::{MassDeletion, ProviderKey, Reason, Removal, SyncReport, SyncSpec};
 
 /// Which syncs of a pass are held back until each of them has been read.
 #[derive(Debug, Default)]
 pub(super) struct Deletions {
     /// The stores of those that are held back, by their place in the pass.
-    held: BTreeMap<usize, BTreeSet<ProviderKey>>,
+    held: BTreeMap<usize, BTreeSet<String>>,
 }
 
 impl Deletions {
     /// Holds back the deletions of each store that has enough targets for a mass deletion. What somebody else holds already is left to them.
     pub(super) fn hold(specs: &mut [SyncSpec]) -> Self {
-        let mut stores: BTreeMap<ProviderKey, (usize, usize)> = BTreeMap::new();
+        let mut stores: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for spec in specs.iter().filter(|spec| !spec.suspended) {
-            for store in spec.providers().collect::<BTreeSet<_>>() {
-                let (could, of) = stores.entry(store.clone()).or_default();
+            for store in stores_of(spec) {
+                let (could, of) = stores.entry(store.to_owned()).or_default();
                 (*could, *of) = (*could + usize::from(deletes(spec)), *of + 1);
             }
         }
         stores.retain(|_, (could, of)| MassDeletion::is(*could, *of));
         let mut held = BTreeMap::new();
         for (index, spec) in specs.iter_mut().enumerate() {
-            let theirs: BTreeSet<_> = spec.providers().filter(|store| stores.contains_key(*store)).cloned().collect();
+            let theirs = stores_of(spec).into_iter().filter(|store| stores.contains_key(*store));
+            let theirs: BTreeSet<_> = theirs.map(str::to_owned).collect();
             if spec.removal == Removal::Allowed && deletes(spec) && !theirs.is_empty() {
                 spec.removal = Removal::Held;
                 held.insert(index, theirs);
@@ -42,12 +42,14 @@ impl Deletions {
 
     /// What becomes of the deletions that were held back, now that every sync has run.
     pub(super) fn decide(&self, specs: &[SyncSpec], reports: &[Option<SyncReport>]) -> Vec<(usize, Removal)> {
-        let mut stores: BTreeMap<&ProviderKey, (usize, usize)> = BTreeMap::new();
+        let mut stores: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         let mut due = Vec::new();
         for (index, (spec, report)) in specs.iter().zip(reports).enumerate() {
-            let Some(report) = report.as_ref().filter(|report| !is_absent(report)) else { continue };
+            // Who failed says nothing, and who has no target can lose none.
+            let heard = |report: &&SyncReport| !matches!(Answer::of(report), Answer::Absent | Answer::Unknown);
+            let Some(report) = report.as_ref().filter(heard) else { continue };
             let goes = self.is_held(index, report);
-            for store in spec.providers().collect::<BTreeSet<_>>() {
+            for store in stores_of(spec) {
                 let (due, of) = stores.entry(store).or_default();
                 (*due, *of) = (*due + usize::from(goes), *of + 1);
             }
@@ -58,8 +60,8 @@ impl Deletions {
         let removal = |index: usize| {
             let theirs = self.held.get(&index).into_iter().flatten();
             let masses = theirs.filter_map(|store| {
-                let (due, of) = *stores.get(store)?;
-                MassDeletion::is(due, of).then(|| MassDeletion { store: store.to_string(), due, of })
+                let (due, of) = *stores.get(store.as_str())?;
+                MassDeletion::is(due, of).then(|| MassDeletion { store: store.clone(), due, of })
             });
             masses.into_iter().next().map_or(Removal::Allowed, Removal::Paused)
         };
@@ -68,10 +70,10 @@ impl Deletions {
 }
 
 fn deletes(spec: &SyncSpec) -> bool {
-    spec.creation == CreationPolicy::Owner && spec.deletion == DeletionPolicy::Delete
+    Exposure::of(spec) != Exposure::Safe
 }
 
-/// Whether it has no target to lose.
-fn is_absent(report: &SyncReport) -> bool {
-    report.reason == Reason::Deleted && report.outcome == Outcome::Unchanged
+/// The stores that a sync reads from, however many identities it has there.
+fn stores_of(spec: &SyncSpec) -> BTreeSet<&str> {
+    spec.providers().map(ProviderKey::store).collect()
 }

@@ -117,7 +117,7 @@ impl Controller {
         self.driver.scheduler().add(key.clone(), Place::new(store.id.to_string(), &*store.id.namespace), LONGEST_WAIT);
         let origin = origin(kind, &store.id);
         if store.paused.is_some() && !self.world.stores.contains_key(&origin) {
-            self.guard.resume(&origin);
+            self.guard.resume(&origin, Instant::now());
         }
         self.guard.allow(&origin, store.allows_mass_deletion, Instant::now());
         if self.world.put_store(origin.clone(), store) && validates {

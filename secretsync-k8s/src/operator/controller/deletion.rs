@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use secretsync_core::guard::{Answer, may_delete};
+use secretsync_core::guard::{Answer, Exposure};
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::Lane;
 use secretsync_core::sync::{Removal, SyncReport};
@@ -16,7 +16,11 @@ impl Controller {
     /// Takes in which stores an ExternalSecret reads from, and whether it could lose its target.
     pub(super) fn enroll(&mut self, id: &Id) {
         let Some(state) = self.world.syncs.get(id) else { return };
-        self.guard.enroll(id, state.stores.iter().cloned(), state.spec.as_ref().is_ok_and(may_delete));
+        let exposure = state.spec.as_ref().map_or(Exposure::Safe, Exposure::of);
+        let stores: Vec<_> = state.stores.to_vec();
+        for store in self.guard.enroll(id, stores.iter().cloned(), exposure).iter().chain(&stores) {
+            self.tell_pause(store);
+        }
     }
 
     /// Takes in what a run told about its target.
@@ -40,7 +44,7 @@ impl Controller {
             Removal::Held => LONGEST_WAIT,
             _ => Duration::ZERO,
         };
-        self.driver.scheduler().request(&Key::Sync(id.clone()), Lane::Refresh, Instant::now() + wait);
+        self.request(id, Lane::Refresh, Instant::now() + wait);
     }
 
     /// Runs those whom the guard wants to hear, or who are to hear what it decided.
@@ -48,14 +52,13 @@ impl Controller {
         let (now, wall_clock) = (Instant::now(), SystemTime::now());
         for id in self.guard.summon(now) {
             let Some(state) = self.world.syncs.get_mut(&id) else { continue };
-            if state.spec.as_ref().is_ok_and(|spec| !spec.timing.permits(wall_clock)) {
-                // Outside of its windows nothing happens to it.
-                self.guard.answered(&id, Answer::Stays, now);
-                self.schedule(&id);
+            let is_closed = state.spec.as_ref().is_ok_and(|spec| !spec.timing.permits(wall_clock));
+            if is_closed && !self.guard.is_due(&id) {
+                self.guard.excuse(&id);
                 continue;
             }
             state.forced = true;
-            self.driver.scheduler().request(&Key::Sync(id), Lane::Refresh, now);
+            self.request(&id, Lane::Refresh, now);
         }
     }
 

@@ -121,6 +121,7 @@ impl Controller {
         self.context.metrics.forget(kind, id);
         let origin = origin(kind, id);
         self.world.stores.remove(&origin);
+        self.guard.forget(&origin, Instant::now());
         self.prepared.retain(|_, of| *of != origin);
         self.world.unsettled.insert(origin.clone());
         let context = Arc::clone(&self.context);
