@@ -131,13 +131,16 @@ async fn a_denial_names_both_possibilities_unless_describing_tells_them_apart() 
 
 #[tokio::test]
 async fn throttling_honours_the_pause_that_aws_asks_for() {
-    let server = MockServer::start().await;
-    let slow = refusal(400, "ThrottlingException", "").insert_header("retry-after", "7");
-    Mock::given(target("GetSecretValue")).respond_with(slow).expect(1).mount(&server).await;
-    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
-    // One request: trying again is the engine's business.
-    let error = read(&*provider, "app").await.unwrap_err();
-    assert_eq!(error.retry(), Retry::After(std::time::Duration::from_secs(7)));
+    // A pause without end is cut: it must neither keep the store closed nor run past what a clock can say.
+    for (asked, seconds) in [("7", 7), ("18446744073709551615", 3600)] {
+        let server = MockServer::start().await;
+        let slow = refusal(400, "ThrottlingException", "").insert_header("retry-after", asked);
+        Mock::given(target("GetSecretValue")).respond_with(slow).expect(1).mount(&server).await;
+        let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+        // One request: trying again is the engine's business.
+        let error = read(&*provider, "app").await.unwrap_err();
+        assert_eq!(error.retry(), Retry::After(std::time::Duration::from_secs(seconds)));
+    }
 }
 
 #[tokio::test]
