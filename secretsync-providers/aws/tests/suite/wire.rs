@@ -286,6 +286,31 @@ async fn an_arn_that_stands_for_another_secret_than_access_rules_saw_is_refused(
 }
 
 #[tokio::test]
+async fn a_secret_of_another_account_never_stands_for_ours_of_the_same_name() {
+    let arn = format!("arn:aws:secretsmanager:{REGION}:2:secret:app/db-ZyXwVu");
+    let mut theirs = value("app/db", "theirs");
+    theirs["ARN"] = json!(arn);
+    let ours = value("app/db", "ours");
+    let gone = json!({"SecretId": "app/db", "ErrorCode": "ResourceNotFoundException", "Message": ""});
+    for body in [
+        json!({"SecretValues": [theirs, ours], "Errors": []}),
+        json!({"SecretValues": [ours, theirs], "Errors": []}),
+        json!({"SecretValues": [theirs], "Errors": [gone]}),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(target("BatchGetSecretValue")).respond_with(answer(&body)).expect(1).mount(&server).await;
+        let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+        let answers = read_all(&*provider, &["app/db", &arn]).await;
+        assert_eq!(text(&answers[1]), "theirs");
+        if body["Errors"] == json!([]) {
+            assert_eq!(text(&answers[0]), "ours");
+        } else {
+            assert_absent(&answers[0]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn keys_that_were_rotated_are_resolved_anew_once() {
     let server = MockServer::start().await;
     Mock::given(target("GetSecretValue"))
