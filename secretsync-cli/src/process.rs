@@ -77,6 +77,16 @@ fn quiet_panics() {
 }
 
 fn logs(log: LogLevel, color: When) {
+    let colours = match color {
+        When::Auto => std::io::stderr().is_terminal(),
+        When::Always => true,
+        When::Never => false,
+    };
+    tracing_subscriber::fmt().with_env_filter(filter(log)).with_writer(std::io::stderr).with_ansi(colours).init();
+}
+
+/// What is logged: never what libraries say of bytes that go over the wire.
+fn filter(log: LogLevel) -> EnvFilter {
     let level = match log {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -92,14 +102,32 @@ fn logs(log: LogLevel, color: When) {
     }
     if level > LevelFilter::INFO {
         // They log what goes over the wire.
-        for forced in ["hyper=info", "hyper_util=info", "h2=info", "rustls=info", "reqwest=info", "tower=info"] {
-            filter = filter.add_directive(forced.parse().expect("the directive is well-formed"));
+        for wire in
+            ["aws_config", "aws_runtime", "aws_sigv4", "aws_smithy", "h2", "hyper", "reqwest", "rustls", "tower"]
+        {
+            filter = filter.add_directive(format!("{wire}=info").parse().expect("the directive is well-formed"));
         }
     }
-    let colours = match color {
-        When::Auto => std::io::stderr().is_terminal(),
-        When::Always => true,
-        When::Never => false,
-    };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    filter
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::{Level, enabled, subscriber};
+
+    use super::*;
+
+    #[test]
+    fn no_level_lets_libraries_log_what_goes_over_the_wire() {
+        for log in [LogLevel::Debug, LogLevel::Trace] {
+            subscriber::with_default(tracing_subscriber::fmt().with_env_filter(filter(log)).finish(), || {
+                assert!(enabled!(target: "secretsync_core", Level::DEBUG));
+                // These have whole requests, with a service account's token among them, and all of what is signed.
+                assert!(!enabled!(target: "aws_smithy_runtime::client::orchestrator", Level::TRACE));
+                assert!(!enabled!(target: "aws_sigv4::http_request::sign", Level::TRACE));
+                assert!(!enabled!(target: "hyper_util::client::legacy::connect", Level::DEBUG));
+                assert!(!enabled!(target: "kube_client::client", Level::ERROR));
+            });
+        }
+    }
 }

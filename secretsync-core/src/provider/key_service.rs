@@ -40,6 +40,11 @@ pub trait KeyServiceFactory: fmt::Debug + Send + Sync + 'static {
     /// What the configuration reads from outside. Pure.
     fn references(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<Vec<CredentialRef>>;
 
+    /// Whether a service asks in another way for each [`BuildContext::consumer`]. Pure.
+    fn depends_on_consumer(&self, _config: &RawConfig, _origin: &StoreOrigin) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Builds a service. Checks the whole configuration; nothing is sent before the first use.
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn KeyService>>;
 }

@@ -91,6 +91,11 @@ impl KeyServiceFactory for KmsFactory {
         config::references(config.auth.as_ref(), origin)
     }
 
+    fn depends_on_consumer(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<bool> {
+        let config: KmsConfig = config.read(origin, PLACE)?;
+        Ok(config::tags_follow_consumer(&config.asker()))
+    }
+
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn KeyService>> {
         let config: KmsConfig = config.read(&context.origin, PLACE)?;
         let region = Region::parse(&config.region).ok_or_else(|| {

@@ -115,9 +115,21 @@ impl ProviderFactory for SopsFactory {
         Ok(vec![base.join(inside)])
     }
 
-    /// With `bind: Namespace`, what a provider hands out depends on whom it serves.
+    /// With `bind: Namespace`, what a provider hands out depends on whom it serves; with some services, who asks for the keys.
     fn depends_on_consumer(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<bool> {
-        Ok(Self::settings(config, origin)?.bind == SopsBind::Namespace)
+        let Settings { keys, bind, source: _ } = Self::settings(config, origin)?;
+        if bind == SopsBind::Namespace {
+            return Ok(true);
+        }
+        for key in &keys {
+            let Key::Service { member, place, config } = key else { continue };
+            let factory = self.service(member, place).map_err(|error| configuring(error, origin))?;
+            let depends = factory.depends_on_consumer(config, origin);
+            if depends.map_err(|error| error.within("read", told(place, origin)))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn Provider>> {

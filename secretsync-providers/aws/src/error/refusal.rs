@@ -16,7 +16,7 @@ pub(crate) struct Refusal {
     action: Option<String>,
     /// The ARN of who asked.
     principal: Option<String>,
-    /// How long AWS asks us to wait.
+    /// How long AWS asks us to wait, at most an hour.
     pub(crate) pause: Option<Duration>,
 }
 
@@ -66,7 +66,8 @@ impl Refusal {
             principal: after(message, "User: ")
                 .filter(|arn| arn.starts_with("arn:") && is_name(arn, ":/@+=,.-_"))
                 .map(str::to_owned),
-            pause: pause.map(Duration::from_secs),
+            // Zero would be an invitation to hammer, and a time without end would keep the store from being asked ever again.
+            pause: pause.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE)),
         }
     }
 
@@ -267,6 +268,9 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("ValidationError", Meaning::Invalid),
     ("ValidationException", Meaning::Invalid),
 ];
+
+/// Nobody waits longer because an answer says so.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// The word behind some words.
 fn after<'a>(message: &'a str, words: &str) -> Option<&'a str> {

@@ -82,13 +82,16 @@ impl Parameters {
         let mut answers: Vec<Answer> = objects.iter().map(|_| None).collect();
         for parameter in answer.parameters.unwrap_or_default() {
             let selector = parameter.selector.as_deref().unwrap_or_default();
-            let versions = objects.iter().filter(|object| Some(object.name()) == parameter.name.as_deref()).count();
-            if selector.is_empty() && versions > 1 {
+            let asked_by = |id: Option<&str>| objects.iter().filter(|object| Some(object.name()) == id).count();
+            // A parameter that was asked for by ARN may lie in another account, and must not stand for ours of the same name.
+            let by_arn = asked_by(parameter.arn.as_deref()) > 0;
+            let id = if by_arn { parameter.arn.as_deref() } else { parameter.name.as_deref() };
+            if selector.is_empty() && asked_by(id) > 1 {
                 // It does not say which of the versions it is.
                 continue;
             }
-            let ids = [&parameter.name, &parameter.arn].map(|id| id.as_ref().map(|id| format!("{id}{selector}")));
-            if let Some(index) = ids.iter().flatten().find_map(|id| places.remove(id.as_str())) {
+            let id = format!("{}{selector}", id.unwrap_or_default());
+            if let Some(index) = places.remove(id.as_str()) {
                 answers[index] = Some(payload(Some(parameter)));
             }
         }

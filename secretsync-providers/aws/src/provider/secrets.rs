@@ -1,6 +1,6 @@
 //! Secrets Manager.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 
 use aws_sdk_secretsmanager::Client;
@@ -115,8 +115,9 @@ impl Secrets {
                 let found = places.of(&entry);
                 let answer = payload(entry.secret_string, entry.secret_binary, entry.version_id);
                 for index in found {
+                    // One of another name is asked for on its own: the right one may be among the answers, too.
                     let meant = address::is_meant(objects[index], entry.name.as_deref());
-                    answers[index] = Some(if meant { answer.clone() } else { Err(Failure::OtherName) });
+                    answers[index] = meant.then(|| answer.clone());
                 }
             }
             for error in page.errors.unwrap_or_default() {
@@ -196,27 +197,35 @@ impl Together for Secrets {
 }
 
 /// Which questions an answer belongs to: answers come in any order, and say full ARN and name whatever the question was.
-struct Places<'a>(HashMap<&'a str, Vec<usize>>);
+struct Places<'a> {
+    by_id: HashMap<&'a str, Vec<usize>>,
+    /// The ids that are ARNs, whole or partial.
+    arns: HashSet<&'a str>,
+}
 
 impl<'a> Places<'a> {
     fn new(objects: &[&'a ObjectRef]) -> Self {
-        let mut places: HashMap<_, Vec<_>> = HashMap::new();
+        let mut by_id: HashMap<_, Vec<_>> = HashMap::new();
         for (index, object) in objects.iter().enumerate() {
-            places.entry(object.name()).or_default().push(index);
+            by_id.entry(object.name()).or_default().push(index);
         }
-        Self(places)
+        let arns = by_id.keys().copied().filter(|id| id.starts_with("arn:")).collect();
+        Self { by_id, arns }
     }
 
     fn of(&mut self, entry: &SecretValueEntry) -> Vec<usize> {
         let arn = entry.arn.as_deref().unwrap_or_default();
         // A partial ARN lacks the hyphen and six letters at the end.
         let partial = arn.rsplit_once('-').filter(|(_, random)| random.len() == 6).map_or("", |(partial, _)| partial);
-        let name = entry.name.as_deref().unwrap_or_default();
-        [arn, partial, name].into_iter().flat_map(|id| self.take(id)).collect()
+        // A secret that was asked for by ARN may lie in another account, and must not stand for ours of the same name.
+        if self.arns.contains(arn) || self.arns.contains(partial) {
+            return [arn, partial].into_iter().flat_map(|id| self.take(id)).collect();
+        }
+        self.take(entry.name.as_deref().unwrap_or_default())
     }
 
     fn take(&mut self, id: &str) -> Vec<usize> {
-        self.0.remove(id).unwrap_or_default()
+        self.by_id.remove(id).unwrap_or_default()
     }
 }
 

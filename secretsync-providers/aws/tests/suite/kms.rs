@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::{KeyKind, KeyService, KeyServiceFactory as _, RawConfig, WrappedKey};
+use secretsync_core::provider::{KeyKind, KeyService, KeyServiceFactory as _, RawConfig, StoreOrigin, WrappedKey};
 use secretsync_provider_aws::KmsFactory;
 use serde_json::{Value, json};
 use wiremock::matchers::header;
@@ -66,6 +66,16 @@ async fn a_document_never_decides_whom_we_ask() {
     let elsewhere = key.clone().with_attribute("arn", arn.replace(REGION, "us-east-1"));
     assert!(open.serves(&elsewhere).unwrap_err().contains("another region"));
     assert!(open.serves(&key.clone().with_attribute("arn", "http://evil.example")).is_err());
+}
+
+#[test]
+fn session_tags_of_a_cluster_store_depend_on_the_namespace_for_keys_too() {
+    let factory = KmsFactory::beside(&factory(MOTO.address()));
+    let depends = |policy: &str| {
+        let config = json!({"region": REGION, "role": "arn:aws:iam::1:role/sops", "sessionTagsPolicy": policy});
+        factory.depends_on_consumer(&RawConfig::from_json(config.to_string()), &StoreOrigin::cluster("docs")).unwrap()
+    };
+    assert!(depends("Simple") && !depends("None"));
 }
 
 #[tokio::test]

@@ -105,6 +105,26 @@ async fn a_policy_without_get_parameters_is_remembered() {
 }
 
 #[tokio::test]
+async fn a_parameter_of_another_account_never_stands_for_ours_of_the_same_name() {
+    let arn = |account: u8| format!("arn:aws:ssm:eu-west-1:{account}:parameter/app/db");
+    let parameter =
+        |account: u8, value: &str| json!({"Name": "/app/db", "ARN": arn(account), "Value": value, "Version": 1});
+    let (ours, theirs) = (parameter(1, "ours"), parameter(2, "theirs"));
+    for parameters in [[&theirs, &ours], [&ours, &theirs]] {
+        let server = MockServer::start().await;
+        let body = json!({"Parameters": parameters, "InvalidParameters": []});
+        Mock::given(header("x-amz-target", "AmazonSSM.GetParameters"))
+            .respond_with(ResponseTemplate::new(200).set_body_raw(body.to_string(), "application/x-amz-json-1.1"))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let provider = provider(&server.uri(), "ParameterStore", "eu-west-1").await;
+        let answers = read_all(&*provider, &["/app/db", &arn(2)]).await;
+        assert_eq!((text(&answers[0]), text(&answers[1])), ("ours".to_owned(), "theirs".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn names_that_cannot_be_are_not_taken_for_absent() {
     let server = MockServer::start().await;
     let body = json!({"Parameters": [], "InvalidParameters": ["/gone", "/no good"]});

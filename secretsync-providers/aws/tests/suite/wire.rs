@@ -131,13 +131,16 @@ async fn a_denial_names_both_possibilities_unless_describing_tells_them_apart() 
 
 #[tokio::test]
 async fn throttling_honours_the_pause_that_aws_asks_for() {
-    let server = MockServer::start().await;
-    let slow = refusal(400, "ThrottlingException", "").insert_header("retry-after", "7");
-    Mock::given(target("GetSecretValue")).respond_with(slow).expect(1).mount(&server).await;
-    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
-    // One request: trying again is the engine's business.
-    let error = read(&*provider, "app").await.unwrap_err();
-    assert_eq!(error.retry(), Retry::After(std::time::Duration::from_secs(7)));
+    // A pause without end is cut: it must neither keep the store closed nor run past what a clock can say.
+    for (asked, seconds) in [("7", 7), ("18446744073709551615", 3600)] {
+        let server = MockServer::start().await;
+        let slow = refusal(400, "ThrottlingException", "").insert_header("retry-after", asked);
+        Mock::given(target("GetSecretValue")).respond_with(slow).expect(1).mount(&server).await;
+        let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+        // One request: trying again is the engine's business.
+        let error = read(&*provider, "app").await.unwrap_err();
+        assert_eq!(error.retry(), Retry::After(std::time::Duration::from_secs(seconds)));
+    }
 }
 
 #[tokio::test]
@@ -280,6 +283,31 @@ async fn an_arn_that_stands_for_another_secret_than_access_rules_saw_is_refused(
     let mut answers = read_all(&*provider, &[&arn, "b"]).await;
     assert_eq!(text(&answers.pop().unwrap()), "b");
     failure(answers.pop().unwrap(), ErrorKind::InvalidConfig, Code::ManifestInvalid);
+}
+
+#[tokio::test]
+async fn a_secret_of_another_account_never_stands_for_ours_of_the_same_name() {
+    let arn = format!("arn:aws:secretsmanager:{REGION}:2:secret:app/db-ZyXwVu");
+    let mut theirs = value("app/db", "theirs");
+    theirs["ARN"] = json!(arn);
+    let ours = value("app/db", "ours");
+    let gone = json!({"SecretId": "app/db", "ErrorCode": "ResourceNotFoundException", "Message": ""});
+    for body in [
+        json!({"SecretValues": [theirs, ours], "Errors": []}),
+        json!({"SecretValues": [ours, theirs], "Errors": []}),
+        json!({"SecretValues": [theirs], "Errors": [gone]}),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(target("BatchGetSecretValue")).respond_with(answer(&body)).expect(1).mount(&server).await;
+        let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+        let answers = read_all(&*provider, &["app/db", &arn]).await;
+        assert_eq!(text(&answers[1]), "theirs");
+        if body["Errors"] == json!([]) {
+            assert_eq!(text(&answers[0]), "ours");
+        } else {
+            assert_absent(&answers[0]);
+        }
+    }
 }
 
 #[tokio::test]

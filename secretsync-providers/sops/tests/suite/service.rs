@@ -68,6 +68,11 @@ impl KeyServiceFactory for Fake {
         Ok(vec![CredentialRef::secret("login", "token")])
     }
 
+    fn depends_on_consumer(&self, config: &RawConfig, origin: &StoreOrigin) -> Result<bool> {
+        let config: BTreeMap<String, String> = config.read(origin, "sops")?;
+        Ok(config["arn"] == "each namespace's own")
+    }
+
     async fn build(&self, config: &RawConfig, context: BuildContext) -> Result<Arc<dyn KeyService>> {
         let config: BTreeMap<String, String> = config.read(&context.origin, "sops")?;
         Ok(Arc::new(Service { fake: self.clone(), arn: config["arn"].clone() }))
@@ -121,6 +126,16 @@ fn kms_key(arn: &str) -> Value {
 
 fn store(document: &str, keys: Value, fake: &Fake) -> Store {
     Store::inline(document).with_keys(keys).with_credentials(Given::key(KEY)).with_service(fake.clone())
+}
+
+#[test]
+fn a_store_serves_each_namespace_apart_where_one_of_its_services_does() {
+    let factory = SopsFactory::new().with_key_service(Fake::kms());
+    let depends = |arn: &str| {
+        let config = json!({"source": {"inline": "x"}, "keys": [kms_key("mine"), kms_key(arn)]});
+        factory.depends_on_consumer(&RawConfig::from_json(config.to_string()), &StoreOrigin::cluster("docs")).unwrap()
+    };
+    assert!(depends("each namespace's own") && !depends("shared"));
 }
 
 #[tokio::test]
