@@ -50,6 +50,7 @@ impl Answer {
 }
 
 /// Whether the target of a sync could be deleted because its sources are gone.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exposure {
     /// It could not.

@@ -182,11 +182,9 @@ fn who_is_not_heard_counts_neither_way() {
     all(&mut guard, 0..15, Answer::Due, start);
     let round = start + 10 * SECOND;
     let asked = guard.summon(round);
-    asked.iter().for_each(|sync| {
-        if sync % 2 == 0 {
-            guard.excuse(sync)
-        }
-    });
+    for sync in asked.iter().filter(|sync| *sync % 2 == 0) {
+        guard.excuse(sync);
+    }
     all(&mut guard, asked.iter().copied().filter(|sync| sync % 2 == 1), Answer::Unknown, round);
     assert_eq!(guard.removal(&0), Removal::Held);
     assert_eq!(guard.summon(round + 300 * SECOND).len(), 15);
