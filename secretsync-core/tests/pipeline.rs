@@ -260,17 +260,63 @@ async fn decoding_and_nul_bytes_follow_their_rules() {
 }
 
 #[tokio::test]
-async fn policies_that_leave_the_target_alone_read_nothing() {
+async fn a_target_that_was_made_once_is_left_alone_and_nothing_is_read_for_it() {
     let (provider, store, engine) = setup(r#"{"a": "1"}"#);
-    let once = |creation, refresh| {
-        spec("db").with_data(entry("a", "app/db", "a")).with_policies(creation, DeletionPolicy::Retain, refresh)
-    };
-    let none = engine.sync(&once(CreationPolicy::None, RefreshPolicy::Periodic)).await;
-    assert_eq!((none.outcome, none.reason), (Outcome::Unchanged, Reason::CreationPolicyNone));
+    let once = spec("db").with_data(entry("a", "app/db", "a")).with_policies(
+        CreationPolicy::Owner,
+        DeletionPolicy::Retain,
+        RefreshPolicy::CreatedOnce,
+    );
     store.put("shop", "db", SecretKey::new("mine").unwrap(), SecretValue::from("x"));
-    let kept = engine.sync(&once(CreationPolicy::Owner, RefreshPolicy::CreatedOnce)).await;
+    let adopted = engine.sync(&once).await;
+    assert_eq!((adopted.outcome, adopted.reason, adopted.found), (Outcome::Updated, Reason::Synced, true));
+    let kept = engine.sync(&once).await;
     assert_eq!((kept.outcome, kept.reason), (Outcome::Unchanged, Reason::KeptOnce));
-    assert_eq!((provider.reads("app/db"), store.writes()), (0, 0));
+    assert_eq!((provider.reads("app/db"), store.writes()), (1, 1));
+}
+
+#[tokio::test]
+async fn without_a_target_the_sources_are_read_and_fail() {
+    let (provider, store, engine) = setup(r#"{"a": "1"}"#);
+    let none = |key: &str| {
+        spec("db").with_data(entry("a", key, "a")).with_policies(
+            CreationPolicy::None,
+            DeletionPolicy::Retain,
+            RefreshPolicy::Periodic,
+        )
+    };
+    let report = engine.sync(&none("app/db")).await;
+    assert_eq!((report.outcome, report.reason), (Outcome::Unchanged, Reason::CreationPolicyNone));
+    assert_eq!((provider.reads("app/db"), store.writes()), (1, 0));
+    let report = engine.sync(&none("app/none")).await;
+    assert_eq!((report.outcome, report.reason), (Outcome::Failed, Reason::SourceFailed));
+    assert_eq!(engine.sync(&none("app/db").suspended(true)).await.reason, Reason::Suspended);
+}
+
+#[tokio::test]
+async fn nothing_is_issued_that_nobody_would_get() {
+    let provider = Arc::new(MemoryProvider::new("m").with_json("creds", r#"{"a": "1"}"#).with_issuing("creds"));
+    let store = Arc::new(MemoryStore::new());
+    let none = spec("db").with_data(entry("a", "creds", "a")).with_policies(
+        CreationPolicy::None,
+        DeletionPolicy::Retain,
+        RefreshPolicy::Periodic,
+    );
+    let report = engine(&provider, &store).sync(&none).await;
+    assert_eq!((report.reason, provider.reads("creds")), (Reason::CreationPolicyNone, 0));
+}
+
+#[tokio::test]
+async fn a_failure_says_whether_there_was_a_target() {
+    let (_, store, engine) = setup(r#"{"a": "1"}"#);
+    let mut template = TemplateSpec::default();
+    template.data.insert("a".into(), "{{ .nope }}".into());
+    let broken = spec("db").with_data(entry("a", "app/db", "a")).with_template(Some(template));
+    let report = engine.sync(&broken).await;
+    assert_eq!((report.reason, report.found), (Reason::TemplateFailed, false));
+    store.put("shop", "db", SecretKey::new("mine").unwrap(), SecretValue::from("x"));
+    let report = engine.sync(&broken).await;
+    assert_eq!((report.reason, report.found), (Reason::TemplateFailed, true));
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ mod kinds;
 mod lease;
 mod listed;
 mod metrics;
+mod named;
 mod object;
 mod outbox;
 mod reference;

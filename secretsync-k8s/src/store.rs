@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use self::claims::Claims;
 use self::owners::Owners;
-use self::ownership::{Claim, Marks, check_fixed, contest, refusal};
+use self::ownership::{Claim, Marks, check_fixed, contest, controlled, refusal};
 use self::patch::Apply;
 use self::sight::present;
 use self::snapshot::Snapshot;
@@ -276,6 +276,7 @@ impl KubeStore {
         let holder = match self.claim(&marks, &secret, self.owners.trusted(owner)).await? {
             Claim::Nobody => Holder::Nobody,
             Claim::Ours => Holder::Ours,
+            Claim::Controller(holder) => Holder::Controller(holder),
             Claim::Other(holder) => Holder::Other(holder),
             Claim::Sync(manager) => Holder::Other(marks.describe(manager.as_deref())),
         };
@@ -321,6 +322,7 @@ impl KubeStore {
     ) -> Result<()> {
         match self.claim(marks, secret, uid).await? {
             Claim::Nobody | Claim::Ours => Ok(()),
+            Claim::Controller(holder) => Err(controlled(secret_of(target), &holder)),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
         }
@@ -331,6 +333,7 @@ impl KubeStore {
         let labelled = secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|label| label == marks.created_by());
         match marks.claim(secret, self.owners.trusted(owner)) {
             Claim::Ours if labelled || marks.control(secret) => Ok(()),
+            Claim::Controller(holder) => Err(controlled(secret_of(target), &holder)),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
             Claim::Nobody | Claim::Ours => {

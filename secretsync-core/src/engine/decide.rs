@@ -38,15 +38,15 @@ pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Opt
     if spec.suspended {
         return Ok(Some(leave(Reason::Suspended)));
     }
-    if spec.creation == CreationPolicy::None {
-        return Ok(Some(leave(Reason::CreationPolicyNone)));
-    }
     let Observed::Present(present) = observed else { return Ok(None) };
-    if spec.refresh == RefreshPolicy::CreatedOnce && present.finished {
+    if spec.refresh == RefreshPolicy::CreatedOnce && present.holder == Holder::Ours && present.finished {
         return Ok(Some(leave(Reason::KeptOnce)));
     }
     match &present.holder {
-        Holder::Other(holder) => Err(foreign(spec, holder)),
+        Holder::Controller(holder) => {
+            Err(not_owned(format!("target `{}`", spec.target), holder, ELSEWHERE).with_hint(Hint::new(Code::TargetControlled, ELSEWHERE)))
+        }
+        Holder::Other(holder) => Err(not_owned(format!("target `{}`", spec.target), holder, ELSEWHERE)),
         Holder::Nobody | Holder::Ours => Ok(None),
     }
 }
@@ -178,14 +178,6 @@ fn is_marked(spec: &SyncSpec, present: &Present) -> bool {
         && present.sole.is_none_or(|sole| sole == (spec.creation == CreationPolicy::Owner))
 }
 
-fn foreign(spec: &SyncSpec, holder: &str) -> Error {
-    not_owned(
-        format!("target `{}`", spec.target),
-        holder,
-        "choose another `target.name`, or remove the target from its owner first",
-    )
-}
-
 /// `eso-compat.md` 2.8: only an owner may delete.
 fn not_deletable(spec: &SyncSpec) -> Error {
     Error::new(ErrorKind::InvalidConfig, "delete")
@@ -206,6 +198,8 @@ pub(crate) fn immutable(spec: &SyncSpec) -> Error {
             "delete the target so that it is made anew, or set `target.immutable: true` to keep it as it is",
         ))
 }
+
+const ELSEWHERE: &str = "choose another `target.name`, or remove the target from its owner first";
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! One sync, step by step.
 
 mod settle;
+mod without_target;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{FetchOptions, Fetched, Provider};
 use crate::secret::SecretMap;
 use crate::store::{Desired, Observed};
-use crate::sync::{Changes, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec, TemplateSpec};
+use crate::sync::{Changes, CreationPolicy, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec, TemplateSpec};
 
 /// Whether the target may be touched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,6 +46,8 @@ pub(crate) struct Run<'a> {
     keeping: Option<Keeping>,
     /// Whether reading its sources mints something.
     issues: bool,
+    /// Whether the target was there.
+    found: bool,
 }
 
 /// A failure with the step it belongs to.
@@ -52,7 +55,7 @@ struct Failure(Reason, Error);
 
 impl<'a> Run<'a> {
     pub(crate) fn new(shared: &'a Shared, spec: &'a SyncSpec, mode: Mode, keeping: Option<Keeping>) -> Self {
-        Self { shared, spec, mode, keeping, issues: false }
+        Self { shared, spec, mode, keeping, issues: false, found: false }
     }
 
     /// Runs every step. A failure is a report too. What the sync was issued comes along, to be kept or given back.
@@ -62,19 +65,26 @@ impl<'a> Run<'a> {
             Ok(report) => report,
             Err(Failure(reason, error)) => {
                 self.shared.inputs.forget(&self.key());
-                let reason = if error.kind() == ErrorKind::NotOwned { Reason::NotOwned } else { reason };
+                let refused = reason == Reason::WriteFailed && error.kind() == ErrorKind::NotOwned;
+                let reason = if refused { Reason::NotOwned } else { reason };
                 SyncReport::failed(owner, target, reason, error)
             }
         };
-        report.issues = self.issues;
+        (report.issues, report.found) = (self.issues, self.found);
         (report, self.keeping)
     }
 
     /// Goes by what the store recalls where that is enough, else by a look at the target. What was read meanwhile is not read again: it is still announced.
     async fn steps(&mut self) -> Result<SyncReport, Failure> {
+        if self.spec.creation == CreationPolicy::None {
+            return self.without_target().await;
+        }
         if let Some(recalled) = self.recall().await? {
+            self.found = matches!(recalled, Observed::Present(_));
             match self.steps_from(&recalled, Ground::Recalled).await {
                 Ok(None) => {}
+                // Whether there is something that it would have been written to is for a look to say.
+                Err(Failure(Reason::TemplateFailed, _)) if !self.found => {}
                 // Whether somebody else holds it, or it cannot take this write, is for a look to say.
                 Err(Failure(Reason::WriteFailed, error))
                     if matches!(error.kind(), ErrorKind::NotOwned | ErrorKind::InvalidConfig) => {}
@@ -83,6 +93,7 @@ impl<'a> Run<'a> {
             }
         }
         let observed = self.shared.store.observe(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
+        self.found = matches!(observed, Observed::Present(_));
         let report = self.steps_from(&observed, Ground::Seen).await?;
         report.ok_or_else(|| writing(contended(self.spec)))
     }
@@ -134,7 +145,7 @@ impl<'a> Run<'a> {
         }
         self.keep(observed, &mut assembled).await.map_err(writing)?;
         if assembled.data.is_empty()
-            && let Some(decision) = when_empty(self.spec, observed, &assembled.keep).map_err(writing)?
+            && let Some(decision) = when_empty(self.spec, observed, &assembled.keep).map_err(deleting)?
         {
             refuse_blind(&decision, observed, &assembled)?;
             let report = self.settle(decision, &Desired::default(), &assembled, ground).await?;
@@ -393,6 +404,10 @@ fn refuse_blind(decision: &Decision, observed: &Observed, assembled: &Assembled)
 
 fn writing(error: Error) -> Failure {
     Failure(Reason::WriteFailed, error)
+}
+
+fn deleting(error: Error) -> Failure {
+    Failure(Reason::DeletionFailed, error)
 }
 
 fn sourcing(error: Error) -> Failure {

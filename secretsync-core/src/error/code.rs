@@ -41,6 +41,7 @@ codes! {
     DeletionUnconfirmed "deletion-unconfirmed" "Something was due for deletion, but a second read did not confirm that its source is gone.";
     EnvKeyConflict "env-key-conflict" "Two syncs give the same variable of an env file.";
     EnvKeyInvalid "env-key-invalid" "A key cannot be the name of an environment variable.";
+    GenericTarget "generic-target" "The target is to be something else than a Secret, which is not supported.";
     InternalDefect "internal-defect" "secretsync itself failed.";
     IssuingRefused "issuing-refused" "Something would have to be issued, and this command only looks.";
     KeyInvalid "key-invalid" "A key cannot be a key of a Secret.";
@@ -63,6 +64,7 @@ codes! {
     SopsPathRefused "sops-path-refused" "A document's path leaves the folder of its store.";
     StoreInvalid "store-invalid" "The store's configuration cannot work.";
     StoreMissing "store-missing" "An ExternalSecret refers to a store that does not exist.";
+    TargetControlled "target-controlled" "The target belongs to a controller that is no ExternalSecret, so it was not touched.";
     TargetImmutable "target-immutable" "The target Secret is immutable and its data would change.";
     TargetUnwritable "target-unwritable" "The target could not be written.";
     TemplateInvalid "template-invalid" "A template does not parse or failed while it was rendered.";

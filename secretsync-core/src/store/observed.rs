@@ -50,7 +50,9 @@ pub enum Holder {
     Nobody,
     /// This owner, from an earlier run.
     Ours,
-    /// Somebody else, in words for a message: "ExternalSecret `shop/db`", "Deployment `web`".
+    /// A controller that is no sync, in words for a message: "Deployment `web`".
+    Controller(String),
+    /// Another sync, in words for a message: "ExternalSecret `shop/db`".
     Other(String),
 }
 

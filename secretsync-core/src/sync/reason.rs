@@ -10,6 +10,8 @@ pub enum Reason {
     CreationPolicyNone,
     /// The sources are gone and `deletionPolicy: Delete` removes the target.
     Deleted,
+    /// The sources are gone and `deletionPolicy: Delete` could not remove the target, or may not.
+    DeletionFailed,
     /// The sources are gone and `deletionPolicy: Delete` will remove the target, unless too many others of the store are to go as well.
     DeletionHeld,
     /// The sources are gone, and so are those of too many others of the store: nothing is removed.
@@ -48,7 +50,8 @@ impl Reason {
         match self {
             Self::Deleted => "SecretDeleted",
             Self::TargetMissing => "SecretMissing",
-            Self::DeletionPaused
+            Self::DeletionFailed
+            | Self::DeletionPaused
             | Self::NotOwned
             | Self::SourceFailed
             | Self::SpecInvalid
@@ -62,7 +65,7 @@ impl Reason {
     pub fn condition_message(self) -> &'static str {
         match self {
             Self::Deleted => "secret deleted due to DeletionPolicy=Delete",
-            Self::DeletionPaused => "could not delete secret",
+            Self::DeletionFailed | Self::DeletionPaused => "could not delete secret",
             Self::NotOwned => "target is owned by another ExternalSecret",
             Self::Retained => "secret retained due to DeletionPolicy=Retain",
             Self::SourceFailed => "could not get secret data from provider",
@@ -78,6 +81,7 @@ impl Reason {
         match self {
             Self::CreationPolicyNone => "creation_policy_none",
             Self::Deleted => "deleted",
+            Self::DeletionFailed => "deletion_failed",
             Self::DeletionHeld => "deletion_held",
             Self::DeletionPaused => "deletion_paused",
             Self::Immutable => "immutable",
@@ -103,6 +107,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::CreationPolicyNone => "creationPolicy is None",
             Self::Deleted => "the sources are gone and deletionPolicy is Delete",
+            Self::DeletionFailed => "the sources are gone and the target could not be removed",
             Self::DeletionHeld => {
                 "the sources are gone, and the others of the store are asked before the target is removed"
             }

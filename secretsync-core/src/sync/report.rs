@@ -62,6 +62,8 @@ pub struct SyncReport {
     pub issued: Vec<Issued>,
     /// Whether reading its sources mints something, or may do so: a failure that may have minted something is no reason to ask again at once.
     pub issues: bool,
+    /// Whether the target was there already, as far as the sync looked.
+    pub found: bool,
 }
 
 /// Something that was issued for a sync, without its value: enough for a status, so that it is replaced in time after a restart too. See
@@ -115,6 +117,7 @@ impl SyncReport {
             expires_at: None,
             issued: Vec::new(),
             issues: false,
+            found: false,
         }
     }
 

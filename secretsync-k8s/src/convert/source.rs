@@ -1,9 +1,8 @@
 //! `data`, `dataFrom` and the stores they refer to.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use secretsync_core::error::Result;
+use secretsync_core::error::{Code, Result};
 use secretsync_core::provider::{self, Query, StoreOrigin};
 use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selection, SyncSpec, ValueRules};
 
@@ -22,8 +21,8 @@ pub(super) fn check(spec: &ExternalSecretSpec, problems: &mut Problems) {
     if spec.data.is_empty() && spec.data_from.is_empty() && !loses_nothing {
         problems.add("either data or dataFrom should be specified");
     }
-    if let Some(store) = &spec.secret_store_ref {
-        check_store("spec.secretStoreRef", store, problems);
+    if let Some(name) = spec.secret_store_ref.as_ref().and_then(|store| store.name.as_ref()) {
+        check::dns_subdomain("spec.secretStoreRef.name", name, problems);
     }
     check_data(spec, problems);
     for (index, entry) in spec.data_from.iter().enumerate() {
@@ -137,21 +136,21 @@ fn check_generator(path: &str, generator: &GeneratorRef, problems: &mut Problems
 /// An entry's own store or, without one, that there is a store for the whole object.
 fn check_source(path: &str, source: Option<&SourceRef>, spec: &ExternalSecretSpec, problems: &mut Problems) {
     if source.is_some_and(|source| source.generator_ref.is_some()) {
-        return problems.unsupported(format_args!("{path}.sourceRef.generatorRef"));
+        // There its store is looked for, and not found (`eso-compat.md` 0).
+        return problems.unsupported_as(Code::StoreMissing, format_args!("{path}.sourceRef.generatorRef"));
     }
     match source.and_then(|source| source.store_ref.as_ref()) {
-        Some(store) => check_store(format_args!("{path}.sourceRef.storeRef"), store, problems),
-        None if spec.secret_store_ref.is_none() => {
-            problems.at(path, "has no store: set `spec.secretStoreRef`, or `sourceRef.storeRef` in the entry");
+        Some(StoreRef { name: Some(name), .. }) => {
+            check::dns_subdomain(format_args!("{path}.sourceRef.storeRef.name"), name, problems);
         }
-        None => {}
-    }
-}
-
-fn check_store(path: impl fmt::Display, store: &StoreRef, problems: &mut Problems) {
-    match &store.name {
-        Some(name) => check::dns_subdomain(format_args!("{path}.name"), name, problems),
-        None => problems.at(path, "missing field `name`"),
+        Some(_) => problems.no_store(format_args!("{path}.sourceRef.storeRef"), "missing field `name`"),
+        None => match &spec.secret_store_ref {
+            Some(StoreRef { name: Some(_), .. }) => {}
+            Some(_) => problems.no_store("spec.secretStoreRef", format_args!("missing field `name`, which `{path}` needs")),
+            None => {
+                problems.no_store(path, "has no store: set `spec.secretStoreRef`, or `sourceRef.storeRef` in the entry");
+            }
+        },
     }
 }
 

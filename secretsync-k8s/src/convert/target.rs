@@ -1,5 +1,6 @@
 //! `target`: the Secret and the policies.
 
+use secretsync_core::error::Code;
 use secretsync_core::store::TargetMeta;
 use secretsync_core::sync;
 
@@ -17,8 +18,10 @@ pub(super) fn check(target: &Target, problems: &mut Problems) {
     if let Some(template) = &target.template {
         template::check(template, problems);
     }
+    if target.manifest.is_some() {
+        problems.unsupported_as(Code::GenericTarget, "spec.target.manifest");
+    }
     for (path, asked) in [
-        ("spec.target.manifest", target.manifest.is_some()),
         ("spec.target.keepPrevious", target.keep_previous.is_some()),
         ("spec.target.restart", target.restart.is_some()),
     ] {

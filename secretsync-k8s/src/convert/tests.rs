@@ -294,7 +294,7 @@ fn schema_rules_are_enforced_with_their_paths() {
         assert_eq!(refused(&extra), (ErrorKind::InvalidConfig, format!("`{path}`: {name}")), "{extra}");
     }
     for (extra, expected) in [
-        (json!({"secretStoreRef": {"kind": "SecretStore"}}), "`spec.secretStoreRef`: missing field `name`"),
+        (json!({"secretStoreRef": {"kind": "SecretStore"}}), "`spec.secretStoreRef`: missing field `name`, which `spec.data[0]` needs"),
         (
             json!({"data": [{"secretKey": "a/b", "remoteRef": {"key": "k"}}]}),
             "`spec.data[0].secretKey`: must be 1 to 253 of the characters A-Z a-z 0-9 - . _",
@@ -359,9 +359,17 @@ fn schema_rules_of_template_sources_are_enforced() {
 }
 
 #[test]
+fn a_store_without_a_name_matters_only_to_those_that_use_it() {
+    let own = json!({"secretKey": "a", "remoteRef": {"key": "k"}, "sourceRef": {"storeRef": {"name": "own"}}});
+    let spec = convert(manifest(&json!({"secretStoreRef": {"kind": "SecretStore"}, "data": [own]}))).unwrap();
+    assert_eq!(spec.data[0].provider, ProviderKey::new("SecretStore/shop/own"));
+}
+
+#[test]
 fn an_entry_without_any_store_is_refused() {
     let manifest = manifest(&json!({"data": [{"secretKey": "a", "remoteRef": {"key": "k"}}]}));
     let error = convert(manifest).unwrap_err();
+    assert_eq!(error.hint().unwrap().code(), Code::StoreMissing);
     assert_eq!(
         error.to_string(),
         "failed to read ExternalSecret `shop/db`: `spec.data[0]`: has no store: set `spec.secretStoreRef`, or `sourceRef.storeRef` in the entry"

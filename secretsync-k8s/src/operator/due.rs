@@ -39,7 +39,10 @@ fn periodic(spec: &SyncSpec, status: &Status, urgent: bool, now: SystemTime) -> 
     if urgent {
         return Due::At(now, Lane::Urgent);
     }
-    let refreshed = status.refresh_time.filter(|refreshed| *refreshed <= now).unwrap_or(SystemTime::UNIX_EPOCH);
+    let Some(refreshed) = status.refresh_time.filter(|refreshed| *refreshed <= now) else {
+        // A clock was set back: no window has a say.
+        return Due::At(now, Lane::Refresh);
+    };
     let at = refreshed + interval;
     if at > now {
         return Due::At(at, Lane::Refresh);
@@ -52,7 +55,7 @@ mod tests {
     use std::time::Duration;
 
     use secretsync_core::store::{OwnerId, TargetRef};
-    use secretsync_core::sync::{CreationPolicy, DeletionPolicy, Timing};
+    use secretsync_core::sync::{CreationPolicy, DeletionPolicy, SyncWindows, Timing};
 
     use super::*;
 
@@ -64,6 +67,19 @@ mod tests {
 
     fn status(refreshed: Option<SystemTime>, synced: Option<&str>) -> Status {
         Status { refresh_time: refreshed, synced_revision: synced.map(str::to_owned), ..Status::default() }
+    }
+
+    #[test]
+    fn a_closed_window_holds_back_nothing_but_what_is_due_by_its_interval() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1000);
+        let mut spec = spec(RefreshPolicy::Periodic, Some(Duration::from_hours(2)));
+        spec.timing = spec.timing.with_windows(Some(SyncWindows::Allow(Vec::new())));
+        let due_at = |refreshed, synced| due(&spec, &status(Some(refreshed), Some(synced)), "now", now);
+        let hours = Duration::from_hours;
+        assert_eq!(due_at(now - hours(3), "now"), Due::Window);
+        assert_eq!(due_at(now - hours(1), "now"), Due::At(now + hours(1), Lane::Refresh));
+        assert_eq!(due_at(now + hours(1), "now"), Due::At(now, Lane::Refresh), "a refresh in the future");
+        assert_eq!(due_at(now - hours(3), "old"), Due::At(now, Lane::Urgent));
     }
 
     #[test]

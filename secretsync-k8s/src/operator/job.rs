@@ -24,8 +24,6 @@ pub(super) struct Job {
     pub(super) id: Id,
     pub(super) uid: String,
     pub(super) revision: String,
-    /// Whether the target is there already.
-    pub(super) existed: bool,
     pub(super) work: Work,
     /// Keeps answers for it that others asked for.
     pub(super) announced: Vec<Announcement>,
@@ -52,7 +50,6 @@ pub(super) struct Done {
     pub(super) id: Id,
     pub(super) uid: String,
     pub(super) revision: String,
-    pub(super) existed: bool,
     pub(super) started: SystemTime,
     pub(super) ended: Ended,
     /// What it reads, where that can be told.
@@ -90,8 +87,8 @@ pub(super) async fn run(context: Arc<Context>, job: Job) -> Done {
             }
             objects = context.engine.objects(spec).ok();
             let report = context.engine.sync(spec).await;
-            // What an earlier name left may be all that there is, unless the target is as it should be.
-            if matches!(report.reason, Reason::Synced | Reason::Immutable) {
+            // What an earlier name left may be all that there is, unless the target has what the sources have: one that is to stay as it is may not.
+            if report.reason == Reason::Synced {
                 notes = remove_orphans(&context, &job, spec, orphans).await;
             }
             Ended::Synced(report)
@@ -101,8 +98,8 @@ pub(super) async fn run(context: Arc<Context>, job: Job) -> Done {
         let holds = report.outcome != Outcome::Failed;
         context.metrics.count(Kind::ExternalSecret, &job.id, holds, started.elapsed().unwrap_or_default());
     }
-    let Job { id, uid, revision, existed, .. } = job;
-    Done { id, uid, revision, existed, started, ended, objects, notes }
+    let Job { id, uid, revision, .. } = job;
+    Done { id, uid, revision, started, ended, objects, notes }
 }
 
 /// Removes what an earlier name of the target left (`eso-compat.md` 2.7).

@@ -5,7 +5,9 @@ use kube::api::DynamicObject;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use serde_json::{Value, json};
 
+use super::OperatorSettings;
 use super::listed::is_unreadable;
+use super::named::Named;
 use super::status::{Condition, DELETION_PAUSED, READY, Status};
 use super::watch::{Id, Kind};
 use crate::api::names::{ALLOW_MASS_DELETION_ANNOTATION, synced_revision};
@@ -26,6 +28,8 @@ pub(super) struct SyncObject {
     pub(super) version: String,
     /// The manifest as text: taken apart it takes many times as much.
     text: Result<Box<[u8]>>,
+    /// The stores that it names, also where the manifest makes no sense.
+    pub(super) stores: Named,
     pub(super) status: Status,
 }
 
@@ -37,6 +41,8 @@ pub(super) struct StoreObject {
     pub(super) uid: String,
     /// Changes with everything that a provider is built from.
     pub(super) version: String,
+    /// The class of the controllers that handle it; `None` where all do.
+    pub(super) class: Option<String>,
     /// What it configures, or what is wrong with it.
     pub(super) spec: Result<StoreSpec>,
     pub(super) ready: Option<Condition>,
@@ -57,6 +63,7 @@ impl SyncObject {
             finalizers: object.finalizers().to_vec(),
             version: object.resource_version().unwrap_or_default(),
             text: manifest::<ExternalSecret>(object).map(|manifest| manifest.to_string().into_bytes().into()),
+            stores: Named::read(&object.data["spec"], &object.namespace().unwrap_or_default()),
             status: Status::read(&object.data["status"]),
         }
     }
@@ -84,6 +91,7 @@ impl StoreObject {
             id: Id::of(object),
             version: format!("{uid}/{}", object.metadata.generation.unwrap_or_default()),
             uid,
+            class: object.data["spec"]["controller"].as_str().filter(|class| !class.is_empty()).map(str::to_owned),
             spec,
             ready: Condition::read(&object.data["status"], READY),
             paused: Condition::read(&object.data["status"], DELETION_PAUSED).filter(|paused| paused.holds),
@@ -103,9 +111,19 @@ impl StoreObject {
         }
     }
 
-    /// Whether a controller of this class handles it. One that cannot be read is everybody's, so that somebody says so.
+    /// Whether a controller of this class handles it.
     pub(super) fn is_of_class(&self, class: &str) -> bool {
-        self.spec.as_ref().map_or(true, |spec| spec.controller.as_deref().is_none_or(|theirs| theirs == class))
+        self.class.as_deref().is_none_or(|theirs| theirs == class)
+    }
+
+    /// Whether an operator with these settings tries it and tells how it is.
+    pub(super) fn is_validated_by(&self, settings: &OperatorSettings) -> bool {
+        let serves = match self.kind {
+            Kind::ClusterSecretStore => settings.cluster_stores,
+            Kind::SecretStore => settings.stores,
+            _ => false,
+        };
+        serves && self.is_of_class(&settings.class)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use secretsync_core::error::{Code, one_line};
-use secretsync_core::sync::{CreationPolicy, Outcome, Reason, SyncReport};
+use secretsync_core::sync::{Outcome, Reason, SyncReport};
 use serde_json::{Value, json};
 
 use super::lease::Issuances;
@@ -35,9 +35,6 @@ pub(super) struct Run<'a> {
     pub(super) report: &'a SyncReport,
     /// The manifest's revision that was synced.
     pub(super) revision: &'a str,
-    pub(super) creation: CreationPolicy,
-    /// Whether the target existed before.
-    pub(super) existed: bool,
     pub(super) started: SystemTime,
 }
 
@@ -56,18 +53,20 @@ impl Status {
 
     /// The status after a run.
     pub(super) fn after(&self, run: Run<'_>) -> Self {
-        let Run { report, revision, creation, existed, started } = run;
+        let Run { report, revision, started } = run;
         let mut after = self.clone();
         after.ready = Some(Condition::of(report).since_before(self.ready.as_ref(), started));
         if report.outcome != Outcome::Failed {
             after.refresh_time = Some(started);
             after.synced_revision = Some(revision.to_owned());
         }
-        let written = match report.outcome {
-            Outcome::Failed => existed && creation != CreationPolicy::None,
-            _ => report.reason == Reason::Synced || report.reason == Reason::Immutable,
+        // A target that is there is bound before anything is tried with it, one that is not when it is made (`eso-compat.md` 0).
+        let bound = match (report.outcome, report.reason) {
+            (Outcome::Failed, Reason::NotOwned | Reason::TemplateFailed | Reason::WriteFailed) => report.found,
+            (Outcome::Failed, _) => false,
+            (_, reason) => matches!(reason, Reason::Synced | Reason::Immutable),
         };
-        if written {
+        if bound {
             after.binding = Some(report.target.name().to_owned());
         }
         match (report.outcome, report.reason) {
@@ -167,6 +166,8 @@ pub(super) const DELETION_PAUSED: &str = "DeletionPaused";
 fn told(report: &SyncReport) -> &'static str {
     let code = report.error.as_ref().and_then(|error| error.hint()).map(secretsync_core::error::Hint::code);
     match code {
+        Some(Code::GenericTarget) => "invalid generic target",
+        Some(Code::TargetControlled) => "failed to take ownership of target secret",
         Some(Code::TargetImmutable) => "could not update secret, target is immutable",
         _ => report.reason.condition_message(),
     }
@@ -201,8 +202,7 @@ mod tests {
     }
 
     fn after(before: &Status, report: &SyncReport, started: u64) -> Status {
-        let creation = CreationPolicy::Owner;
-        before.after(Run { report, revision: "1-a", creation, existed: false, started: at(started) })
+        before.after(Run { report, revision: "1-a", started: at(started) })
     }
 
     #[test]
@@ -250,6 +250,43 @@ mod tests {
         assert_eq!((ready.reason.as_str(), ready.since), ("SecretSyncedError", at(20)));
         let again = after(&failed, &failure, 30);
         assert!(!again.is_news(&failed, Duration::from_secs(1)), "a failure that goes on is told once");
+    }
+
+    #[test]
+    fn a_target_that_is_there_is_bound_where_a_write_fails_and_only_there() {
+        let bound = |reason, found| {
+            let error = Error::new(ErrorKind::NotOwned, "write");
+            let (owner, target) = (OwnerId::new("shop", "db"), TargetRef::new("shop", "target"));
+            let mut report = SyncReport::failed(owner, target, reason, error);
+            report.found = found;
+            after(&Status::default(), &report, 1).binding.is_some()
+        };
+        for reason in [Reason::NotOwned, Reason::TemplateFailed, Reason::WriteFailed] {
+            assert!(bound(reason, true) && !bound(reason, false), "{reason:?}");
+        }
+        for reason in [Reason::DeletionFailed, Reason::SourceFailed, Reason::SpecInvalid] {
+            assert!(!bound(reason, true), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn failures_are_told_in_the_words_that_people_look_for() {
+        let told = |reason, code| {
+            let error = Error::new(ErrorKind::NotOwned, "write").with_hint(Hint::new(code, "do something"));
+            told(&SyncReport::failed(OwnerId::new("shop", "db"), TargetRef::new("shop", "target"), reason, error))
+        };
+        for (reason, code, expected) in [
+            (Reason::NotOwned, Code::NotOwned, "target is owned by another ExternalSecret"),
+            (Reason::NotOwned, Code::TargetControlled, "failed to take ownership of target secret"),
+            (Reason::WriteFailed, Code::TargetImmutable, "could not update secret, target is immutable"),
+            (Reason::WriteFailed, Code::KubernetesDenied, "could not update secret"),
+            (Reason::DeletionFailed, Code::ManifestInvalid, "could not delete secret"),
+            (Reason::SpecInvalid, Code::GenericTarget, "invalid generic target"),
+            (Reason::SpecInvalid, Code::ManifestInvalid, "could not update secret"),
+            (Reason::SourceFailed, Code::StoreMissing, "could not get secret data from provider"),
+        ] {
+            assert_eq!(told(reason, code), expected);
+        }
     }
 
     #[test]

@@ -55,11 +55,6 @@ impl Known {
         self.read().secrets.get(target).and_then(Compact::snapshot).map(Arc::new)
     }
 
-    /// Whether a Secret is known.
-    pub(crate) fn has(&self, target: &TargetRef) -> bool {
-        self.read().secrets.contains_key(target)
-    }
-
     /// Whether a Secret that is not known is not there, or not managed.
     pub(crate) fn is_complete(&self) -> bool {
         self.read().complete

@@ -19,7 +19,9 @@ pub(crate) enum Claim {
     Nobody,
     /// This owner's.
     Ours,
-    /// Something else's, in words for a message.
+    /// That of a controller which is no ExternalSecret, in words for a message.
+    Controller(String),
+    /// Another ExternalSecret's, which is its controller, in words for a message.
     Other(String),
     /// Another sync's, by the mark that it left: its field manager, where that can be told.
     Sync(Option<String>),
@@ -47,7 +49,8 @@ impl<'a> Marks<'a> {
     pub(crate) fn claim(&self, secret: &Snapshot, uid: Option<&str>) -> Claim {
         if let Some(controller) = secret.metadata.owner_references.iter().find(|reference| reference.controller) {
             if !self.is_ours(controller) {
-                return Claim::Other(format!("{} {}", plain(&controller.kind), quote(&controller.name)));
+                let holder = format!("{} {}", plain(&controller.kind), quote(&controller.name));
+                return if is_sync(controller) { Claim::Other(holder) } else { Claim::Controller(holder) };
             }
             if uid.is_some_and(|uid| uid != controller.uid) {
                 return Claim::Other(format!("an earlier ExternalSecret {}, which is gone", quote(&controller.name)));
@@ -103,8 +106,7 @@ impl<'a> Marks<'a> {
 
     /// Whether a reference is to our ExternalSecret.
     pub(crate) fn is_ours(&self, reference: &OwnerReference) -> bool {
-        let group = reference.api_version.split_once('/').map(|(group, _)| group);
-        group == Some(GROUP) && reference.kind == "ExternalSecret" && reference.name == self.owner.name()
+        is_sync(reference) && reference.name == self.owner.name()
     }
 
     /// The name of the ExternalSecret behind a field manager, unless it is hashed.
@@ -124,7 +126,19 @@ impl<'a> Marks<'a> {
     }
 }
 
-/// The refusal to write a Secret that somebody else holds.
+/// Whether a reference is to an ExternalSecret.
+fn is_sync(reference: &OwnerReference) -> bool {
+    let group = reference.api_version.split_once('/').map(|(group, _)| group);
+    group == Some(GROUP) && reference.kind == "ExternalSecret"
+}
+
+/// The refusal to write a Secret that a controller holds which is no ExternalSecret.
+pub(crate) fn controlled(target: impl std::fmt::Display, holder: &str) -> Error {
+    let advice = "choose another `target.name`, or remove the Secret from its owner first";
+    not_owned(target, holder, advice).with_hint(Hint::new(Code::TargetControlled, advice))
+}
+
+/// The refusal to write a Secret that another sync holds.
 pub(crate) fn refusal(target: impl std::fmt::Display, holder: &str) -> Error {
     let advice = format!(
         "choose another `target.name`, or delete the Secret if nobody needs it; a Secret that is left over is released by removing the label \
@@ -205,9 +219,9 @@ mod tests {
                 Claim::Other("an earlier ExternalSecret `db`, which is gone".into()),
             ),
             (controller(v1, "ExternalSecret", "other"), None, Claim::Other("ExternalSecret `other`".into())),
-            (controller("apps/v1", "Deployment", "web"), None, Claim::Other("Deployment `web`".into())),
-            (controller("example.com/v1", "ExternalSecret", "db"), None, Claim::Other("ExternalSecret `db`".into())),
-            (controller("v1", "ExternalSecret", "db"), None, Claim::Other("ExternalSecret `db`".into())),
+            (controller("apps/v1", "Deployment", "web"), None, Claim::Controller("Deployment `web`".into())),
+            (controller("example.com/v1", "ExternalSecret", "db"), None, Claim::Controller("ExternalSecret `db`".into())),
+            (controller("v1", "ExternalSecret", "db"), None, Claim::Controller("ExternalSecret `db`".into())),
         ] {
             assert_eq!(claim(&metadata, uid), expected, "{metadata}");
         }

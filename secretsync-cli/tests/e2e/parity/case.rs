@@ -18,7 +18,8 @@ pub(crate) struct Case {
 pub(crate) enum Expected {
     /// All of this.
     State(Value),
-    /// These parts, by their paths: `secrets/NAME`, `secrets/NAME/FIELD`, `ready/NAME` (a reason); `null` for what must not be there.
+    /// These parts, by their paths: `secrets/NAME`, `secrets/NAME/FIELD`, `externalsecrets/NAME/FIELD`, `ready/NAME` (a reason); `null` for what must not be
+    /// there.
     Parts(Value),
 }
 
@@ -91,6 +92,11 @@ impl Case {
         Self { id: text("id"), title: text("title"), body }
     }
 
+    /// Whether it is about what only a program shows that stays and keeps a status.
+    pub(crate) fn needs_to_stay(&self) -> bool {
+        self.body["stays"] == true
+    }
+
     /// The steps: their names, and what must be there after each.
     pub(crate) fn steps(&self) -> Vec<(String, Expected)> {
         if self.body["expect"].is_null() {
@@ -100,6 +106,10 @@ impl Case {
                 let mut state = step["state"].clone();
                 // What a schema refuses is nobody's to show: the scene sees that it is refused.
                 state.as_object_mut().unwrap().remove("rejected");
+                for (name, said) in state["externalsecrets"].as_object_mut().into_iter().flatten() {
+                    let messages = &step["info"]["messages"][format!("es {name}")];
+                    said["message"] = messages["Ready"].as_str().unwrap_or_default().into();
+                }
                 Expected::State(state)
             };
             return steps.map(|step| (step["name"].as_str().unwrap().to_owned(), state(step))).collect();

@@ -43,6 +43,10 @@ impl Subject for CommandLine {
         golden
     }
 
+    fn stays(&self) -> bool {
+        false
+    }
+
     fn patience(&self) -> Duration {
         Duration::ZERO
     }
@@ -54,6 +58,7 @@ impl Subject for CommandLine {
 
 /// What a one-shot run does not show; everything else must be as the goldens have it.
 const EXCEPTIONS: &[(&str, Exception<'static>)] = &[
+    ("*", Exception { at: "/externalsecrets/*/message", why: STATUS }),
     ("*", Exception { at: "/externalsecrets/*/refreshTime", why: STATUS }),
     ("*", Exception { at: "/externalsecrets/*/syncedResourceVersion", why: STATUS }),
     ("*", Exception { at: "/stores*", why: STATUS }),
@@ -125,6 +130,7 @@ fn condition(reason: Reason) -> Value {
 const REASONS: &[Reason] = &[
     Reason::CreationPolicyNone,
     Reason::Deleted,
+    Reason::DeletionFailed,
     Reason::Immutable,
     Reason::KeptOnce,
     Reason::NotOwned,

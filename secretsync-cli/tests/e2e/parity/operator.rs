@@ -58,6 +58,10 @@ impl Subject for Operator {
         golden
     }
 
+    fn stays(&self) -> bool {
+        true
+    }
+
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
     }
@@ -71,8 +75,12 @@ impl Subject for Operator {
 fn said(object: &Value) -> (String, Value) {
     let status = &object["status"];
     let is_set = |field: &str| status[field].as_str().is_some_and(|text| !text.is_empty());
+    let ready = status["conditions"].as_array().into_iter().flatten().find(|condition| condition["type"] == "Ready");
+    let message = ready.and_then(|ready| ready["message"].as_str()).unwrap_or_default();
     let said = json!({
         "conditions": conditions(status),
+        // Behind it we tell the cause.
+        "message": message.split(": ").next(),
         "binding": status["binding"]["name"].as_str().unwrap_or_default(),
         "refreshTime": is_set("refreshTime"),
         "syncedResourceVersion": is_set("syncedResourceVersion"),

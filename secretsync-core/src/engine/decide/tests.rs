@@ -109,14 +109,19 @@ fn a_bystander_is_written_over_when_wanted_and_stays_otherwise() {
 
 #[test]
 fn foreign_targets_are_refused_before_anything_is_read() {
-    let observed = present(Holder::Other("Deployment `web`".to_owned()), &[], &[("a", "1")]);
-    let error = before_reading(&spec(CreationPolicy::Owner, DeletionPolicy::Retain), &observed).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotOwned);
-    assert!(error.to_string().contains("Deployment `web`"));
+    for (holder, code) in [
+        (Holder::Controller("Deployment `web`".to_owned()), Code::TargetControlled),
+        (Holder::Other("Deployment `web`".to_owned()), Code::NotOwned),
+    ] {
+        let observed = present(holder, &[], &[("a", "1")]);
+        let error = before_reading(&spec(CreationPolicy::Owner, DeletionPolicy::Retain), &observed).unwrap_err();
+        assert_eq!((error.kind(), error.hint().unwrap().code()), (ErrorKind::NotOwned, code));
+        assert!(error.to_string().contains("Deployment `web`"));
+    }
 }
 
 #[test]
-fn created_once_leaves_an_existing_target_alone() {
+fn created_once_leaves_its_own_target_alone_and_adopts_another() {
     let spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain).with_policies(
         CreationPolicy::Owner,
         DeletionPolicy::Retain,
@@ -125,6 +130,7 @@ fn created_once_leaves_an_existing_target_alone() {
     let observed = present(Holder::Ours, &[("a", "old")], &[]);
     assert_eq!(before_reading(&spec, &observed).unwrap(), Some(leave(Reason::KeptOnce)));
     assert_eq!(before_reading(&spec, &Observed::Absent).unwrap(), None);
+    assert_eq!(before_reading(&spec, &present(Holder::Nobody, &[], &[("a", "old")])).unwrap(), None);
 }
 
 #[test]

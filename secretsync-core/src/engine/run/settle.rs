@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, Ground, Mode, Run, writing};
+use super::{Failure, Ground, Mode, Run, deleting, writing};
 use crate::engine::assemble::Assembled;
 use crate::engine::decide::{Decision, immutable};
 use crate::error::{Code, Error, ErrorKind, Hint, Retry};
@@ -76,7 +76,7 @@ impl Run<'_> {
     async fn remove(&self, changes: Changes) -> Result<(Outcome, Reason, Changes), Failure> {
         match &self.spec.removal {
             Removal::Allowed if self.writes() => {
-                self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(writing)?;
+                self.shared.store.remove(&self.spec.target, &self.spec.owner).await.map_err(deleting)?;
                 Ok((Outcome::Removed, Reason::Deleted, changes))
             }
             Removal::Allowed => Ok((Outcome::Removed, Reason::Deleted, changes)),

@@ -113,15 +113,19 @@ impl Controller {
     fn put_store(&mut self, kind: Kind, object: &DynamicObject) {
         let store = StoreObject::read(kind, object);
         let key = Key::Store(kind, store.id.clone());
-        let validates = self.validates(&store);
+        let validates = store.is_validated_by(&self.context.settings);
         self.driver.scheduler().add(key.clone(), Place::new(store.id.to_string(), &*store.id.namespace), LONGEST_WAIT);
         let origin = origin(kind, &store.id);
         if store.paused.is_some() && !self.world.stores.contains_key(&origin) {
             self.guard.resume(&origin, Instant::now());
         }
         self.guard.allow(&origin, store.allows_mass_deletion, Instant::now());
-        if self.world.put_store(origin.clone(), store) && validates {
-            self.driver.scheduler().request(&key, Lane::Urgent, Instant::now());
+        if self.world.put_store(origin.clone(), store, &self.context.settings) {
+            if validates {
+                self.driver.scheduler().request(&key, Lane::Urgent, Instant::now());
+            } else if self.is_ready() {
+                self.wake_users(&origin, None, Instant::now());
+            }
         }
         self.tell_pause(&origin);
     }
@@ -132,7 +136,7 @@ impl Controller {
         self.dependents.remove(id);
         self.company.remove(id);
         self.guard.dismiss(id);
-        for store in state.iter().flat_map(|state| &*state.stores) {
+        for store in state.iter().flat_map(SyncState::stores) {
             self.tell_pause(store);
         }
         self.outbox.forget(id);

@@ -17,7 +17,7 @@ impl Controller {
     pub(super) fn enroll(&mut self, id: &Id) {
         let Some(state) = self.world.syncs.get(id) else { return };
         let exposure = state.spec.as_ref().map_or(Exposure::Safe, Exposure::of);
-        let stores: Vec<_> = state.stores.to_vec();
+        let stores: Vec<_> = state.stores().to_vec();
         for store in self.guard.enroll(id, stores.iter().cloned(), exposure).iter().chain(&stores) {
             self.tell_pause(store);
         }
@@ -27,7 +27,7 @@ impl Controller {
     pub(super) fn counted(&mut self, id: &Id, report: &SyncReport) -> Answer {
         let answer = Answer::of(report);
         self.guard.answered(id, answer, Instant::now());
-        let stores = self.world.syncs.get(id).map(|state| state.stores.clone()).unwrap_or_default();
+        let stores = self.world.syncs.get(id).map(|state| state.stores().to_vec()).unwrap_or_default();
         for store in &*stores {
             self.tell_pause(store);
         }
@@ -65,7 +65,7 @@ impl Controller {
     /// Has a store say that it is paused, or is no longer, where its status tells something else.
     pub(super) fn tell_pause(&mut self, store: &StoreOrigin) {
         let Some(state) = self.world.stores.get(store) else { return };
-        if self.guard.paused(store).is_some() == state.object.paused.is_some() || !self.validates(&state.object) {
+        if self.guard.paused(store).is_some() == state.object.paused.is_some() || !state.object.is_validated_by(&self.context.settings) {
             return;
         }
         let key = Key::Store(state.object.kind, state.object.id.clone());

@@ -145,11 +145,14 @@ impl Controller {
             }
             return;
         }
+        let foreign = self.world.is_foreign(&object, &self.context.settings);
         let resolved = self.world.resolve(&self.context, &SyncState::new(object.clone(), None), &id);
         let known = self.forget(&id).filter(|known| known.object.uid == object.uid);
+        if foreign {
+            // The other controller does the same.
+            return;
+        }
         let (spec, needed, issued) = match (known, resolved) {
-            // Another controller's: it does the same.
-            (_, Err(Refusal::Foreign)) => return,
             (Some(known), _) if known.issuance.adopted => (known.spec.ok(), Vec::new(), Issuances::default()),
             (_, Ok((spec, needed))) => (Some(spec), needed, object.status.issued.clone()),
             (_, Err(Refusal::Pending | Refusal::Failed(_))) => {

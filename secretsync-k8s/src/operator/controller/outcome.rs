@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use secretsync_core::error::one_line;
+use secretsync_core::error::{Error, ErrorKind, one_line};
 use secretsync_core::schedule::{Backoff, Lane};
-use secretsync_core::sync::{CreationPolicy, Outcome, Reason, SyncReport};
+use secretsync_core::sync::{Outcome, Reason, SyncReport};
 use tokio::time::Instant;
 
 use super::{Chore, Controller, Finished, Key, origin};
@@ -87,12 +87,8 @@ impl Controller {
     /// Has the status written where it is news, and then what happened.
     pub(super) fn tell(&mut self, done: &Done, report: &SyncReport, revision: &str) {
         let Some(state) = self.world.syncs.get_mut(&done.id) else { return };
-        let (creation, interval) = match &state.spec {
-            Ok(spec) => (spec.creation, spec.timing.interval.unwrap_or_default()),
-            Err(_) => (CreationPolicy::default(), Duration::ZERO),
-        };
-        let Done { existed, started, .. } = done;
-        let mut fresh = state.status.after(Run { report, revision, creation, existed: *existed, started: *started });
+        let interval = state.spec.as_ref().ok().and_then(|spec| spec.timing.interval).unwrap_or_default();
+        let mut fresh = state.status.after(Run { report, revision, started: done.started });
         if let (Some(rivals), true) = (&state.rivals, state.repairs >= FIGHT)
             && let Some(ready) = fresh.ready.as_mut().filter(|ready| ready.holds)
         {
@@ -161,7 +157,13 @@ impl Controller {
         state.failures += 1;
         state.forced = true;
         // Nothing but a change helps there, so haste is useless (`eso-compat.md` 2.5).
-        let hopeless = matches!(report.reason, Reason::NotOwned | Reason::SpecInvalid);
+        let kind = report.error.as_ref().map(Error::kind);
+        let refused = matches!(kind, Some(ErrorKind::InvalidConfig | ErrorKind::NotOwned));
+        let hopeless = match report.reason {
+            Reason::NotOwned | Reason::SpecInvalid => true,
+            Reason::DeletionFailed => refused,
+            _ => false,
+        };
         let pause = if hopeless { LONGEST_PAUSE } else { Backoff::SYNCS.after(state.failures) };
         let pause = pause.max(report.shortest_pause());
         self.request(id, Lane::Refresh, Instant::now() + pause);

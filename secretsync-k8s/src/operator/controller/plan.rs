@@ -7,7 +7,7 @@ use secretsync_core::access::KeyAccess;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
-use secretsync_core::sync::{CreationPolicy, ProviderKey, Reason, SyncReport, SyncSpec};
+use secretsync_core::sync::{CreationPolicy, ProviderKey, Reason, RefreshPolicy, SyncReport, SyncSpec};
 
 use super::world::{SyncState, World};
 use crate::api::names::created_by;
@@ -30,8 +30,6 @@ pub(super) enum Plan {
 
 /// Why a store does not serve an ExternalSecret.
 pub(super) enum Refusal {
-    /// Another controller's: no trace is left.
-    Foreign,
     /// It was not tried yet; those who use it are woken then.
     Pending,
     Failed(Error),
@@ -40,6 +38,9 @@ pub(super) enum Refusal {
 impl World {
     pub(super) fn plan(&self, context: &Context, id: &Id) -> Plan {
         let Some(state) = self.syncs.get(id) else { return Plan::Leave };
+        if self.is_foreign(&state.object, &context.settings) {
+            return Plan::Leave;
+        }
         if let Some(report) = &state.issuance.replaced {
             return Plan::Run(Box::new(self.job(state, id, Work::Replaced(report.clone()))));
         }
@@ -55,7 +56,7 @@ impl World {
         let spec = match &state.spec {
             Ok(spec) if spec.suspended => return Plan::Leave,
             Ok(spec) => spec,
-            Err(error) => return refuse(self, state, id, Reason::SpecInvalid, error.clone()),
+            Err(error) => return refuse(self, state, id, reason_of(error), error.clone()),
         };
         let now = SystemTime::now();
         // One that others read along for goes by the same rules: its window may be closed.
@@ -76,7 +77,7 @@ impl World {
                 let work = Work::Sync { spec: Box::new(spec), needed, orphans };
                 Plan::Run(Box::new(self.job(state, id, work)))
             }
-            Err(Refusal::Foreign | Refusal::Pending) => Plan::Leave,
+            Err(Refusal::Pending) => Plan::Leave,
             Err(Refusal::Failed(error)) => refuse(self, state, id, Reason::SourceFailed, error),
         }
     }
@@ -89,16 +90,15 @@ impl World {
         id: &Id,
     ) -> Result<(SyncSpec, Vec<Needed>), Refusal> {
         let mut needed: Vec<Needed> = Vec::new();
-        let mut refusal = None;
+        let mut pending = false;
         let manifest = state.object.manifest().map_err(Refusal::Failed)?;
         let converted = convert::sync_spec(&manifest, |origin| {
             let (provider, access) = self.provider(context, origin, &id.namespace).map_err(|refused| {
-                let error = Error::new(ErrorKind::Unavailable, "use").on(origin);
                 match refused {
                     Refusal::Failed(error) => error,
-                    other => {
-                        refusal = Some(other);
-                        error
+                    Refusal::Pending => {
+                        pending = true;
+                        Error::new(ErrorKind::Unavailable, "use").on(origin)
                     }
                 }
             })?;
@@ -108,10 +108,14 @@ impl World {
             }
             Ok(StoreUse::new(key, access))
         });
-        if let Some(refusal) = refusal {
-            return Err(refusal);
+        if pending {
+            return Err(Refusal::Pending);
         }
-        let spec = converted.map_err(Refusal::Failed)?;
+        let mut spec = converted.map_err(Refusal::Failed)?;
+        if spec.refresh == RefreshPolicy::CreatedOnce {
+            // The status tells whether it was synced, not whether there is a target: one of somebody else, or one that was changed.
+            spec.refresh = RefreshPolicy::OnChange;
+        }
         Ok((spec, needed))
     }
 
@@ -121,16 +125,10 @@ impl World {
         origin: &StoreOrigin,
         namespace: &str,
     ) -> Result<(Needed, KeyAccess), Refusal> {
-        if origin.namespace().is_none() && !context.settings.cluster_stores {
-            return Err(Refusal::Foreign);
-        }
         let store = self.stores.get(origin).ok_or_else(|| Refusal::Failed(missing(origin)))?;
-        if !store.object.is_of_class(&context.settings.class) {
-            return Err(Refusal::Foreign);
-        }
         let spec = store.object.spec.clone().map_err(Refusal::Failed)?;
         if context.settings.gate && origin.generator_kind().is_none() && !store.was_ready() {
-            if !store.validated {
+            if !store.validated && store.object.is_validated_by(&context.settings) {
                 return Err(Refusal::Pending);
             }
             return Err(Refusal::Failed(not_ready(store.object.kind_name(), origin)));
@@ -154,12 +152,10 @@ impl World {
     }
 
     fn job(&self, state: &SyncState, id: &Id, work: Work) -> Job {
-        let existed = state.spec.as_ref().is_ok_and(|spec| self.known.has(&spec.target));
         Job {
             id: id.clone(),
             uid: state.object.uid.clone(),
             revision: state.object.revision.clone(),
-            existed,
             work,
             announced: Vec::new(),
         }
@@ -186,6 +182,14 @@ fn refuse(world: &World, state: &SyncState, id: &Id, reason: Reason, error: Erro
     };
     let report = SyncReport::failed(owner, target, reason, error);
     Plan::Run(Box::new(world.job(state, id, Work::Refuse(Box::new(report)))))
+}
+
+/// What a manifest that makes no sense fails with: one that names no store fails where its sources are read (`eso-compat.md` 0).
+fn reason_of(error: &Error) -> Reason {
+    match error.hint().map(Hint::code) {
+        Some(Code::StoreMissing) => Reason::SourceFailed,
+        _ => Reason::SpecInvalid,
+    }
 }
 
 fn missing(origin: &StoreOrigin) -> Error {

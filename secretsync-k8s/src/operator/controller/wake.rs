@@ -107,12 +107,10 @@ impl Controller {
         }
         let at = state.renewals.moment(Instant::now());
         let key = Key::Store(state.object.kind, state.object.id.clone());
-        if !self.validates(&self.world.stores[&origin].object) {
+        if !state.object.is_validated_by(&self.context.settings) {
             return self.wake_users(&origin, consumer.as_deref(), at);
         }
-        if let Some(state) = self.world.stores.get_mut(&origin) {
-            state.renewals.waiting.insert(consumer);
-        }
+        state.renewals.waiting.insert(consumer);
         self.driver.scheduler().request(&key, Lane::Urgent, at);
     }
 
@@ -131,22 +129,11 @@ impl Controller {
         });
     }
 
-    /// Whether it is ours to try a store and to tell how it is.
-    pub(super) fn validates(&self, store: &StoreObject) -> bool {
-        let settings = &self.context.settings;
-        let serves = match store.kind {
-            Kind::ClusterSecretStore => settings.cluster_stores,
-            Kind::SecretStore => settings.stores,
-            _ => false,
-        };
-        serves && store.is_of_class(&settings.class)
-    }
-
     /// A generator has no status to be told, so it is tried by those who use it.
     pub(super) fn put_generator(&mut self, object: &DynamicObject) {
         let generator = StoreObject::read(Kind::Generator, object);
         let origin = origin(Kind::Generator, &generator.id);
-        if self.world.put_store(origin.clone(), generator) && self.is_ready() {
+        if self.world.put_store(origin.clone(), generator, &self.context.settings) && self.is_ready() {
             self.wake_users(&origin, None, Instant::now());
         }
     }

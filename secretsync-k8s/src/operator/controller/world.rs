@@ -19,6 +19,7 @@ use super::lease::Issuance;
 use super::wake::Renewals;
 use crate::api::names::CREATED_BY_LABEL;
 use crate::convert::{self, StoreUse};
+use crate::operator::OperatorSettings;
 use crate::operator::object::{StoreObject, SyncObject};
 use crate::operator::spread::known::{Namespaces, Spreads};
 use crate::operator::status::Status;
@@ -49,8 +50,6 @@ pub(super) struct SyncState {
     pub(super) object: SyncObject,
     /// The sync as the manifest alone gives it, with the usual names of stores.
     pub(super) spec: Result<SyncSpec>,
-    /// Sorted.
-    pub(super) stores: Box<[StoreOrigin]>,
     /// The status as it would be if each refresh were written.
     pub(super) status: Status,
     /// The keys that the last run left at the target.
@@ -116,7 +115,7 @@ impl World {
         }
         let before = self.remove_sync(&id).filter(|before| before.object.uid == object.uid);
         let state = SyncState::new(object, before);
-        for store in &*state.stores {
+        for store in state.object.stores.all() {
             self.by_store.entry(store.clone()).or_default().insert(id.clone());
             self.unsettle_consumers(store);
         }
@@ -129,7 +128,7 @@ impl World {
 
     pub(super) fn remove_sync(&mut self, id: &Id) -> Option<SyncState> {
         let state = *self.syncs.remove(id)?;
-        for store in &*state.stores {
+        for store in state.object.stores.all() {
             forget(&mut self.by_store, store, id);
             self.unsettle_consumers(store);
         }
@@ -139,10 +138,17 @@ impl World {
         Some(state)
     }
 
-    /// Takes in a store; says whether it is new or has changed.
-    pub(super) fn put_store(&mut self, origin: StoreOrigin, object: StoreObject) -> bool {
-        if self.stores.get(&origin).is_some_and(|known| known.object.version == object.version) {
-            return false;
+    /// Takes in a store; says whether it is new or has changed, or is ready by the hand of somebody else.
+    pub(super) fn put_store(&mut self, origin: StoreOrigin, object: StoreObject, settings: &OperatorSettings) -> bool {
+        if let Some(known) = self.stores.get_mut(&origin)
+            && known.object.version == object.version
+        {
+            if object.is_validated_by(settings) {
+                return false;
+            }
+            let was_ready = known.was_ready();
+            known.object.ready = object.ready;
+            return known.was_ready() && !was_ready;
         }
         self.unsettled.insert(origin.clone());
         self.stores.insert(origin, StoreState::new(object));
@@ -186,6 +192,14 @@ impl World {
         self.by_mark.get(mark).into_iter().flatten()
     }
 
+    /// Whether an ExternalSecret is another controller's: no trace is left at it then.
+    pub(super) fn is_foreign(&self, object: &SyncObject, settings: &OperatorSettings) -> bool {
+        let foreign =
+            |store: &StoreOrigin| self.stores.get(store).is_some_and(|store| !store.object.is_of_class(&settings.class));
+        let unserved = |store: &StoreOrigin| store.namespace().is_none() && !settings.cluster_stores;
+        object.stores.usual.as_ref().is_some_and(unserved) || object.stores.all().any(foreign)
+    }
+
     /// The ExternalSecrets that write a target.
     pub(super) fn writers(&self, target: &TargetRef) -> Vec<Id> {
         self.by_target.get(target).into_iter().flatten().cloned().collect()
@@ -200,23 +214,19 @@ impl World {
 impl SyncState {
     /// `before` is what was known of the same object.
     pub(super) fn new(object: SyncObject, before: Option<Self>) -> Self {
-        let mut stores = BTreeSet::new();
         let spec = object.manifest().and_then(|manifest| {
             convert::sync_spec(&manifest, |origin| {
-                stores.insert(origin.clone());
                 Ok(StoreUse::new(convert::provider_key(origin), KeyAccess::everything()))
             })
         });
-        let stores = stores.into_iter().collect();
         match before {
             // What failed with the old manifest says nothing about the new one.
-            Some(before) => Self { object, spec, stores, failures: 0, repairs: 0, rivals: None, ..before },
+            Some(before) => Self { object, spec, failures: 0, repairs: 0, rivals: None, ..before },
             None => Self {
                 issuance: Issuance::new(&object.status.issued),
                 status: object.status.clone(),
                 object,
                 spec,
-                stores,
                 written: None,
                 last: None,
                 ends_at: None,
@@ -232,9 +242,14 @@ impl SyncState {
         }
     }
 
+    /// The stores that it uses.
+    pub(super) fn stores(&self) -> &[StoreOrigin] {
+        &self.object.stores.used
+    }
+
     /// The store whose turn it takes.
     pub(super) fn store_name(&self) -> String {
-        self.stores.first().map(ToString::to_string).unwrap_or_default()
+        self.stores().first().map(ToString::to_string).unwrap_or_default()
     }
 }
 
