@@ -19,8 +19,10 @@ pub struct Access(Vec<Rule>);
 #[derive(Clone, Debug)]
 struct Rule {
     namespaces: Vec<String>,
-    expressions: Vec<GoRegex>,
-    selector: Option<LabelSelector>,
+    /// Expressions and a selector, or why they are none: that is told to whoever comes to them, and the store is as good as ever for all others
+    /// (`eso-compat.md` 0).
+    expressions: Vec<Result<GoRegex, String>>,
+    selector: Option<Result<LabelSelector, String>>,
     /// What it grants; `None` for every object.
     keys: Option<Vec<KeyTemplate>>,
 }
@@ -40,11 +42,19 @@ impl Access {
         if self.0.is_empty() {
             return Ok(KeyAccess::everything());
         }
-        let mut holding = self.0.iter().filter(|rule| rule.holds(namespace, labels)).peekable();
-        if holding.peek().is_none() {
+        let mut holding = Vec::new();
+        for rule in &self.0 {
+            match rule.holds(namespace, labels) {
+                Ok(true) => holding.push(rule),
+                Err(why) if holding.is_empty() => return Err(unusable(store, why)),
+                // It grants nothing to those who may use the store anyway.
+                Ok(false) | Err(_) => {}
+            }
+        }
+        if holding.is_empty() {
             return Err(denied(store, namespace));
         }
-        let granted: Option<Vec<_>> = holding.map(|rule| rule.keys.clone()).collect();
+        let granted: Option<Vec<_>> = holding.into_iter().map(|rule| rule.keys.clone()).collect();
         Ok(match granted {
             Some(keys) => KeyAccess::only(store.to_string(), namespace, keys.concat()),
             None => KeyAccess::everything(),
@@ -53,10 +63,21 @@ impl Access {
 }
 
 impl Rule {
-    fn holds(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
-        self.namespaces.iter().any(|name| name == namespace)
-            || self.expressions.iter().any(|expression| expression.is_match(namespace))
-            || self.selector.as_ref().is_some_and(|selector| selector::selects(selector, namespace, labels))
+    fn holds(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Result<bool, &str> {
+        if let Some(selector) = &self.selector
+            && selector::selects(selector.as_ref().map_err(String::as_str)?, namespace, labels)
+        {
+            return Ok(true);
+        }
+        if self.namespaces.iter().any(|name| name == namespace) {
+            return Ok(true);
+        }
+        for expression in &self.expressions {
+            if expression.as_ref().map_err(String::as_str)?.is_match(namespace) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -73,23 +94,38 @@ fn denied(store: &StoreOrigin, namespace: &str) -> Error {
         .with_hint(Hint::new(Code::StoreInvalid, advice))
 }
 
+fn unusable(store: &StoreOrigin, why: &str) -> Error {
+    Error::new(ErrorKind::InvalidConfig, "use")
+        .on(store)
+        .because(why.to_owned())
+        .with_hint(Hint::new(Code::StoreInvalid, "correct `spec.conditions` of the store"))
+}
+
 fn rule(index: usize, condition: &Condition, problems: &mut Problems) -> Rule {
-    let mut expressions = Vec::new();
-    for (place, text) in condition.namespace_regexes.iter().enumerate() {
-        match GoRegex::new(text) {
-            Ok(expression) => expressions.push(expression),
-            Err(error) => problems.add(format_args!(
-                "failed to compile {place}th namespace regex in {index}th condition: {}",
-                plain(&error.to_string())
-            )),
-        }
-    }
-    for (place, rule) in condition.namespace_selector.iter().flat_map(selector::problems) {
-        problems.at(format_args!("spec.conditions[{index}].namespaceSelector.{}", plain(&place)), rule);
-    }
+    let expression = |text: &String| {
+        GoRegex::new(text)
+            .map_err(|error| format!("failed to compile regex {}: {}", plain(text), plain(&error.to_string())))
+    };
     let keys = condition.keys.as_ref().map(|keys| templates(&format!("spec.conditions[{index}].keys"), keys, problems));
-    let (namespaces, selector) = (condition.namespaces.clone(), condition.namespace_selector.clone());
-    Rule { namespaces, expressions, selector, keys }
+    Rule {
+        namespaces: condition.namespaces.clone(),
+        expressions: condition.namespace_regexes.iter().map(expression).collect(),
+        selector: condition.namespace_selector.as_ref().map(|selector| usable(index, selector)),
+        keys,
+    }
+}
+
+/// The selector of a condition, or everything that is wrong with it.
+fn usable(index: usize, selector: &LabelSelector) -> Result<LabelSelector, String> {
+    let problems = selector::problems(selector);
+    let told = |(place, rule): &(String, &str)| {
+        format!("`spec.conditions[{index}].namespaceSelector.{}`: {rule}", plain(place))
+    };
+    if problems.is_empty() {
+        Ok(selector.clone())
+    } else {
+        Err(problems.iter().map(told).collect::<Vec<_>>().join("; "))
+    }
 }
 
 /// An empty list is refused: it could be meant as nothing or as everything.
@@ -203,18 +239,26 @@ mod tests {
     }
 
     #[test]
-    fn conditions_that_cannot_work_are_all_reported() {
-        let conditions: Vec<Condition> = read(json!([
-            {"namespaces": ["a"]},
-            {"namespaceRegexes": ["ok", "("], "namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
-        ]))
-        .unwrap();
-        let mut problems = Problems::default();
-        let _access = Access::new(&conditions, &mut problems);
-        assert_eq!(
-            problems.into_result("ClusterSecretStore `main`", Code::StoreInvalid).unwrap_err().to_string(),
-            "failed to read ClusterSecretStore `main`: failed to compile 1th namespace regex in 1th condition: error parsing regexp: missing \
-             closing ): `(`; `spec.conditions[1].namespaceSelector.matchExpressions[0].values`: must not be empty with this operator"
-        );
+    fn a_condition_that_cannot_work_fails_who_comes_to_it_and_nobody_else() {
+        let selector = json!({"matchExpressions": [{"key": "a", "operator": "In"}]});
+        let access = access(json!([
+            {"namespaces": ["early"]},
+            {"namespaces": ["named"], "namespaceRegexes": ["^ok", "(", "late"]},
+            {"namespaceSelector": selector},
+        ]));
+        let check = |namespace| {
+            let checked = access.check(&StoreOrigin::cluster("main"), namespace, &BTreeMap::new());
+            checked.map(drop).map_err(|error| chain(&error))
+        };
+        for namespace in ["early", "named", "ok"] {
+            assert_eq!(check(namespace), Ok(()), "{namespace}");
+        }
+        let told = "failed to use ClusterSecretStore main: failed to compile regex (: error parsing regexp: missing closing ): `(`";
+        for namespace in ["late", "other"] {
+            assert_eq!(check(namespace).unwrap_err(), told, "{namespace}");
+        }
+        let access = self::access(json!([{"namespaceSelector": selector, "namespaces": ["named"]}]));
+        let error = access.check(&StoreOrigin::cluster("main"), "named", &BTreeMap::new()).unwrap_err();
+        assert!(chain(&error).ends_with("`spec.conditions[0].namespaceSelector.matchExpressions[0].values`: must not be empty with this operator"));
     }
 }

@@ -6,6 +6,8 @@ mod batches;
 mod canary;
 #[path = "operator/deletions.rs"]
 mod deletions;
+#[path = "operator/gate.rs"]
+mod gate;
 #[path = "operator/generators.rs"]
 mod generators;
 #[path = "operator/hostile.rs"]

@@ -19,7 +19,7 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{FetchOptions, Fetched, Provider};
 use crate::secret::SecretMap;
 use crate::store::{Desired, Observed};
-use crate::sync::{Changes, CreationPolicy, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec, TemplateSpec};
+use crate::sync::{Changes, CreationPolicy, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec};
 
 /// Whether the target may be touched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -367,14 +367,11 @@ async fn issue(shared: &Shared, object: &ObjectKey) -> Result<Fresh> {
 /// Whether the keys of a target are those that a spec names, as far as it names them.
 fn names_the_keys_of(spec: &SyncSpec, observed: &Observed) -> bool {
     let Observed::Present(present) = observed else { return false };
-    let template = spec.template.as_ref();
-    let entries =
-        spec.data.iter().map(|entry| &entry.secret_key).filter(|_| template.is_none_or(TemplateSpec::keeps_data));
-    let named: BTreeSet<_> = entries.chain(template.iter().flat_map(|template| template.data.keys())).collect();
-    let open = !spec.data_from.is_empty() || template.is_some_and(|template| !template.from.is_empty());
+    let named = spec.named_keys();
+    let open = !spec.data_from.is_empty() || spec.template.as_ref().is_some_and(|template| !template.from.is_empty());
     let owned: BTreeSet<_> =
         present.keys.iter().filter(|(_, state)| state.owned).map(|(key, _)| key.as_str()).collect();
-    named.iter().all(|key| owned.contains(key.as_str())) && (open || named.len() == owned.len())
+    named.is_subset(&owned) && (open || named.len() == owned.len())
 }
 
 /// Nothing is issued only to be looked at.

@@ -1,6 +1,6 @@
 //! What a sync should do, parsed and checked: the engine never sees a manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::policy::{
@@ -218,6 +218,14 @@ impl SyncSpec {
     /// The provider of each entry; one that several entries name comes as often.
     pub fn providers(&self) -> impl Iterator<Item = &ProviderKey> {
         self.data_from.iter().map(|entry| &entry.provider).chain(self.data.iter().map(|entry| &entry.provider))
+    }
+
+    /// The keys of the target that it names itself; `dataFrom` and `templateFrom` may bring more.
+    pub fn named_keys(&self) -> BTreeSet<&str> {
+        let template = self.template.as_ref();
+        let entries = self.data.iter().map(|entry| entry.secret_key.as_str());
+        let entries = entries.filter(|_| template.is_none_or(TemplateSpec::keeps_data));
+        entries.chain(template.iter().flat_map(|template| template.data.keys().map(String::as_str))).collect()
     }
 
     /// Which objects of a provider may be read.

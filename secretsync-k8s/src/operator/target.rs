@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kube::api::DynamicObject;
-use secretsync_core::sync::{Change, Changes, CreationPolicy, SyncSpec};
+use secretsync_core::sync::{Change, Changes, CreationPolicy, DataEntry, DeletionPolicy, OnMissing, SyncSpec};
 
 use crate::problems::quote;
 use crate::store::ownership::Marks;
@@ -15,8 +15,8 @@ pub(super) fn read(object: &DynamicObject) -> Option<Snapshot> {
     serde_json::from_value(json).ok()
 }
 
-/// Whether nobody has touched what the sync wrote: its marks are there, its record has exactly the keys of the last apply as far as these are known, and
-/// where the policy replaces foreign keys, there are none.
+/// Whether nobody has touched what the sync wrote: its marks are there, its record has exactly the keys of the last apply, and where the policy replaces
+/// foreign keys, there are none. After a restart, the keys of the last apply are known as far as the manifest names them.
 fn is_untouched(target: &Snapshot, spec: &SyncSpec, written: Option<&BTreeSet<String>>) -> bool {
     let marks = Marks::new(&spec.owner);
     if !marks.are_on(target) || (spec.creation == CreationPolicy::Owner && marks.lack_owner(target)) {
@@ -24,8 +24,17 @@ fn is_untouched(target: &Snapshot, spec: &SyncSpec, written: Option<&BTreeSet<St
     }
     let fields = &target.metadata.managed_fields;
     let own = fields.keys_of(&marks.manager);
-    let whole = written.is_none_or(|written| own.iter().copied().eq(written.iter().map(String::as_str)));
+    let whole = match written {
+        Some(written) => own.iter().copied().eq(written.iter().map(String::as_str)),
+        None => !has_all_it_names(spec) || spec.named_keys().is_subset(&own),
+    };
     whole && (!spec.creation.replaces_foreign_keys() || fields.all_keys().is_subset(&own))
+}
+
+/// Whether the last apply of a sync has left every key that its manifest names: none may be missing, and nothing stays as it was found.
+fn has_all_it_names(spec: &SyncSpec) -> bool {
+    let fails = |entry: &DataEntry| entry.on_missing.is_none_or(|choice| choice == OnMissing::Fail);
+    !spec.meta.immutable && spec.deletion == DeletionPolicy::Retain && spec.data.iter().all(fails)
 }
 
 /// Whether a target needs no repair. A target that is left to others never does; one that survives its ExternalSecret counts as it is until its next
@@ -49,4 +58,62 @@ pub(super) fn rivals(target: &Snapshot, spec: &SyncSpec, written: &BTreeSet<Stri
 pub(super) fn written(changes: &Changes) -> BTreeSet<String> {
     let there = changes.keys.iter().filter(|(_, change)| *change != Change::Removed);
     there.map(|(key, _)| key.as_str().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use secretsync_core::provider::RemoteRef;
+    use secretsync_core::store::{OwnerId, TargetRef};
+    use secretsync_core::sync::{ProviderKey, RefreshPolicy};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::store::snapshot::tests::snapshot;
+
+    fn spec(creation: CreationPolicy, deletion: DeletionPolicy) -> SyncSpec {
+        let entry = |key: &str| DataEntry::new(key, ProviderKey::new("p"), RemoteRef::new("app"));
+        SyncSpec::new(OwnerId::new("shop", "db"), TargetRef::new("shop", "db"))
+            .with_data(entry("a"))
+            .with_data(entry("b"))
+            .with_policies(creation, deletion, RefreshPolicy::Periodic)
+    }
+
+    /// A target on which our manager and another one wrote these keys.
+    fn target(ours: &[&str], theirs: &[&str]) -> Snapshot {
+        let fields = |keys: &[&str]| -> Value {
+            let keys: serde_json::Map<_, _> = keys.iter().map(|key| (format!("f:{key}"), json!({}))).collect();
+            json!({"f:data": keys})
+        };
+        snapshot(&json!({"metadata": {
+            "labels": {"reconcile.external-secrets.io/managed": "true"},
+            "managedFields": [
+                {"manager": "externalsecrets.external-secrets.io/db", "operation": "Apply", "fieldsV1": fields(ours)},
+                {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": fields(theirs)},
+            ],
+        }}))
+    }
+
+    #[test]
+    fn what_changed_while_nobody_looked_is_seen_in_the_keys_that_the_manifest_names() {
+        use CreationPolicy::{CreateOrMerge, Merge, Owner};
+        for creation in [Owner, Merge, CreateOrMerge] {
+            let valid = |ours: &[&str], theirs: &[&str]| {
+                is_valid(Some(&target(ours, theirs)), &spec(creation, DeletionPolicy::Retain), None)
+            };
+            assert!(valid(&["a", "b"], &[]), "{creation:?}");
+            assert!(!valid(&["a"], &[]), "{creation:?}: a key was removed");
+            assert!(!valid(&["a"], &["b"]), "{creation:?}: a key was edited");
+            assert_eq!(valid(&["a", "b"], &["c"]), creation != Owner, "{creation:?}: a key was added");
+        }
+    }
+
+    #[test]
+    fn a_key_that_may_be_missing_is_not_missed_after_a_restart() {
+        for deletion in [DeletionPolicy::Delete, DeletionPolicy::Merge] {
+            assert!(is_valid(Some(&target(&["a"], &[])), &spec(CreationPolicy::Owner, deletion), None));
+        }
+        let written = ["a", "b"].map(str::to_owned).into();
+        let spec = spec(CreationPolicy::Owner, DeletionPolicy::Merge);
+        assert!(!is_valid(Some(&target(&["a"], &[])), &spec, Some(&written)), "here it was written");
+    }
 }

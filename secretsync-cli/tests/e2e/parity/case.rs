@@ -19,7 +19,7 @@ pub(crate) enum Expected {
     /// All of this.
     State(Value),
     /// These parts, by their paths: `secrets/NAME`, `secrets/NAME/FIELD`, `externalsecrets/NAME/FIELD`, `ready/NAME` (a reason); `null` for what must not be
-    /// there.
+    /// there; `~1` stands for a slash in a name.
     Parts(Value),
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn different_parts(parts: &Value, found: &Value) -> Vec<Difference> {
         let mut names = path.splitn(3, '/');
         let found = match names.next()? {
             "ready" => found["externalsecrets"].get(names.next()?)?.pointer("/conditions/0/reason"),
-            kind => found[kind].get(names.next()?),
+            kind => found[kind].get(names.next()?.replace("~1", "/")),
         };
         match names.next() {
             Some(field) => found?.get(field),

@@ -1,5 +1,7 @@
 //! One case under way: its namespace, its objects, and what is done to them.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -56,6 +58,7 @@ impl<'a> Scene<'a> {
         match (verb, verb.split_once('_')) {
             ("apply", _) => what.as_array().unwrap().iter().for_each(|object| self.apply(object.clone())),
             ("es", _) => self.external_secrets(&what),
+            ("sleep", _) => std::thread::sleep(Duration::from_secs(what.as_u64().unwrap())),
             ("label_ns", _) => {
                 self.patch("/api/v1/namespaces", &self.namespace, &json!({"metadata": {"labels": what}}));
             }
