@@ -193,6 +193,11 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
         matches!(self.entries.get(key), Some(Entry { state: State::Waiting { .. }, .. }))
     }
 
+    /// How many syncs are due and wait for their turn, as far as it was looked who is due.
+    pub fn waiting(&self) -> usize {
+        self.patience.len()
+    }
+
     /// When to ask [`next`](Self::next) again at the latest, if nothing else happens; `None` when nothing will become due by itself.
     pub fn wake(&self) -> Option<Instant> {
         self.timers.keys().next().map(|(at, _)| *at)

@@ -24,11 +24,13 @@ pub struct Limits {
     pub depth: usize,
     /// Scalars, lists and mappings of all documents once aliases are expanded. Default 1,000,000.
     pub nodes: usize,
+    /// Whether a mapping may have a key more than once; the last one counts then. By default it may not.
+    pub repeated_keys: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 8 << 20, depth: 100, nodes: 1_000_000 }
+        Self { bytes: 8 << 20, depth: 100, nodes: 1_000_000, repeated_keys: false }
     }
 }
 
@@ -315,7 +317,7 @@ mod tests {
 
     #[test]
     fn size_depth_and_number_of_nodes_are_limited() {
-        let limits = Limits { bytes: 100, depth: 3, nodes: 10 };
+        let limits = Limits { bytes: 100, depth: 3, nodes: 10, ..Limits::default() };
         let kind = |text: &str| parse_documents(text.as_bytes(), &limits).map(|_| ()).map_err(|error| error.kind());
         assert_eq!(kind("[[[1]]]"), Ok(()));
         assert_eq!(kind("[[[[1]]]]"), Err(YamlErrorKind::TooDeep));

@@ -259,6 +259,8 @@ mod tests {
         }
         let access = self::access(json!([{"namespaceSelector": selector, "namespaces": ["named"]}]));
         let error = access.check(&StoreOrigin::cluster("main"), "named", &BTreeMap::new()).unwrap_err();
-        assert!(chain(&error).ends_with("`spec.conditions[0].namespaceSelector.matchExpressions[0].values`: must not be empty with this operator"));
+        assert!(chain(&error).ends_with(
+            "`spec.conditions[0].namespaceSelector.matchExpressions[0].values`: must not be empty with this operator"
+        ));
     }
 }

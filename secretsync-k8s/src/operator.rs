@@ -27,6 +27,7 @@
 //! A program that shows kube's own logs leaves out `kube_client::client` below `error`: at `warn` it prints answers that it cannot read, values included.
 
 mod controller;
+mod counted;
 mod due;
 mod event;
 mod http;
@@ -105,9 +106,9 @@ impl Operator {
             .template_delimiters(left, right)
             .concurrency(settings.concurrency)
             .build();
-        let providers = Providers::new(server.clone(), registry, &settings);
-        let events = Events::new(server.clone());
         let metrics = Arc::new(Metrics::new(settings.extended_metric_labels));
+        let providers = Providers::new(server.clone(), registry, &settings, Arc::clone(&metrics));
+        let events = Events::new(server.clone());
         Self {
             context: Arc::new(Context { server, engine, known, store, providers, events, metrics, settings }),
             replacements,

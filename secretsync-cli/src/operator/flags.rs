@@ -1,7 +1,7 @@
 //! What can be typed: External Secrets Operator's controller flags (`eso-compat.md` 6.1), and some of ours.
 
 use std::ffi::OsString;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,13 +98,17 @@ pub(super) struct Flags {
 }
 
 macro_rules! ignored {
-    ($($name:ident)*) => {
+    (flags: $($flag:ident)* ; texts: $($text:ident)*) => {
         /// Flags that are accepted so that a Deployment can stay as it is, and that mean nothing here.
         #[derive(clap::Args)]
         struct Ignored {
             $(
                 #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-                $name: Option<String>,
+                $flag: Option<String>,
+            )*
+            $(
+                #[arg(long, hide = true, allow_hyphen_values = true)]
+                $text: Option<String>,
             )*
         }
 
@@ -112,11 +116,11 @@ macro_rules! ignored {
             /// The names of those that were given.
             fn given(&self) -> Vec<String> {
                 let mut given = Vec::new();
-                $(
-                    if self.$name.is_some() {
-                        given.push(format!("--{}", stringify!($name).replace('_', "-")));
+                for (name, value) in [$((stringify!($flag), &self.$flag),)* $((stringify!($text), &self.$text),)*] {
+                    if value.is_some() {
+                        given.push(format!("--{}", name.replace('_', "-")));
                     }
-                )*
+                }
                 given
             }
         }
@@ -124,13 +128,16 @@ macro_rules! ignored {
 }
 
 ignored! {
-    metrics_auth metrics_secure metrics_cert_dir metrics_cert_name metrics_key_name
-    enable_leader_election leader_election_id leader_election_lease_duration leader_election_renew_deadline leader_election_retry_period
-    zap_time_encoding
+    flags:
+    metrics_auth metrics_secure enable_leader_election
     enable_cluster_push_secret_reconciler enable_push_secret_reconciler
     enable_secrets_caching enable_configmaps_caching enable_managed_secrets_caching enable_secret_api_read_on_cache_mismatch
-    enable_generator_state generator_gc_grace_period enable_http2 unsafe_allow_generic_targets
-    enable_vault_token_cache vault_token_cache_size experimental_enable_vault_token_cache experimental_vault_token_cache_size
+    enable_generator_state enable_http2 unsafe_allow_generic_targets enable_vault_token_cache experimental_enable_vault_token_cache
+    ;
+    texts:
+    metrics_cert_dir metrics_cert_name metrics_key_name
+    leader_election_id leader_election_lease_duration leader_election_renew_deadline leader_election_retry_period
+    zap_time_encoding generator_gc_grace_period vault_token_cache_size experimental_vault_token_cache_size
 }
 
 impl Flags {
@@ -184,14 +191,14 @@ fn rate(rate: Option<f64>, burst: Option<u32>) -> Option<(f64, u32)> {
     given.then(|| (rate.unwrap_or(50.0), burst.unwrap_or(100))).filter(|(rate, _)| *rate > 0.0)
 }
 
-/// An address as Go writes it: `:8080` is every address of the machine.
+/// An address as Go writes it: `:8080` is every address of the machine, and a host may be a name.
 fn address(flag: &str, text: &str) -> Result<Option<SocketAddr>> {
     if text == "0" || text.is_empty() {
         return Ok(None);
     }
     let parsed = match text.strip_prefix(':') {
         Some(port) => port.parse().ok().map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),
-        None => text.parse().ok(),
+        None => text.to_socket_addrs().ok().and_then(|mut found| found.next()),
     };
     parsed.map(Some).ok_or_else(|| {
         Error::new(ErrorKind::InvalidConfig, "read")
@@ -199,7 +206,7 @@ fn address(flag: &str, text: &str) -> Result<Option<SocketAddr>> {
             .because("it is no address")
             .with_hint(Hint::new(
                 Code::UsageInvalid,
-                "write `:8080`, `127.0.0.1:8080`, `[::1]:8080`, or `0` for nowhere",
+                "write `:8080`, `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `0` for nowhere",
             ))
     })
 }
@@ -246,6 +253,16 @@ mod tests {
     }
 
     #[test]
+    fn flags_without_a_meaning_are_taken_as_they_are_usually_written() {
+        let usual = "--leader-election-id my-id --generator-gc-grace-period 2m --metrics-cert-dir=/c --enable-http2 --metrics-auth=false \
+                     --vault-token-cache-size -1 --zap-time-encoding epoch";
+        let arguments = std::iter::once("secretsync-operator").chain(usual.split_whitespace());
+        let given = Flags::parse(arguments.map(OsString::from)).unwrap().ignored.given();
+        assert_eq!(given.len(), 7, "{given:?}");
+        assert!(given.contains(&"--leader-election-id".to_owned()));
+    }
+
+    #[test]
     fn requests_are_bounded_only_where_that_is_asked_for() {
         assert_eq!(settings("").rate, None);
         assert_eq!(settings("--client-burst=7").rate, Some((50.0, 7)));
@@ -256,6 +273,7 @@ mod tests {
     fn what_is_no_address_or_duration_is_refused() {
         assert!(address("--live-addr", "here").is_err());
         assert_eq!(address("--live-addr", "0").unwrap(), None);
+        assert!(address("--live-addr", "localhost:8080").unwrap().unwrap().ip().is_loopback());
         assert!(duration("often").is_err() && duration("-1s").is_err());
     }
 }

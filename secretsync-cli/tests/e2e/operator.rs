@@ -18,5 +18,7 @@ mod leases;
 mod references;
 #[path = "operator/rivals.rs"]
 mod rivals;
+#[path = "operator/scoped.rs"]
+mod scoped;
 #[path = "operator/stage.rs"]
 mod stage;

@@ -43,9 +43,8 @@ pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Opt
         return Ok(Some(leave(Reason::KeptOnce)));
     }
     match &present.holder {
-        Holder::Controller(holder) => {
-            Err(not_owned(format!("target `{}`", spec.target), holder, ELSEWHERE).with_hint(Hint::new(Code::TargetControlled, ELSEWHERE)))
-        }
+        Holder::Controller(holder) => Err(not_owned(format!("target `{}`", spec.target), holder, ELSEWHERE)
+            .with_hint(Hint::new(Code::TargetControlled, ELSEWHERE))),
         Holder::Other(holder) => Err(not_owned(format!("target `{}`", spec.target), holder, ELSEWHERE)),
         Holder::Nobody | Holder::Ours => Ok(None),
     }

@@ -16,6 +16,7 @@ use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use crate::store::{Desired, TargetMeta};
 use crate::sync::{Origin, TemplateFrom, TemplateSpec, TemplateTarget, TemplateText};
+use crate::yaml::{Limits, parse_documents};
 
 /// Every template of a sync, parsed, in the order of rendering: `templateFrom`, then keys, labels and annotations. A later one overwrites what an
 /// earlier one made (`eso-compat.md` 2.7, 3.2).
@@ -200,9 +201,9 @@ impl Text {
                 .with_source(error)
                 .with_hint(Hint::new(Code::TemplateInvalid, advice))
         };
-        let documents =
-            crate::yaml::parse_documents(rendered.expose(), &crate::yaml::Limits::default()).map_err(unreadable)?;
-        // As in External Secrets Operator, further documents do not count.
+        // As in External Secrets Operator, the last one of repeated keys counts, and further documents do not.
+        let limits = Limits { repeated_keys: true, ..Limits::default() };
+        let documents = parse_documents(rendered.expose(), &limits).map_err(unreadable)?;
         let Some(document) = documents.first() else { return Ok(Vec::new()) };
         let texts = document.to_texts().map_err(unreadable)?;
         Ok(texts.into_iter().map(|(key, text)| (key, Zeroizing::new(text.into_bytes()).into())).collect())

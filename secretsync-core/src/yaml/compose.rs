@@ -29,6 +29,7 @@ pub(super) fn documents(text: &[u8], limits: &Limits) -> Result<Vec<Document>, Y
         depth_limit: limits.depth,
         nodes_left: limits.nodes,
         bytes_left: limits.bytes,
+        repeated_keys: limits.repeated_keys,
     };
     let mut documents = Vec::new();
     while let Some((event, _)) = events.get(composer.at) {
@@ -90,6 +91,7 @@ struct Composer<'e> {
     depth_limit: usize,
     nodes_left: usize,
     bytes_left: usize,
+    repeated_keys: bool,
 }
 
 impl<'e> Composer<'e> {
@@ -211,7 +213,7 @@ impl<'e> Composer<'e> {
             let value = self.node()?;
             let (index, _) = members.insert_full(key, value);
             written.resize(members.len(), false);
-            if std::mem::replace(&mut written[index], true) {
+            if std::mem::replace(&mut written[index], true) && !self.repeated_keys {
                 return Err(YamlError { kind: YamlErrorKind::DuplicateKey, position });
             }
         }

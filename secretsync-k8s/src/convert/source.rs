@@ -146,9 +146,12 @@ fn check_source(path: &str, source: Option<&SourceRef>, spec: &ExternalSecretSpe
         Some(_) => problems.no_store(format_args!("{path}.sourceRef.storeRef"), "missing field `name`"),
         None => match &spec.secret_store_ref {
             Some(StoreRef { name: Some(_), .. }) => {}
-            Some(_) => problems.no_store("spec.secretStoreRef", format_args!("missing field `name`, which `{path}` needs")),
+            Some(_) => {
+                problems.no_store("spec.secretStoreRef", format_args!("missing field `name`, which `{path}` needs"))
+            }
             None => {
-                problems.no_store(path, "has no store: set `spec.secretStoreRef`, or `sourceRef.storeRef` in the entry");
+                problems
+                    .no_store(path, "has no store: set `spec.secretStoreRef`, or `sourceRef.storeRef` in the entry");
             }
         },
     }

@@ -294,7 +294,10 @@ fn schema_rules_are_enforced_with_their_paths() {
         assert_eq!(refused(&extra), (ErrorKind::InvalidConfig, format!("`{path}`: {name}")), "{extra}");
     }
     for (extra, expected) in [
-        (json!({"secretStoreRef": {"kind": "SecretStore"}}), "`spec.secretStoreRef`: missing field `name`, which `spec.data[0]` needs"),
+        (
+            json!({"secretStoreRef": {"kind": "SecretStore"}}),
+            "`spec.secretStoreRef`: missing field `name`, which `spec.data[0]` needs",
+        ),
         (
             json!({"data": [{"secretKey": "a/b", "remoteRef": {"key": "k"}}]}),
             "`spec.data[0].secretKey`: must be 1 to 253 of the characters A-Z a-z 0-9 - . _",

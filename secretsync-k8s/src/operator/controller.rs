@@ -118,8 +118,7 @@ impl Controller {
     /// Works until `stop` is ready. What is under way then is ended by the engine.
     pub(super) async fn run(mut self, stop: impl Future<Output = ()> + Send) {
         let mut watches = JoinSet::new();
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::ClusterExternalSecret || self.spreads_objects())
-        {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_watched(&self.context.settings)) {
             let (client, namespace) = (self.context.server.client().clone(), self.context.settings.namespace.clone());
             watches.spawn(watch(client, kind, namespace, self.sender.clone()));
         }
@@ -127,6 +126,7 @@ impl Controller {
         loop {
             self.settle_references().await;
             self.post();
+            self.context.metrics.set_waiting(self.driver.scheduler().waiting());
             let ready = self.is_ready();
             tokio::select! {
                 biased;
@@ -156,7 +156,8 @@ impl Controller {
     }
 
     fn is_ready(&self) -> bool {
-        Kind::ALL.iter().all(|kind| !kind.is_needed() || self.complete.contains(kind))
+        let needed = |kind: &&Kind| kind.is_needed() && kind.is_watched(&self.context.settings);
+        Kind::ALL.iter().filter(needed).all(|kind| self.complete.contains(kind))
     }
 
     fn turn(&mut self, turn: Turn<Key, Finished>) {

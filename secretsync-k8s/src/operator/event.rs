@@ -1,17 +1,19 @@
 //! Events, as External Secrets Operator records them (`eso-compat.md` 1.3), on transitions only.
 
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::Api;
+use kube::api::PostParams;
 use secretsync_core::error::one_line;
 use secretsync_core::sync::{Outcome, SyncReport};
 
 use super::watch::Id;
-use crate::api::API_VERSION;
+use crate::api::{API_VERSION, ClusterSecretStore, Manifest as _, SecretStore};
 use crate::request::{Priority, Server};
 
 /// Records events. A failure is logged only: an event is a courtesy.
 pub(super) struct Events {
-    reporter: Reporter,
     server: Server,
 }
 
@@ -66,46 +68,54 @@ fn as_told(entry: &str) -> String {
 
 impl Events {
     pub(super) fn new(server: Server) -> Self {
-        let reporter = Reporter { controller: "external-secrets".to_owned(), instance: None };
-        Self { reporter, server }
+        Self { server }
     }
 
     pub(super) async fn note(&self, kind: &str, id: &Id, uid: &str, note: Note) {
-        let type_ = if note.warns { EventType::Warning } else { EventType::Normal };
-        self.record(type_, kind, id, uid, note.reason, note.text).await;
+        let event = event(kind, id, uid, &note);
+        let place = event.metadata.namespace.as_deref().unwrap_or_default();
+        let _pass = self.server.enter(Priority::Event).await;
+        let api: Api<Event> = Api::namespaced(self.server.client().clone(), place);
+        if let Err(error) = api.create(&PostParams::default(), &event).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(%id, reason = note.reason, error, "an event was not recorded");
+        }
     }
+}
 
-    pub(super) async fn normal(&self, kind: &str, id: &Id, uid: &str, reason: &str, note: String) {
-        self.record(EventType::Normal, kind, id, uid, reason, note).await;
-    }
-
-    pub(super) async fn warning(&self, kind: &str, id: &Id, uid: &str, reason: &str, note: String) {
-        self.record(EventType::Warning, kind, id, uid, reason, note).await;
-    }
-
-    async fn record(&self, type_: EventType, kind: &str, id: &Id, uid: &str, reason: &str, mut note: String) {
-        note.truncate(note.floor_char_boundary(LONGEST_NOTE));
-        let event = Event {
-            type_,
-            reason: reason.to_owned(),
-            note: Some(note),
-            action: "Reconcile".to_owned(),
-            secondary: None,
-        };
-        let object = ObjectReference {
+/// An event as client-go writes it, in the group that has a source: these are transitions, each of which is told once, so nothing is counted up.
+fn event(kind: &str, id: &Id, uid: &str, note: &Note) -> Event {
+    let now = Time(Timestamp::now());
+    let namespace = Some(id.namespace.clone()).filter(|namespace| !namespace.is_empty());
+    let component = match kind {
+        SecretStore::KIND => "secret-store",
+        ClusterSecretStore::KIND => "cluster-secret-store",
+        _ => "external-secrets",
+    };
+    let text = &note.text[..note.text.floor_char_boundary(LONGEST_NOTE)];
+    Event {
+        metadata: ObjectMeta {
+            generate_name: Some(format!("{}.", id.name)),
+            namespace: Some(namespace.clone().unwrap_or_else(|| "default".to_owned())),
+            ..ObjectMeta::default()
+        },
+        involved_object: ObjectReference {
             api_version: Some(API_VERSION.to_owned()),
             kind: Some(kind.to_owned()),
             name: Some(id.name.clone()),
-            namespace: Some(id.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+            namespace,
             uid: Some(uid.to_owned()),
             ..ObjectReference::default()
-        };
-        let _pass = self.server.enter(Priority::Event).await;
-        // A recorder keeps every event for minutes, to count those that come again. These are transitions: each is told once.
-        let recorder = Recorder::new(self.server.client().clone(), self.reporter.clone());
-        if let Err(error) = recorder.publish(&event, &object).await {
-            tracing::debug!(%id, reason, error = &error as &dyn std::error::Error, "an event was not recorded");
-        }
+        },
+        type_: Some(if note.warns { "Warning" } else { "Normal" }.to_owned()),
+        reason: Some(note.reason.to_owned()),
+        message: Some(text.to_owned()),
+        source: Some(EventSource { component: Some(component.to_owned()), host: None }),
+        reporting_component: Some(component.to_owned()),
+        first_timestamp: Some(now.clone()),
+        last_timestamp: Some(now),
+        count: Some(1),
+        ..Event::default()
     }
 }
 
@@ -151,6 +161,23 @@ mod tests {
         );
         updated.outcome = Outcome::Unchanged;
         assert!(texts(&updated, None).is_empty());
+    }
+
+    #[test]
+    fn an_event_has_the_source_that_people_select_by() {
+        for (kind, namespace, source, place) in [
+            ("ExternalSecret", "shop", "external-secrets", "shop"),
+            ("SecretStore", "shop", "secret-store", "shop"),
+            ("ClusterSecretStore", "", "cluster-secret-store", "default"),
+        ] {
+            let id = Id { namespace: namespace.to_owned(), name: "db".to_owned() };
+            let event = event(kind, &id, "u-1", &Note::warning("UpdateFailed", "é".repeat(LONGEST_NOTE)));
+            assert_eq!(event.source.unwrap().component.as_deref(), Some(source));
+            assert_eq!(event.metadata.namespace.as_deref(), Some(place));
+            assert_eq!(event.involved_object.namespace.unwrap_or_default(), namespace);
+            assert_eq!((event.type_.as_deref(), event.reason.as_deref()), (Some("Warning"), Some("UpdateFailed")));
+            assert_eq!(event.message.unwrap().len(), LONGEST_NOTE);
+        }
     }
 
     #[test]

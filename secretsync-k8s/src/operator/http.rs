@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +25,18 @@ pub(super) enum Page {
     Metrics,
 }
 
-/// Serves pages for ever. An address that cannot be had is an error at once.
+/// Serves pages for ever. An address that cannot be had is an error at once. Every address of the machine is every address of IPv4 where that is all it has.
 pub(super) async fn serve(
     address: SocketAddr,
     page: Page,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<impl Future<Output = ()>> {
-    let listener = TcpListener::bind(address).await?;
+    let listener = match TcpListener::bind(address).await {
+        Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await?
+        }
+        bound => bound?,
+    };
     Ok(async move {
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         loop {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,18 @@ pub(super) struct Metrics {
     series: Mutex<BTreeMap<(Kind, Id), Series>>,
     /// More labels of each object, as text that follows the others; `None` where they are not asked for.
     labels: Option<Mutex<BTreeMap<(Kind, Id), String>>>,
+    totals: Mutex<Totals>,
+    /// How many objects are due and wait for their turn.
+    waiting: AtomicUsize,
+}
+
+/// What is counted whatever becomes of the objects.
+#[derive(Clone, Debug, Default)]
+struct Totals {
+    /// Runs that succeeded and runs that failed.
+    runs: BTreeMap<Kind, (u64, u64)>,
+    /// Calls of providers: whose, which, and whether they succeeded.
+    calls: BTreeMap<(String, String, bool), u64>,
 }
 
 /// The figures of one object.
@@ -60,6 +72,20 @@ impl Metrics {
         one.runs += 1;
         one.failures += u64::from(!holds);
         (one.holds, one.took) = (holds, took);
+        drop(series);
+        let mut totals = self.totals();
+        let (succeeded, failed) = totals.runs.entry(kind).or_default();
+        *if holds { succeeded } else { failed } += 1;
+    }
+
+    /// Counts a call of a provider.
+    pub(super) fn count_call(&self, provider: &str, call: &str, holds: bool) {
+        *self.totals().calls.entry((provider.to_owned(), call.to_owned(), holds)).or_default() += 1;
+    }
+
+    /// Takes note of how many objects wait for their turn.
+    pub(super) fn set_waiting(&self, objects: usize) {
+        self.waiting.store(objects, Ordering::Relaxed);
     }
 
     /// Forgets an object that is gone.
@@ -86,12 +112,7 @@ impl Metrics {
         metric(&mut text, "externalsecret_sync_calls_error", "counter", of(syncs), |one| {
             vec![("", one.failures.into())]
         });
-        for (kind, name) in [
-            (syncs, "externalsecret"),
-            (Kind::SecretStore, "secretstore"),
-            (Kind::ClusterSecretStore, "clustersecretstore"),
-            (Kind::ClusterExternalSecret, "clusterexternalsecret"),
-        ] {
+        for (kind, name) in CONTROLLERS {
             metric(&mut text, &format!("{name}_status_condition"), "gauge", of(kind), |one| {
                 vec![
                     (",condition=\"Ready\",status=\"True\"", u128::from(one.holds)),
@@ -102,11 +123,46 @@ impl Metrics {
                 vec![("", one.took.as_nanos())]
             });
         }
+        self.totals().clone().render(&mut text);
+        // One queue for all kinds.
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        plain(&mut text, "workqueue_depth", "gauge", [("name=\"externalsecret\"".to_owned(), waiting as u64)]);
         text
+    }
+
+    fn totals(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn series(&self) -> MutexGuard<'_, BTreeMap<(Kind, Id), Series>> {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Totals {
+    /// Under the names of External Secrets Operator and of the library that its controllers are made with.
+    fn render(self, text: &mut String) {
+        let calls = self.calls.iter().map(|((provider, call, holds), count)| {
+            let status = if *holds { "success" } else { "error" };
+            (format!("provider=\"{provider}\",call=\"{call}\",status=\"{status}\""), *count)
+        });
+        plain(text, "externalsecret_provider_api_calls_count", "counter", calls);
+        let runs = CONTROLLERS.map(|(kind, name)| (name, self.runs.get(&kind).copied().unwrap_or_default()));
+        let results = runs.iter().flat_map(|(name, (succeeded, failed))| {
+            let labels = |result: &str| format!("controller=\"{name}\",result=\"{result}\"");
+            [(labels("error"), *failed), (labels("success"), *succeeded)]
+        });
+        plain(text, "controller_runtime_reconcile_total", "counter", results);
+        let errors = runs.iter().map(|(name, (_, failed))| (format!("controller=\"{name}\""), *failed));
+        plain(text, "controller_runtime_reconcile_errors_total", "counter", errors);
+    }
+}
+
+/// A metric that is about no object.
+fn plain(text: &mut String, name: &str, kind: &str, values: impl IntoIterator<Item = (String, u64)>) {
+    let _infallible = writeln!(text, "# TYPE {name} {kind}");
+    for (labels, value) in values {
+        let _infallible = writeln!(text, "{name}{{{labels}}} {value}");
     }
 }
 
@@ -129,6 +185,14 @@ fn metric<'a>(
     }
 }
 
+/// The kinds that have a controller, and its name.
+const CONTROLLERS: [(Kind, &str); 4] = [
+    (Kind::ExternalSecret, "externalsecret"),
+    (Kind::SecretStore, "secretstore"),
+    (Kind::ClusterSecretStore, "clustersecretstore"),
+    (Kind::ClusterExternalSecret, "clusterexternalsecret"),
+];
+
 /// What External Secrets Operator takes of an object's recommended labels.
 const EXTENDED: [&str; 6] = ["name", "instance", "version", "component", "part-of", "managed-by"];
 
@@ -142,6 +206,7 @@ mod tests {
         let id = Id { namespace: "shop".to_owned(), name: "db".to_owned() };
         metrics.count(Kind::ExternalSecret, &id, false, Duration::from_micros(2));
         metrics.count(Kind::ExternalSecret, &id, true, Duration::from_micros(3));
+        metrics.set_waiting(7);
         let text = metrics.render();
         for line in [
             "externalsecret_sync_calls_total{name=\"db\",namespace=\"shop\"} 2",
@@ -150,11 +215,17 @@ mod tests {
             "externalsecret_status_condition{name=\"db\",namespace=\"shop\",condition=\"Ready\",status=\"False\"} 0",
             "externalsecret_reconcile_duration{name=\"db\",namespace=\"shop\"} 3000",
             "# TYPE secretstore_status_condition gauge",
+            "controller_runtime_reconcile_total{controller=\"externalsecret\",result=\"success\"} 1",
+            "controller_runtime_reconcile_total{controller=\"externalsecret\",result=\"error\"} 1",
+            "controller_runtime_reconcile_total{controller=\"secretstore\",result=\"success\"} 0",
+            "controller_runtime_reconcile_errors_total{controller=\"externalsecret\"} 1",
+            "workqueue_depth{name=\"externalsecret\"} 7",
         ] {
             assert!(text.lines().any(|known| known == line), "{line} in {text}");
         }
         metrics.forget(Kind::ExternalSecret, &id);
-        assert!(!metrics.render().contains("db"));
+        let text = metrics.render();
+        assert!(!text.contains("db") && text.contains("errors_total{controller=\"externalsecret\"} 1"), "{text}");
     }
 
     #[test]

@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 
 use super::Context;
 use super::OperatorSettings;
+use super::counted::Counted;
+use super::event::Note;
+use super::metrics::Metrics;
 use super::object::StoreObject;
 use super::reference::Seen;
 use super::status::{Condition, DELETION_PAUSED, READY};
@@ -46,6 +49,7 @@ pub(super) struct Providers {
     own_identity: Option<Ambient>,
     files: Option<PathBuf>,
     seen: Arc<Seen>,
+    metrics: Arc<Metrics>,
     built: Mutex<HashMap<ProviderKey, Built>>,
 }
 
@@ -56,9 +60,14 @@ struct Built {
 }
 
 impl Providers {
-    pub(super) fn new(server: Server, registry: ProviderRegistry, settings: &OperatorSettings) -> Self {
+    pub(super) fn new(
+        server: Server,
+        registry: ProviderRegistry,
+        settings: &OperatorSettings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let (own_identity, files) = (settings.own_identity.clone(), settings.sops_root.clone());
-        Self { server, registry, own_identity, files, seen: Arc::default(), built: Mutex::default() }
+        Self { server, registry, own_identity, files, seen: Arc::default(), metrics, built: Mutex::default() }
     }
 
     /// What the configuration of a store reads: objects of the cluster, and files.
@@ -106,7 +115,8 @@ impl Providers {
             .with_own_identity(own)
             .for_consumer(consumer)
             .with_base(self.files.clone());
-        spec.factory(&self.registry)?.build(&spec.config, context).await
+        let provider = spec.factory(&self.registry)?.build(&spec.config, context).await?;
+        Ok(Arc::new(Counted::new(provider, Arc::clone(&self.metrics))))
     }
 
     /// Lets the providers of a store go: it is gone, or what it refers to has changed.
@@ -160,13 +170,17 @@ pub(super) async fn validate(context: &Context, store: StoreObject, mass: Option
     }
     if store.ready.as_ref() != Some(&ready) {
         match checked {
-            Ok(()) => context.events.normal(kind, id, uid, "Valid", ready.message.clone()).await,
-            Err((_, error)) => context.events.warning(kind, id, uid, "InvalidProviderConfig", one_line(&error)).await,
+            Ok(()) => context.events.note(kind, id, uid, Note::normal("Valid", ready.message.clone())).await,
+            Err((_, error)) => {
+                context.events.note(kind, id, uid, Note::warning("InvalidProviderConfig", one_line(&error))).await;
+            }
         }
     }
     match (&store.paused, &paused) {
-        (None, Some(paused)) => context.events.warning(kind, id, uid, DELETION_PAUSED, paused.message.clone()).await,
-        (Some(_), None) => context.events.normal(kind, id, uid, "DeletionResumed", RESUMED.to_owned()).await,
+        (None, Some(paused)) => {
+            context.events.note(kind, id, uid, Note::warning(DELETION_PAUSED, paused.message.clone())).await;
+        }
+        (Some(_), None) => context.events.note(kind, id, uid, Note::normal("DeletionResumed", RESUMED)).await,
         _ => {}
     }
     Validated { store, ready, paused }

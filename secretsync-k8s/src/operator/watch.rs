@@ -13,6 +13,7 @@ use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::{Client, ResourceExt};
 use tokio::sync::mpsc::Sender;
 
+use super::OperatorSettings;
 use super::listed::Listed;
 use super::reference::Referred;
 use crate::api::names::MANAGED_LABEL;
@@ -82,6 +83,15 @@ impl Kind {
         self != Self::ClusterExternalSecret
     }
 
+    /// Whether an operator with these settings has to do with it.
+    pub(super) fn is_watched(self, settings: &OperatorSettings) -> bool {
+        match self {
+            Self::ClusterExternalSecret => settings.cluster_external_secrets && settings.namespace.is_none(),
+            Self::ClusterSecretStore => settings.cluster_stores,
+            _ => true,
+        }
+    }
+
     fn resource(self) -> ApiResource {
         let (group, version, kind, plural) = match self {
             Self::ClusterExternalSecret => (GROUP, "v1", "ClusterExternalSecret", "clusterexternalsecrets"),
@@ -110,11 +120,22 @@ pub(super) async fn watch(client: Client, kind: Kind, namespace: Option<String>,
             tell(kind, managed.map(|event| event.map(|event| event_of(event, from_metadata))), into).await;
         }
         Kind::Namespace => {
+            let config = match &namespace {
+                Some(name) => config.fields(&format!("metadata.name={name}")),
+                None => config,
+            };
+            if let Some(name) = namespace {
+                until_listed(&Api::all(client.clone()), &name, &into).await;
+            }
             let all = watcher(Api::<PartialObjectMeta<Namespace>>::all(client), config);
             tell(kind, all.map(|event| event.map(|event| event_of(event, from_metadata))), into).await;
         }
         Kind::ClusterExternalSecret | Kind::ClusterSecretStore => {
-            let all = watcher(Api::all_with(client, &kind.resource()), config);
+            let api = Api::all_with(client, &kind.resource());
+            if namespace.is_some() {
+                until_served(kind, &api, &into).await;
+            }
+            let all = watcher(api, config);
             tell(kind, all.map(|event| event.map(|event| event_of(event, Listed::into_object))), into).await;
         }
         Kind::ExternalSecret | Kind::Generator | Kind::SecretStore => {
@@ -129,6 +150,37 @@ pub(super) async fn watch(client: Client, kind: Kind, namespace: Option<String>,
             let all = watcher(api, config);
             tell(kind, all.map(|event| event.map(|event| event_of(event, Listed::into_object))), into).await;
         }
+    }
+}
+
+/// Looks at the one namespace that matters until it can be watched: a role that is confined to it may read it, and see no list. Whoever may not even read
+/// it knows no labels.
+async fn until_listed(api: &Api<Namespace>, name: &str, into: &Sender<Change>) {
+    let alone = ListParams::default().fields(&format!("metadata.name={name}")).limit(1);
+    let mut told = false;
+    while let Err(error) = api.list_metadata(&alone).await {
+        match api.get_metadata(name).await {
+            Ok(found) => {
+                let change = Change::Put(Kind::Namespace, Box::new(from_metadata(found)));
+                if into.send(change).await.is_err() {
+                    return;
+                }
+            }
+            Err(kube::Error::Api(refusal)) if matches!(refusal.code, 403 | 404) => {}
+            Err(_) => {
+                tracing::warn!(
+                    namespace = name,
+                    error = &error as &dyn std::error::Error,
+                    "the namespace could not be looked at"
+                );
+                tokio::time::sleep(UNSERVED).await;
+                continue;
+            }
+        }
+        if !std::mem::replace(&mut told, true) && into.send(Change::Complete(Kind::Namespace)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(UNSERVED).await;
     }
 }
 

@@ -220,7 +220,11 @@ mod tests {
             ),
             (controller(v1, "ExternalSecret", "other"), None, Claim::Other("ExternalSecret `other`".into())),
             (controller("apps/v1", "Deployment", "web"), None, Claim::Controller("Deployment `web`".into())),
-            (controller("example.com/v1", "ExternalSecret", "db"), None, Claim::Controller("ExternalSecret `db`".into())),
+            (
+                controller("example.com/v1", "ExternalSecret", "db"),
+                None,
+                Claim::Controller("ExternalSecret `db`".into()),
+            ),
             (controller("v1", "ExternalSecret", "db"), None, Claim::Controller("ExternalSecret `db`".into())),
         ] {
             assert_eq!(claim(&metadata, uid), expected, "{metadata}");

@@ -34,7 +34,10 @@ fn a_store_that_nobody_has_tried_is_not_ready_and_one_that_somebody_else_has_is(
     assert!(stage.ready("externalsecret", "app").contains("SecretStore \"store\" is not ready"));
     assert_eq!(stage.get("secretstore", "store")["status"], serde_json::Value::Null, "no trace");
     let ready = r#"{"status":{"conditions":[{"type":"Ready","status":"True","reason":"Valid","message":"store validated","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}"#;
-    stage.namespace.kubectl(&["patch", "secretstore", "store", "--subresource=status", "--type=merge", "-p", ready]).unwrap();
+    stage
+        .namespace
+        .kubectl(&["patch", "secretstore", "store", "--subresource=status", "--type=merge", "-p", ready])
+        .unwrap();
     until(&"True SecretSynced: secret synced".to_owned(), || stage.ready("externalsecret", "app"));
     assert_eq!(stage.value("app", "a"), "1");
 }

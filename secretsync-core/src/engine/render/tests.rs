@@ -105,6 +105,12 @@ fn keys_and_values_are_typed_as_yaml_1_1_and_then_made_texts() {
 }
 
 #[test]
+fn the_last_of_repeated_keys_counts() {
+    let desired = render(&from(vec![literal("a: 1\nb: x\na: 2\n\"on\": y\nyes: z")])).unwrap();
+    assert_eq!(shown(&desired), pairs(&[("a", "2"), ("b", "x"), ("on", "true"), ("true", "z")]));
+}
+
+#[test]
 fn only_a_mapping_of_scalars_is_taken() {
     for text in ["a: [1]", "a: {b: c}", "- a", "text", "a: [", "a: {{ .broken }}"] {
         let text = refused(&from(vec![literal(text)]), &Texts::new());

@@ -65,7 +65,9 @@ impl Controller {
     /// Has a store say that it is paused, or is no longer, where its status tells something else.
     pub(super) fn tell_pause(&mut self, store: &StoreOrigin) {
         let Some(state) = self.world.stores.get(store) else { return };
-        if self.guard.paused(store).is_some() == state.object.paused.is_some() || !state.object.is_validated_by(&self.context.settings) {
+        if self.guard.paused(store).is_some() == state.object.paused.is_some()
+            || !state.object.is_validated_by(&self.context.settings)
+        {
             return;
         }
         let key = Key::Store(state.object.kind, state.object.id.clone());

@@ -11,6 +11,7 @@ use secretsync_core::sync::{CreationPolicy, ProviderKey, Reason, RefreshPolicy, 
 
 use super::world::{SyncState, World};
 use crate::api::names::created_by;
+use crate::api::{ClusterSecretStore, Manifest as _};
 use crate::convert::{self, StoreUse};
 use crate::operator::Context;
 use crate::operator::due::{Due, due};
@@ -93,15 +94,14 @@ impl World {
         let mut pending = false;
         let manifest = state.object.manifest().map_err(Refusal::Failed)?;
         let converted = convert::sync_spec(&manifest, |origin| {
-            let (provider, access) = self.provider(context, origin, &id.namespace).map_err(|refused| {
-                match refused {
+            let (provider, access) =
+                self.provider(context, origin, &id.namespace).map_err(|refused| match refused {
                     Refusal::Failed(error) => error,
                     Refusal::Pending => {
                         pending = true;
                         Error::new(ErrorKind::Unavailable, "use").on(origin)
                     }
-                }
-            })?;
+                })?;
             let key = provider.key.clone();
             if needed.iter().all(|known| known.key != key) {
                 needed.push(provider);
@@ -125,13 +125,18 @@ impl World {
         origin: &StoreOrigin,
         namespace: &str,
     ) -> Result<(Needed, KeyAccess), Refusal> {
+        if origin.namespace().is_none() && !context.settings.cluster_stores {
+            let advice = "this operator serves none (`--enable-cluster-store-reconciler`): use a SecretStore";
+            return Err(Refusal::Failed(not_ready(ClusterSecretStore::KIND, origin, advice)));
+        }
         let store = self.stores.get(origin).ok_or_else(|| Refusal::Failed(missing(origin)))?;
         let spec = store.object.spec.clone().map_err(Refusal::Failed)?;
         if context.settings.gate && origin.generator_kind().is_none() && !store.was_ready() {
             if !store.validated && store.object.is_validated_by(&context.settings) {
                 return Err(Refusal::Pending);
             }
-            return Err(Refusal::Failed(not_ready(store.object.kind_name(), origin)));
+            let advice = "look at the store's own condition `Ready`: it says why";
+            return Err(Refusal::Failed(not_ready(store.object.kind_name(), origin, advice)));
         }
         let nothing = BTreeMap::new();
         let labels = self.namespaces.get(namespace).unwrap_or(&nothing);
@@ -201,9 +206,9 @@ fn missing(origin: &StoreOrigin) -> Error {
     Error::new(ErrorKind::InvalidConfig, "find").on(origin).because(why).with_hint(hint)
 }
 
-fn not_ready(kind: &str, origin: &StoreOrigin) -> Error {
+fn not_ready(kind: &str, origin: &StoreOrigin, advice: &'static str) -> Error {
     Error::new(ErrorKind::Unavailable, "use")
         .on(origin)
         .because(format!("{kind} \"{}\" is not ready", origin.name()))
-        .with_hint(Hint::new(Code::StoreInvalid, "look at the store's own condition `Ready`: it says why"))
+        .with_hint(Hint::new(Code::StoreInvalid, advice))
 }

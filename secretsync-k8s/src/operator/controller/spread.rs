@@ -21,8 +21,7 @@ pub(super) use crate::operator::spread::job::Done;
 impl Controller {
     /// Whether ClusterExternalSecrets are ours at all: whoever sees one namespace cannot tell what is in the others.
     pub(super) fn spreads_objects(&self) -> bool {
-        let settings = &self.context.settings;
-        settings.cluster_external_secrets && settings.namespace.is_none()
+        Kind::ClusterExternalSecret.is_watched(&self.context.settings)
     }
 
     pub(super) fn put_spread(&mut self, object: &DynamicObject) {

@@ -194,8 +194,9 @@ impl World {
 
     /// Whether an ExternalSecret is another controller's: no trace is left at it then.
     pub(super) fn is_foreign(&self, object: &SyncObject, settings: &OperatorSettings) -> bool {
-        let foreign =
-            |store: &StoreOrigin| self.stores.get(store).is_some_and(|store| !store.object.is_of_class(&settings.class));
+        let foreign = |store: &StoreOrigin| {
+            self.stores.get(store).is_some_and(|store| !store.object.is_of_class(&settings.class))
+        };
         let unserved = |store: &StoreOrigin| store.namespace().is_none() && !settings.cluster_stores;
         object.stores.usual.as_ref().is_some_and(unserved) || object.stores.all().any(foreign)
     }
