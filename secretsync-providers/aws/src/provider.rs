@@ -106,11 +106,13 @@ impl Provider for AwsProvider {
         let calls = match (asked, &self.service) {
             (Asked::Fetch(objects), Backend::Parameters(parameters)) => together::requests(parameters, objects),
             (Asked::Fetch(objects), Backend::Secrets(secrets)) => together::requests(secrets, objects),
-            (Asked::Find(query), Backend::Parameters(_)) => match Search::new(query) {
-                Ok(search) if search.goes_by_path() => vec![(Call::GetParametersByPath, 1)],
-                _ => vec![(Call::DescribeParameters, 1)],
+            (Asked::Find(query), service) => match (Search::new(query), service) {
+                // It is refused before anything is sent.
+                (Err(_), _) => Vec::new(),
+                (Ok(_), Backend::Secrets(_)) => vec![(Call::ListSecrets, 1)],
+                (Ok(search), Backend::Parameters(_)) if search.goes_by_path() => vec![(Call::GetParametersByPath, 1)],
+                (Ok(_), Backend::Parameters(_)) => vec![(Call::DescribeParameters, 1)],
             },
-            (Asked::Find(_), Backend::Secrets(_)) => vec![(Call::ListSecrets, 1)],
             _ => return asked.one_by_one(),
         };
         calls.into_iter().map(|(call, objects)| price::request(call, objects)).collect()

@@ -37,7 +37,7 @@ fn capped(body: SdkBody) -> SdkBody {
 
 /// Whether an answer was too big, somewhere below an error of the SDK.
 pub(crate) fn is_too_big(error: &(dyn StdError + 'static)) -> bool {
-    causes(error).any(|error| error.is::<LengthLimitError>())
+    causes(error).any(<dyn StdError>::is::<LengthLimitError>)
 }
 
 /// More than any answer of AWS, as with Vault: the biggest one has twenty secrets of 64 KiB, each byte of which JSON may write as six.

@@ -1,7 +1,7 @@
 //! Secrets Manager, on moto.
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::{Fetched, Query, RemoteRef};
+use secretsync_core::provider::{Asked, Fetched, Query, RemoteRef};
 use serde_json::json;
 
 use crate::support::{MOTO, assert_absent, bytes, failure, find, provider, read, read_all, read_ref, secret, text};
@@ -134,6 +134,7 @@ async fn a_search_for_nothing_in_particular_is_refused_before_anything_is_sent()
         for path in [None, Some("app/".to_owned())] {
             let mut query = Query::default();
             query.path = path;
+            assert_eq!(provider.requests(Asked::Find(&query)), []);
             let found = provider.find(&query).await.map(|_| Fetched::Absent);
             let (told, advice) = failure(found, ErrorKind::InvalidConfig, Code::ManifestInvalid);
             assert!(told.contains("unexpected find operator") && advice.contains("regexp: .*"), "{told}: {advice}");

@@ -176,7 +176,7 @@ pub(crate) fn an_hour_ahead(
     refusal: impl Fn() -> ResponseTemplate + Send + Sync,
 ) -> impl Respond {
     move |request: &Request| {
-        let now = DateTime::from(SystemTime::now() + Duration::from_secs(3600));
+        let now = DateTime::from(SystemTime::now() + Duration::from_hours(1));
         let signed = request.headers["x-amz-date"].to_str().unwrap();
         // `20261127T134400Z`, to the minute or the one before.
         let minutes = [now.secs(), now.secs() - 60].map(|seconds| {
