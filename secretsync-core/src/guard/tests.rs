@@ -190,7 +190,10 @@ fn a_pause_of_an_earlier_process_lasts_until_everybody_was_asked() {
     all(&mut guard, asked.iter().copied().skip(1), Answer::Stays, round);
     guard.answered(&0, Answer::Unknown, round);
     let end = round + 300 * SECOND;
-    assert!(summon(&mut guard, end).is_empty() && guard.paused(&"vault").is_none(), "one that always fails keeps nothing");
+    assert!(
+        summon(&mut guard, end).is_empty() && guard.paused(&"vault").is_none(),
+        "one that always fails keeps nothing"
+    );
 
     guard.resume(&"vault", end);
     let round = end + 10 * SECOND;

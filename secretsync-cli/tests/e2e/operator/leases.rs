@@ -150,8 +150,7 @@ fn an_external_secret_whose_leases_are_gone_is_held_no_longer() {
     apply(&stage, &role, SYNC);
     // Somebody else's finalizer, and one that External Secrets Operator put there itself: both stay.
     let cleanup = "externalsecrets.external-secrets.io/externalsecret-cleanup";
-    let other =
-        SYNC.replace("metadata: {name: db,", &format!("metadata: {{name: theirs, finalizers: ['{cleanup}'],"));
+    let other = SYNC.replace("metadata: {name: db,", &format!("metadata: {{name: theirs, finalizers: ['{cleanup}'],"));
     apply(&stage, &role, &other);
     let _operator = stage.operator("");
     until(&2, || stage.database_users(&role));

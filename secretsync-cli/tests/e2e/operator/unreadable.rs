@@ -13,7 +13,9 @@ const CANARY: &str = "canary-7c41";
 
 /// Lists that hold a value and cannot be read: something else is where an object, a text or a list should be, or it is no JSON at all.
 fn answers() -> Vec<String> {
-    let list = |item| json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": [item]}).to_string();
+    let list = |item| {
+        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": [item]}).to_string()
+    };
     let data = json!({"password": CANARY});
     vec![
         list(json!({"metadata": {"name": "a", "annotations": {"a": [CANARY]}}, "data": data})),
