@@ -22,3 +22,5 @@ mod rivals;
 mod scoped;
 #[path = "operator/stage.rs"]
 mod stage;
+#[path = "operator/unreadable.rs"]
+mod unreadable;

@@ -125,6 +125,7 @@ impl Controller {
         tokio::pin!(stop);
         loop {
             self.settle_references().await;
+            self.tell_pauses();
             self.post();
             self.context.metrics.set_waiting(self.driver.scheduler().waiting());
             let ready = self.is_ready();
