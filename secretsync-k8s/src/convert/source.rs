@@ -147,7 +147,7 @@ fn check_source(path: &str, source: Option<&SourceRef>, spec: &ExternalSecretSpe
         None => match &spec.secret_store_ref {
             Some(StoreRef { name: Some(_), .. }) => {}
             Some(_) => {
-                problems.no_store("spec.secretStoreRef", format_args!("missing field `name`, which `{path}` needs"))
+                problems.no_store("spec.secretStoreRef", format_args!("missing field `name`, which `{path}` needs"));
             }
             None => {
                 problems

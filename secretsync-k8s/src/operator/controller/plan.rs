@@ -43,12 +43,12 @@ impl World {
             return Plan::Leave;
         }
         if let Some(report) = &state.issuance.replaced {
-            return Plan::Run(Box::new(self.job(state, id, Work::Replaced(report.clone()))));
+            return Plan::Run(Box::new(job(state, id, Work::Replaced(report.clone()))));
         }
         if !state.issuance.adopted
             && let Ok((spec, needed)) = self.resolve(context, state, id)
         {
-            return Plan::Run(Box::new(self.job(
+            return Plan::Run(Box::new(job(
                 state,
                 id,
                 Work::Adopt { spec: Box::new(spec), needed, issued: state.object.status.issued.clone() },
@@ -57,7 +57,7 @@ impl World {
         let spec = match &state.spec {
             Ok(spec) if spec.suspended => return Plan::Leave,
             Ok(spec) => spec,
-            Err(error) => return refuse(self, state, id, reason_of(error), error.clone()),
+            Err(error) => return refuse(state, id, reason_of(error), error.clone()),
         };
         let now = SystemTime::now();
         // One that others read along for goes by the same rules: its window may be closed.
@@ -65,7 +65,7 @@ impl World {
         if !takes_part && !state.is_due(now) {
             if state.wants_look(now) {
                 let work = Work::Look(spec.owner.clone(), spec.target.clone());
-                return Plan::Run(Box::new(self.job(state, id, work)));
+                return Plan::Run(Box::new(job(state, id, work)));
             }
             return match due(spec, &state.status, &state.object.revision, now) {
                 Due::Never => Plan::Leave,
@@ -76,10 +76,10 @@ impl World {
             Ok((spec, needed)) => {
                 let orphans = self.orphans(&spec);
                 let work = Work::Sync { spec: Box::new(spec), needed, orphans };
-                Plan::Run(Box::new(self.job(state, id, work)))
+                Plan::Run(Box::new(job(state, id, work)))
             }
             Err(Refusal::Pending) => Plan::Leave,
-            Err(Refusal::Failed(error)) => refuse(self, state, id, Reason::SourceFailed, error),
+            Err(Refusal::Failed(error)) => refuse(state, id, Reason::SourceFailed, error),
         }
     }
 
@@ -155,16 +155,6 @@ impl World {
             |target: &&TargetRef| target.namespace() == spec.target.namespace() && target.name() != spec.target.name();
         self.marked(&created_by(&spec.owner)).filter(left).cloned().collect()
     }
-
-    fn job(&self, state: &SyncState, id: &Id, work: Work) -> Job {
-        Job {
-            id: id.clone(),
-            uid: state.object.uid.clone(),
-            revision: state.object.revision.clone(),
-            work,
-            announced: Vec::new(),
-        }
-    }
 }
 
 impl SyncState {
@@ -179,14 +169,14 @@ impl SyncState {
     }
 }
 
-fn refuse(world: &World, state: &SyncState, id: &Id, reason: Reason, error: Error) -> Plan {
+fn refuse(state: &SyncState, id: &Id, reason: Reason, error: Error) -> Plan {
     let owner = secretsync_core::store::OwnerId::new(&*id.namespace, &*id.name);
     let target = match &state.spec {
         Ok(spec) => spec.target.clone(),
         Err(_) => TargetRef::new(&*id.namespace, &*id.name),
     };
     let report = SyncReport::failed(owner, target, reason, error);
-    Plan::Run(Box::new(world.job(state, id, Work::Refuse(Box::new(report)))))
+    Plan::Run(Box::new(job(state, id, Work::Refuse(Box::new(report)))))
 }
 
 /// What a manifest that makes no sense fails with: one that names no store fails where its sources are read (`eso-compat.md` 0).
@@ -211,4 +201,14 @@ fn not_ready(kind: &str, origin: &StoreOrigin, advice: &'static str) -> Error {
         .on(origin)
         .because(format!("{kind} \"{}\" is not ready", origin.name()))
         .with_hint(Hint::new(Code::StoreInvalid, advice))
+}
+
+fn job(state: &SyncState, id: &Id, work: Work) -> Job {
+    Job {
+        id: id.clone(),
+        uid: state.object.uid.clone(),
+        revision: state.object.revision.clone(),
+        work,
+        announced: Vec::new(),
+    }
 }
