@@ -5,7 +5,7 @@ mod endpoint;
 mod http;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -33,25 +33,31 @@ pub(crate) use http::{Fetcher, Http};
 /// The connections and endpoints of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    /// What is wrong is told to those who connect.
-    http: Result<Http, Error>,
+    /// Made for the first who connects, who is also told what is wrong.
+    http: Arc<LazyLock<Result<Http, Error>, Box<dyn FnOnce() -> Result<Http, Error> + Send>>>,
     endpoints: Arc<Endpoints>,
 }
 
 impl Network {
     /// The connections and endpoints that an environment names.
     pub(crate) fn new(environment: &Ambient) -> Self {
-        Self { http: Http::new(environment), endpoints: Arc::new(Endpoints::new(environment)) }
+        let endpoints = Arc::new(Endpoints::new(environment));
+        let environment = environment.clone();
+        Self { http: Arc::new(LazyLock::new(Box::new(move || Http::new(&environment)))), endpoints }
     }
 
     /// The same connections, to the endpoints that a profile names, too.
     pub(crate) fn led_by_profile(&self, found: impl Fn(&'static str) -> Option<String>) -> Self {
-        Self { http: self.http.clone(), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
+        Self { http: Arc::clone(&self.http), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
     }
 
     /// The connections that are protected by TLS.
     pub(crate) fn secure(&self) -> Result<SharedHttpClient, Error> {
-        Ok(self.http.as_ref().map_err(Clone::clone)?.client(false))
+        Ok(self.http()?.client(false))
+    }
+
+    fn http(&self) -> Result<&Http, Error> {
+        LazyLock::force(&self.http).as_ref().map_err(Clone::clone)
     }
 
     /// The settings of a client: an API in a region, with somebody's credentials or none.
@@ -62,7 +68,7 @@ impl Network {
         credentials: Option<SharedCredentialsProvider>,
     ) -> Result<SdkConfig, Failure> {
         let endpoint = self.endpoints.of(api).map_err(Failure::Endpoint)?;
-        let http = self.http.as_ref().map_err(|error| Failure::Endpoint(error.clone()))?;
+        let http = self.http().map_err(Failure::Endpoint)?;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .read_timeout(ATTEMPT)
