@@ -100,6 +100,10 @@ async fn searches_walk_hierarchies_by_name_or_by_tags() {
     MOTO.call(region, "AmazonSSM.AddTagsToResource", &body).unwrap();
     let provider = provider(MOTO.address(), "ParameterStore", region).await;
     assert_eq!(find(&*provider, Some("/app"), Some("db$"), &[]).await, ["/app/db", "/app/deep/db"]);
+    for path in ["/app/", "/app/deep/", "/app/deep"] {
+        assert!(find(&*provider, Some(path), Some("db$"), &[]).await.contains(&"/app/deep/db".to_owned()), "{path}");
+    }
+    assert_eq!(find(&*provider, Some("/"), Some("^/other"), &[]).await, ["/other/db"]);
     assert_eq!(find(&*provider, None, Some("^/other/"), &[]).await, ["/other/db"]);
     assert_eq!(find(&*provider, None, None, &[("env", "prod")]).await, ["/app/db"]);
     assert_eq!(find(&*provider, None, Some(".*"), &[]).await, ["/app/db", "/app/deep/db", "/other/db", "flat"]);
