@@ -5,7 +5,7 @@ mod endpoint;
 mod http;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -33,25 +33,39 @@ pub(crate) use http::{Fetcher, Http};
 /// The connections and endpoints of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    /// What is wrong is told to those who connect.
-    http: Result<Http, Error>,
+    http: Arc<Connections>,
     endpoints: Arc<Endpoints>,
+}
+
+/// Connections that are prepared when the first is needed: reading the authorities of the system takes as long as a small sync.
+#[derive(Debug)]
+struct Connections {
+    environment: Ambient,
+    /// What is wrong is told to those who connect.
+    http: OnceLock<Result<Http, Error>>,
+}
+
+impl Connections {
+    fn http(&self) -> Result<&Http, Error> {
+        self.http.get_or_init(|| Http::new(&self.environment)).as_ref().map_err(Clone::clone)
+    }
 }
 
 impl Network {
     /// The connections and endpoints that an environment names.
     pub(crate) fn new(environment: &Ambient) -> Self {
-        Self { http: Http::new(environment), endpoints: Arc::new(Endpoints::new(environment)) }
+        let http = Connections { environment: environment.clone(), http: OnceLock::new() };
+        Self { http: Arc::new(http), endpoints: Arc::new(Endpoints::new(environment)) }
     }
 
     /// The same connections, to the endpoints that a profile names, too.
     pub(crate) fn led_by_profile(&self, found: impl Fn(&'static str) -> Option<String>) -> Self {
-        Self { http: self.http.clone(), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
+        Self { http: Arc::clone(&self.http), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
     }
 
     /// The connections that are protected by TLS.
     pub(crate) fn secure(&self) -> Result<SharedHttpClient, Error> {
-        Ok(self.http.as_ref().map_err(Clone::clone)?.client(false))
+        Ok(self.http.http()?.client(false))
     }
 
     /// The settings of a client: an API in a region, with somebody's credentials or none.
@@ -62,7 +76,7 @@ impl Network {
         credentials: Option<SharedCredentialsProvider>,
     ) -> Result<SdkConfig, Failure> {
         let endpoint = self.endpoints.of(api).map_err(Failure::Endpoint)?;
-        let http = self.http.as_ref().map_err(|error| Failure::Endpoint(error.clone()))?;
+        let http = self.http.http().map_err(Failure::Endpoint)?;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .read_timeout(ATTEMPT)
