@@ -97,8 +97,11 @@ fn filter(log: LogLevel) -> EnvFilter {
     };
     let mut filter = EnvFilter::default().add_directive(level.into());
     if level >= LevelFilter::ERROR {
-        // It logs whole response bodies, Secrets among them. Nothing on the command line can switch that on; its errors reach us anyway.
-        filter = filter.add_directive("kube_client::client=off".parse().expect("the directive is well-formed"));
+        // They log answers that they cannot read, Secrets among them, or quote them. Nothing on the command line can switch that on; their errors reach us
+        // anyway.
+        for answers in ["kube_client::client", "kube_runtime::watcher"] {
+            filter = filter.add_directive(format!("{answers}=off").parse().expect("the directive is well-formed"));
+        }
     }
     if level > LevelFilter::INFO {
         // They log what goes over the wire.
@@ -127,6 +130,7 @@ mod tests {
                 assert!(!enabled!(target: "aws_sigv4::http_request::sign", Level::TRACE));
                 assert!(!enabled!(target: "hyper_util::client::legacy::connect", Level::DEBUG));
                 assert!(!enabled!(target: "kube_client::client", Level::ERROR));
+                assert!(!enabled!(target: "kube_runtime::watcher", Level::ERROR));
             });
         }
     }

@@ -10,12 +10,13 @@
 //! neither way. A pause ends when none of the store's targets is due for deletion any more, or when somebody allows it. A store with few targets is never held up.
 
 mod census;
+mod stores;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::Instant;
 
-use self::census::Census;
+use self::stores::Stores;
 use crate::sync::{
     CreationPolicy, DeletionPolicy, MassDeletion, Outcome, Reason, RefreshPolicy, Removal, SyncReport, SyncSpec,
 };
@@ -77,77 +78,55 @@ impl Exposure {
 /// Decides which deletions are carried out, for syncs with the names `K` that read from stores with the names `S`. Time is told to it.
 #[derive(Debug)]
 pub struct Guard<K, S> {
-    stores: BTreeMap<S, Census<K>>,
+    stores: Stores<K, S>,
     syncs: BTreeMap<K, Box<[S]>>,
-    /// Stores of which something is due: those where time matters.
-    busy: BTreeSet<S>,
 }
 
 impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
     /// A guard that knows no syncs.
     pub fn new() -> Self {
-        Self { stores: BTreeMap::new(), syncs: BTreeMap::new(), busy: BTreeSet::new() }
+        Self { stores: Stores::new(), syncs: BTreeMap::new() }
     }
 
-    /// Makes a sync known, or takes in that it is another one now. Gives the stores that it reads from no longer.
-    pub fn enroll(&mut self, sync: &K, stores: impl IntoIterator<Item = S>, exposure: Exposure) -> Vec<S> {
+    /// Makes a sync known, or takes in that it is another one now.
+    pub fn enroll(&mut self, sync: &K, stores: impl IntoIterator<Item = S>, exposure: Exposure) {
         let stores: BTreeSet<S> = stores.into_iter().collect();
-        let mut left = self.syncs.remove(sync).unwrap_or_default().into_vec();
-        left.retain(|store| !stores.contains(store));
-        self.leave(sync, &left);
+        let before = self.syncs.remove(sync).unwrap_or_default();
+        for store in before.iter().filter(|store| !stores.contains(store)) {
+            self.stores.change(store, |census| census.dismiss(sync));
+        }
         for store in &stores {
-            self.stores.entry(store.clone()).or_default().enroll(sync, exposure);
+            self.stores.enter(store, |census| census.enroll(sync, exposure));
         }
         self.syncs.insert(sync.clone(), stores.into_iter().collect());
-        left
     }
 
     /// Forgets a sync.
     pub fn dismiss(&mut self, sync: &K) {
-        let stores = self.syncs.remove(sync).unwrap_or_default();
-        self.leave(sync, &stores);
+        for store in self.syncs.remove(sync).unwrap_or_default() {
+            self.stores.change(&store, |census| census.dismiss(sync));
+        }
     }
 
     /// Forgets a store that is gone. Its syncs keep it in mind until they go.
     pub fn forget(&mut self, store: &S, now: Instant) {
         self.allow(store, false, now);
-        self.tidy(store);
     }
 
     /// Takes a store as paused from the beginning, as an earlier process left it: its syncs are asked whether that is still right.
     pub fn resume(&mut self, store: &S, now: Instant) {
-        self.stores.entry(store.clone()).or_default().resume(now);
-        self.busy.insert(store.clone());
+        self.stores.enter(store, |census| census.resume(now));
     }
 
     /// Sets whether somebody allows mass deletions of a store.
     pub fn allow(&mut self, store: &S, allowed: bool, now: Instant) {
-        let census = self.stores.entry(store.clone()).or_default();
-        census.allow(allowed, now);
-        if census.wake(now).is_some() {
-            self.busy.insert(store.clone());
-        }
-    }
-
-    /// Whether the sources of a sync were gone when it ran last.
-    pub fn is_due(&self, sync: &K) -> bool {
-        let mut stores = self.syncs.get(sync).into_iter().flat_map(|stores| &**stores);
-        stores.any(|store| self.stores.get(store).is_some_and(|census| census.is_due(sync)))
-    }
-
-    /// Takes in that a sync cannot be asked now, outside of its windows for example.
-    pub fn excuse(&mut self, sync: &K) {
-        for store in self.syncs.get(sync).into_iter().flat_map(|stores| &**stores) {
-            if let Some(census) = self.stores.get_mut(store) {
-                census.excuse(sync);
-            }
-        }
+        self.stores.enter(store, |census| census.allow(allowed, now));
     }
 
     /// Whether the target of a sync may be deleted if its sources turn out to be gone.
     pub fn removal(&self, sync: &K) -> Removal {
         let mut removal = Removal::Allowed;
-        for store in self.syncs.get(sync).into_iter().flat_map(|stores| &**stores) {
+        for store in stores_of(&self.syncs, sync) {
             let Some(census) = self.stores.get(store) else { continue };
             match census.paused() {
                 // An earlier process counted them, and they are counted again.
@@ -162,30 +141,24 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
 
     /// Takes in what a run told.
     pub fn answered(&mut self, sync: &K, answer: Answer, now: Instant) {
-        for store in self.syncs.get(sync).into_iter().flat_map(|stores| &**stores) {
-            if let Some(census) = self.stores.get_mut(store) {
-                census.answered(sync, answer, now);
-                if census.wake(now).is_some() {
-                    self.busy.insert(store.clone());
-                }
-            }
+        for store in stores_of(&self.syncs, sync) {
+            self.stores.change(store, |census| census.answered(sync, answer, now));
         }
     }
 
-    /// The syncs that are to run now, each told once: those that have to be asked as well, and those about which a decision has fallen.
-    pub fn summon(&mut self, now: Instant) -> Vec<K> {
+    /// The syncs that are to run now, each told once: those that have to be asked as well, and those about which a decision has fallen. Who cannot be asked now,
+    /// outside of its windows for example, says so by `can_run`, and is not waited for.
+    pub fn summon(&mut self, now: Instant, can_run: impl Fn(&K) -> bool) -> Vec<K> {
         let mut syncs = Vec::new();
-        self.busy.retain(|store| {
-            let Some(census) = self.stores.get_mut(store) else { return false };
-            syncs.extend(census.summon(now));
-            census.wake(now).is_some()
-        });
+        for store in self.stores.names_of_busy() {
+            self.stores.change(&store, |census| syncs.extend(census.summon(now, &can_run)));
+        }
         syncs
     }
 
     /// When to ask [`summon`](Self::summon) next, if nothing else happens.
     pub fn wake(&self, now: Instant) -> Option<Instant> {
-        self.busy.iter().filter_map(|store| self.stores.get(store)?.wake(now)).min()
+        self.stores.busy().filter_map(|census| census.wake(now)).min()
     }
 
     /// What keeps a store from having targets deleted, if it is paused.
@@ -194,20 +167,15 @@ impl<K: Clone + Ord, S: Clone + Ord + ToString> Guard<K, S> {
         Some(MassDeletion { store: store.to_string(), due, of })
     }
 
-    fn leave(&mut self, sync: &K, stores: &[S]) {
-        for store in stores {
-            if let Some(census) = self.stores.get_mut(store) {
-                census.dismiss(sync);
-            }
-            self.tidy(store);
-        }
+    /// The stores whose pause has begun or ended, each told once.
+    pub fn turned(&mut self) -> BTreeSet<S> {
+        self.stores.take_turned()
     }
+}
 
-    fn tidy(&mut self, store: &S) {
-        if self.stores.get(store).is_some_and(Census::is_idle) {
-            self.stores.remove(store);
-        }
-    }
+/// The stores that a sync reads from.
+fn stores_of<'a, K: Ord, S>(syncs: &'a BTreeMap<K, Box<[S]>>, sync: &K) -> &'a [S] {
+    syncs.get(sync).map_or(&[], |stores| stores)
 }
 
 impl<K: Clone + Ord, S: Clone + Ord + ToString> Default for Guard<K, S> {

@@ -24,7 +24,8 @@
 //! # }
 //! ```
 //!
-//! A program that shows kube's own logs leaves out `kube_client::client` below `error`: at `warn` it prints answers that it cannot read, values included.
+//! A program that shows kube's own logs leaves out `kube_client::client` and `kube_runtime::watcher` below `error`: they print answers that they cannot read,
+//! or parts of them, values included.
 
 mod controller;
 mod due;

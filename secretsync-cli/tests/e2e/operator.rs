@@ -18,3 +18,5 @@ mod references;
 mod rivals;
 #[path = "operator/stage.rs"]
 mod stage;
+#[path = "operator/unreadable.rs"]
+mod unreadable;

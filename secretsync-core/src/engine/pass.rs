@@ -53,7 +53,7 @@ pub(super) async fn replace(
 
 async fn run(
     shared: &Arc<Shared>,
-    mut specs: Vec<SyncSpec>,
+    specs: Vec<SyncSpec>,
     superseded: Option<&CancellationToken>,
     deletions: Deletions,
     mode: Mode,
@@ -63,21 +63,14 @@ async fn run(
     let pass = Arc::new(store.begin().await);
     let mut progress = Progress { deletions, reports: vec![None; specs.len()], staged: BTreeMap::new() };
     // Announced before the first read, so that one answer serves every sync of this pass, whenever its turn comes.
-    let work = |index: usize, spec: &SyncSpec| {
-        let (spec, superseded) = (spec.clone(), superseded.cloned());
+    let work = |(index, spec): (usize, SyncSpec)| {
+        let superseded = superseded.cloned();
         Work { index, _expectations: shared.announce(&spec), spec, superseded }
     };
-    let all = specs.iter().enumerate().map(|(index, spec)| work(index, spec)).collect();
+    let all = specs.into_iter().enumerate().map(work).collect();
     run_each(shared, all, mode, &pass, &mut progress).await;
-    let decided = progress.deletions.decide(&specs, &progress.reports);
-    if !decided.is_empty() {
-        let again = decided.into_iter().map(|(index, removal)| {
-            specs[index].removal = removal;
-            work(index, &specs[index])
-        });
-        let again = again.collect();
-        run_each(shared, again, mode, &pass, &mut progress).await;
-    }
+    let again = progress.deletions.decide(&progress.reports).into_iter().map(work).collect();
+    run_each(shared, again, mode, &pass, &mut progress).await;
     let mut reports: Vec<_> = progress.reports.into_iter().flatten().collect();
     let end = match mode {
         Mode::Plan => store.verify().await,

@@ -164,12 +164,10 @@ impl<'a> Watch<'a> {
     /// Runs those whom the guard wants to hear, or who are to hear what it decided.
     fn ask(&mut self) {
         let now = Instant::now();
-        for sync in self.guard.summon(now) {
+        let (by_sync, units) = (&self.by_sync, &self.units);
+        let may_run = |sync: &SyncKey| by_sync.get(sync).is_some_and(|index| units[*index].may_run());
+        for sync in self.guard.summon(now, may_run) {
             if let Some(&index) = self.by_sync.get(&sync) {
-                if !self.units[index].may_run() && !self.guard.is_due(&sync) {
-                    self.guard.excuse(&sync);
-                    continue;
-                }
                 if self.driver.scheduler().is_idle(&index) {
                     self.company.join(&index, now);
                 }

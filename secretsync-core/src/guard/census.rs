@@ -20,7 +20,7 @@ pub(super) struct Census<K> {
     allowed: bool,
     round: Option<Round<K>>,
     last_round: Option<Instant>,
-    /// Who is to learn of a decision.
+    /// Who is due and is to learn of a decision.
     news: BTreeSet<K>,
 }
 
@@ -45,6 +45,8 @@ enum State {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     due: usize,
+    /// Of those, how many no decision has let go.
+    undecided: usize,
     could: usize,
     of: usize,
 }
@@ -91,7 +93,6 @@ impl<K: Clone + Ord> Census<K> {
 
     pub(super) fn dismiss(&mut self, sync: &K) {
         self.put(sync, None);
-        self.news.remove(sync);
         self.stop_waiting_for(sync);
         self.end_pause();
     }
@@ -107,17 +108,9 @@ impl<K: Clone + Ord> Census<K> {
         self.members.is_empty() && !self.allowed && self.paused.is_none()
     }
 
-    pub(super) fn is_due(&self, sync: &K) -> bool {
-        self.members.get(sync).is_some_and(|member| matches!(member.state, State::Due { .. }))
-    }
-
-    /// Waits no longer for somebody who cannot answer now: that says nothing about the target.
-    pub(super) fn excuse(&mut self, sync: &K) {
-        if let Some(Round { waiting: Some(waiting), excused, .. }) = &mut self.round
-            && waiting.remove(sync)
-        {
-            *excused += 1;
-        }
+    /// Whether time matters: [`summon`](Self::summon) has something to tell, now or later.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.news.is_empty() || self.round.is_some()
     }
 
     pub(super) fn allow(&mut self, allowed: bool, now: Instant) {
@@ -166,14 +159,17 @@ impl<K: Clone + Ord> Census<K> {
         self.end_pause();
     }
 
-    /// The syncs that are to run now, each told once.
-    pub(super) fn summon(&mut self, now: Instant) -> Vec<K> {
+    /// The syncs that are to run now, each told once. Who cannot run now is not waited for: that says nothing about the target.
+    pub(super) fn summon(&mut self, now: Instant, can_run: impl Fn(&K) -> bool) -> Vec<K> {
         let mut syncs = Vec::new();
         if let Some(round) = self.round.as_mut().filter(|round| round.waiting.is_none() && round.begins <= now) {
             let asked =
                 |(_, member): &(&K, &Member)| member.exposure == Exposure::Refreshed && member.state == State::Stays;
-            syncs.extend(self.members.iter().filter(asked).map(|(sync, _)| sync.clone()));
+            let asked = self.members.iter().filter(asked).map(|(sync, _)| sync.clone());
+            let (able, unable): (Vec<_>, Vec<_>) = asked.partition(can_run);
+            syncs = able;
             round.waiting = Some(syncs.iter().cloned().collect());
+            round.excused = unable.len();
             self.last_round = Some(now);
         }
         if self.is_decided(now) {
@@ -199,6 +195,9 @@ impl<K: Clone + Ord> Census<K> {
         };
         self.tally.add(member);
         self.tally.subtract(before);
+        if !matches!(member, Some(Member { state: State::Due { .. }, .. })) {
+            self.news.remove(sync);
+        }
     }
 
     fn due(&self) -> impl Iterator<Item = (&K, &Member)> {
@@ -229,6 +228,7 @@ impl<K: Clone + Ord> Census<K> {
     fn pause(&mut self, due: usize, of: usize) {
         self.paused = Some((due, of));
         self.round = None;
+        self.tally.undecided = self.tally.due;
         for (sync, member) in &mut self.members {
             if let State::Due { decided, .. } = &mut member.state {
                 *decided = false;
@@ -239,8 +239,7 @@ impl<K: Clone + Ord> Census<K> {
 
     /// Has a round begin for what no earlier one decides.
     fn plan_round(&mut self, now: Instant) {
-        let undecided = |(_, member): (&K, &Member)| matches!(member.state, State::Due { decided: false, .. });
-        if self.round.is_some() || !self.due().any(undecided) {
+        if self.round.is_some() || self.tally.undecided == 0 {
             return;
         }
         // Asking everybody costs reads: no more of them than twenty a second, and no wait longer than the window.
@@ -279,6 +278,7 @@ impl<K: Clone + Ord> Census<K> {
                 && !*decided
             {
                 *decided = true;
+                self.tally.undecided -= 1;
                 self.news.insert(sync.clone());
             }
         }
@@ -301,20 +301,27 @@ impl<K: Clone + Ord> Census<K> {
 
 impl Tally {
     fn add(&mut self, member: Option<Member>) {
-        let Self { due, could, of } = Self::of(member);
-        (self.due, self.could, self.of) = (self.due + due, self.could + could, self.of + of);
+        let Self { due, undecided, could, of } = Self::of(member);
+        self.due += due;
+        self.undecided += undecided;
+        self.could += could;
+        self.of += of;
     }
 
     fn subtract(&mut self, member: Option<Member>) {
-        let Self { due, could, of } = Self::of(member);
-        (self.due, self.could, self.of) = (self.due - due, self.could - could, self.of - of);
+        let Self { due, undecided, could, of } = Self::of(member);
+        self.due -= due;
+        self.undecided -= undecided;
+        self.could -= could;
+        self.of -= of;
     }
 
     fn of(member: Option<Member>) -> Self {
         let Some(member) = member else { return Self::default() };
+        let exposed = usize::from(member.exposure != Exposure::Safe);
         match member.state {
-            State::Stays => Self { due: 0, could: usize::from(member.exposure != Exposure::Safe), of: 1 },
-            State::Due { .. } => Self { due: 1, could: 1, of: 1 },
+            State::Stays => Self { could: exposed, of: 1, ..Self::default() },
+            State::Due { decided, .. } => Self { due: 1, undecided: usize::from(!decided), could: 1, of: 1 },
             State::Absent => Self::default(),
         }
     }

@@ -126,6 +126,7 @@ impl Controller {
         tokio::pin!(stop);
         loop {
             self.settle_references().await;
+            self.tell_pauses();
             self.post();
             let ready = self.is_ready();
             tokio::select! {

@@ -2,6 +2,7 @@
 //! (see [`super::listed`]).
 
 use std::collections::BTreeSet;
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -150,7 +151,7 @@ async fn until_served(kind: Kind, api: &Api<Listed>, into: &Sender<Change>) {
                     }
                 }
             }
-            Err(error) => tracing::warn!(?kind, error = &error as &dyn std::error::Error, "a kind could not be listed"),
+            Err(error) => tracing::warn!(?kind, error = problem(&error), "a kind could not be listed"),
         }
         tokio::time::sleep(UNSERVED).await;
     }
@@ -191,7 +192,7 @@ async fn tell(
                 tracing::debug!(?kind, "the cluster does not know the kind");
             }
             Err(error) => {
-                tracing::warn!(?kind, error = &error as &dyn std::error::Error, "a watch failed and begins again");
+                tracing::warn!(?kind, error = problem(&error), "a watch failed and begins again");
             }
         }
         for change in changes {
@@ -200,6 +201,23 @@ async fn tell(
             }
         }
     }
+}
+
+/// What went wrong with a watch, for logs. What complains of an answer may quote it, so of that only the place is told.
+pub(super) fn problem(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    for cause in std::iter::successors(Some(error), |&error| error.source()) {
+        if let Some(unread) = cause.downcast_ref::<serde_json::Error>() {
+            return format!("the answer cannot be read at line {} column {}", unread.line(), unread.column());
+        }
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn event_of<A, B>(event: Event<A>, convert: impl Fn(A) -> B) -> Event<B> {

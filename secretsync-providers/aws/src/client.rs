@@ -1,6 +1,7 @@
 //! Clients of AWS's services: one HTTP stack, bounded in time, without retries of its own.
 
 mod calls;
+mod cap;
 mod endpoint;
 mod http;
 
@@ -25,10 +26,11 @@ use crate::error::Failure;
 use crate::session::Session;
 
 pub(crate) use calls::{Call, Calls};
+pub(crate) use cap::is_too_big;
 pub(crate) use endpoint::{
     Api, Endpoints, host as endpoint_host, is_loopback as endpoint_is_loopback, text as endpoint_text,
 };
-pub(crate) use http::{Fetcher, Http};
+pub(crate) use http::{Fetcher, nearby};
 
 /// The connections and endpoints of a program.
 #[derive(Clone, Debug)]
@@ -37,18 +39,12 @@ pub(crate) struct Network {
     endpoints: Arc<Endpoints>,
 }
 
-/// Connections that are prepared when the first is needed: reading the authorities of the system takes as long as a small sync.
+/// Connections that are prepared when the first is needed: reading the authorities of the system takes a good part of a small sync.
 #[derive(Debug)]
 struct Connections {
     environment: Ambient,
     /// What is wrong is told to those who connect.
-    http: OnceLock<Result<Http, Error>>,
-}
-
-impl Connections {
-    fn http(&self) -> Result<&Http, Error> {
-        self.http.get_or_init(|| Http::new(&self.environment)).as_ref().map_err(Clone::clone)
-    }
+    http: OnceLock<Result<SharedHttpClient, Error>>,
 }
 
 impl Network {
@@ -63,9 +59,10 @@ impl Network {
         Self { http: Arc::clone(&self.http), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
     }
 
-    /// The connections that are protected by TLS.
-    pub(crate) fn secure(&self) -> Result<SharedHttpClient, Error> {
-        Ok(self.http.http()?.client(false))
+    /// The connections, for those who send by themselves.
+    pub(crate) fn http(&self) -> Result<SharedHttpClient, Error> {
+        let Connections { environment, http } = &*self.http;
+        http.get_or_init(|| http::guarded(environment)).clone()
     }
 
     /// The settings of a client: an API in a region, with somebody's credentials or none.
@@ -76,17 +73,12 @@ impl Network {
         credentials: Option<SharedCredentialsProvider>,
     ) -> Result<SdkConfig, Failure> {
         let endpoint = self.endpoints.of(api).map_err(Failure::Endpoint)?;
-        let http = self.http.http().map_err(Failure::Endpoint)?;
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(ATTEMPT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(ATTEMPT);
+        let http = self.http().map_err(Failure::Endpoint)?;
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(aws_config::Region::new(region.name.clone()))
-            .http_client(http.client(endpoint.is_some_and(endpoint::is_plain)))
-            .timeout_config(timeouts.build())
+            .http_client(http)
+            .timeout_config(timeouts())
             // The session is the cache.
             .identity_cache(IdentityCache::no_cache())
             // The engine's own layer tries again.
@@ -100,6 +92,16 @@ impl Network {
         }
         Ok(config.build())
     }
+}
+
+/// The bounds of each request.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(ATTEMPT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(ATTEMPT)
+        .build()
 }
 
 /// One API, seen through one identity: a client for each region that is asked for.
@@ -129,7 +131,7 @@ impl<C: Clone> Clients<C> {
         Self { api, network, session, make, made: Mutex::default(), calls }
     }
 
-    /// Sends one call. Credentials that AWS does not accept any more are replaced once.
+    /// Sends one call. Credentials that AWS does not accept any more are replaced once, and a clock that differs from AWS's is corrected once.
     pub(crate) async fn send<T, E, F>(
         &self,
         region: &Region,
@@ -148,7 +150,10 @@ impl<C: Clone> Clients<C> {
             Ok(answer) => return Ok(answer),
             Err(error) => Failure::of(&error),
         };
-        if !failure.blames_credentials() || !self.session.replace(&used).await.map_err(Failure::Credential)? {
+        // The client has set its clock by the refusal.
+        let again = failure.blames_clock()
+            || failure.blames_credentials() && self.session.replace(&used).await.map_err(Failure::Credential)?;
+        if !again {
             return Err(failure);
         }
         self.calls.count(call);

@@ -49,6 +49,11 @@ impl Search {
         })
     }
 
+    /// Whether parameters have to be listed by path: AWS's public ones are in no other list. They have no tags that count.
+    pub(crate) fn goes_by_path(&self) -> bool {
+        self.name.is_some() && self.path.as_deref().is_some_and(|path| path == "/aws" || path.starts_with("/aws/"))
+    }
+
     fn matches_name(&self, name: &str) -> bool {
         self.name.as_ref().is_none_or(|pattern| pattern.is_match(name.as_ref()))
     }
@@ -91,6 +96,9 @@ pub(crate) async fn secrets(service: &Secrets, search: &Search) -> Result<Vec<Fo
 
 /// The parameters that match, by name: path and name, or path and tags, as External Secrets Operator has it.
 pub(crate) async fn parameters(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
+    if search.goes_by_path() {
+        return by_path(service, search).await;
+    }
     match described(service, search).await {
         // The list by path is another right, and the one that readers of External Secrets Operator have. It knows no tags.
         Err(failure) if failure.meaning() == Some(Meaning::Denied) && search.name.is_some() => by_path(service, search)

@@ -4,45 +4,19 @@ use rustix::process::Signal;
 use serde_json::json;
 use xtask::rig::process::free_port;
 
-use super::stage::{Stage, page, until, until_told};
+use super::stage::{Stage, VAULT, any_path, page, secret, store, until, until_told};
 use crate::sandbox::TOLD;
 use crate::sops;
 
 const CANARY: &str = "canary-7c41";
 
-const MANIFESTS: &str = "
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: vault, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  provider:
-    vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: keys, key: token}}}
----
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: issuer, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  provider:
-    vault: {server: '@BAO@', version: v1, auth: {tokenSecretRef: {name: keys, key: token}}}
----
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: docs, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  provider:
-    sops: {source: {configMapRef: {name: docs}}, keys: [{age: {secretRef: {name: keys, key: age}}}]}
----
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: refused, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  provider:
-    vault: {server: '@BAO@', path: secret, version: v2, auth: {userPass: {username: app, secretRef: {name: keys, key: password}}}}
-";
+/// Good stores, and one whose login is refused.
+fn stores() -> String {
+    let docs = "sops: {source: {configMapRef: {name: docs}}, keys: [{age: {secretRef: {name: keys, key: age}}}]}";
+    let login = "auth: {userPass: {username: app, secretRef: {name: keys, key: password}}}";
+    let refused = VAULT.replace("auth: {tokenSecretRef: {name: token, key: token}}", login);
+    [store("vault", VAULT), store("issuer", &any_path()), store("docs", docs), store("refused", &refused)].concat()
+}
 
 fn sync(name: &str, store: &str, rest: &str) -> String {
     format!(
@@ -69,10 +43,6 @@ fn set_the_stage(stage: &Stage) -> String {
     let role = format!("c{}", &namespace[namespace.len() - 7..]);
     stage.servers().postgres.add_role(bao, &role, "1h", "24h").unwrap();
     let (recipient, age) = sops::key();
-    let keys = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "@NS@"},
-        "stringData": {"token": bao.token(), "age": age, "password": "pass-7c41"},
-    });
     let docs = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "docs", "namespace": "@NS@"},
         "data": {"app.yaml": sops::encrypt(&format!("a: {CANARY}\n"), &recipient)},
@@ -101,9 +71,10 @@ fn set_the_stage(stage: &Stage) -> String {
         ),
         sync("refused", "refused", "dataFrom: [{extract: {key: '@NS@'}}]"),
     ];
-    stage.apply(&keys.to_string());
+    stage.apply_token();
+    stage.apply(&secret("keys", &json!({"age": age, "password": "pass-7c41"})));
     stage.apply(&docs.to_string());
-    stage.apply(&(MANIFESTS.to_owned() + &syncs.concat()));
+    stage.apply(&(stores() + &syncs.concat()));
     age
 }
 

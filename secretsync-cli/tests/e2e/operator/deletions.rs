@@ -4,22 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::stage::{Stage, until, until_told};
+use super::stage::{Stage, VAULT, store, until, until_told};
 
 /// More than ten, or there could be no mass deletion.
 const SYNCS: usize = 14;
 
 fn manifests() -> String {
-    let mut manifests = "
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: vault, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  provider:
-    vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}
-"
-    .to_owned();
+    let mut manifests = store("vault", VAULT);
     for sync in 0..SYNCS {
         write!(
             manifests,
@@ -70,11 +61,7 @@ fn paused(stage: &Stage) -> String {
 fn one_secret_goes_after_the_others_were_asked_and_many_go_only_if_somebody_allows_it() {
     let stage = Stage::new("deletions");
     set(&stage, 0..SYNCS, true);
-    stage.apply(
-        &json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token", "namespace": "@NS@"},
-                "stringData": {"token": stage.servers().bao.token()}})
-        .to_string(),
-    );
+    stage.apply_token();
     stage.apply(&manifests());
     let operator = stage.operator("");
     until(&SYNCS, || targets(&stage));

@@ -6,17 +6,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::stage::{Stage, until, until_told};
+use super::stage::{Stage, any_path, secret, store, until, until_told};
 
-/// A store of any path, and a user of the database.
-const MANIFESTS: &str = "
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: vault, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  provider:
-    vault: {server: '@BAO@', version: v1, auth: {tokenSecretRef: {name: token, key: token}}}
+/// A user of the database.
+const SYNC: &str = "
 ---
 apiVersion: external-secrets.io/v1
 kind: ExternalSecret
@@ -25,11 +18,6 @@ spec:
   refreshInterval: 1s
   secretStoreRef: {name: vault}
   dataFrom: [{extract: {key: 'database/creds/@ROLE@'}}]
----
-apiVersion: v1
-kind: Secret
-metadata: {name: token, namespace: '@NS@'}
-stringData: {token: '@TOKEN@'}
 ";
 
 /// A stage, and the name of a database role whose users live as long as given: at first, and in all.
@@ -45,8 +33,10 @@ fn setup_on(stage: Stage, ttl: &str, longest: &str) -> (Stage, String) {
     (stage, role)
 }
 
-fn apply(stage: &Stage, role: &str, manifests: &str) {
-    stage.apply(&manifests.replace("@ROLE@", role).replace("@TOKEN@", stage.servers().bao.token()));
+/// Applies a store of any path and a sync.
+fn apply(stage: &Stage, role: &str, sync: &str) {
+    stage.apply_token();
+    stage.apply(&(store("vault", &any_path()) + &sync.replace("@ROLE@", role)));
 }
 
 /// What the status says of what was issued.
@@ -66,7 +56,7 @@ fn works(stage: &Stage) -> bool {
 fn a_lease_outlives_its_operator_and_is_renewed_by_the_next_one() {
     let (stage, role) = setup("12s", "24h");
     let creds = format!("database/creds/{role}");
-    apply(&stage, &role, MANIFESTS);
+    apply(&stage, &role, SYNC);
     let first = stage.operator("");
     until(&true, || works(&stage));
     until_told(&format!("{creds}/"), || issued(&stage).to_string());
@@ -95,7 +85,7 @@ fn a_lease_outlives_its_operator_and_is_renewed_by_the_next_one() {
 #[test]
 fn what_nears_its_last_end_is_replaced_and_told_also_after_a_restart() {
     let (stage, role) = setup("9s", "9s");
-    apply(&stage, &role, &MANIFESTS.replace("refreshInterval: 1s", "refreshInterval: '0'"));
+    apply(&stage, &role, &SYNC.replace("refreshInterval: 1s", "refreshInterval: '0'"));
     let first = stage.operator("");
     until(&true, || works(&stage));
     let one = stage.value("db", "username");
@@ -115,7 +105,7 @@ fn what_nears_its_last_end_is_replaced_and_told_also_after_a_restart() {
 #[test]
 fn the_end_of_an_external_secret_is_the_end_of_its_lease() {
     let (stage, role) = setup("1h", "24h");
-    apply(&stage, &role, MANIFESTS);
+    apply(&stage, &role, SYNC);
     let first = stage.operator("");
     until(&1, || stage.database_users(&role));
     until_told("externalsecret-cleanup", || stage.get("externalsecret", "db")["metadata"]["finalizers"].to_string());
@@ -123,7 +113,7 @@ fn the_end_of_an_external_secret_is_the_end_of_its_lease() {
     until(&0, || stage.database_users(&role));
     until(&Value::Null, || stage.get("secret", "db"));
 
-    apply(&stage, &role, MANIFESTS);
+    apply(&stage, &role, SYNC);
     until_told("externalsecret-cleanup", || stage.get("externalsecret", "db")["metadata"]["finalizers"].to_string());
     until(&1, || stage.database_users(&role));
     drop(first);
@@ -139,7 +129,7 @@ fn the_end_of_an_external_secret_is_the_end_of_its_lease() {
 fn schemas_that_drop_what_they_do_not_know_keep_what_a_restart_needs() {
     for stage in [Stage::on_our_kinds("leases"), Stage::on_their_kinds("leases")] {
         let (stage, role) = setup_on(stage, "12s", "24h");
-        apply(&stage, &role, MANIFESTS);
+        apply(&stage, &role, SYNC);
         let first = stage.operator("");
         until(&true, || works(&stage));
         until_told(&format!("database/creds/{role}/"), || issued(&stage).to_string());
@@ -157,11 +147,10 @@ fn schemas_that_drop_what_they_do_not_know_keep_what_a_restart_needs() {
 fn an_external_secret_whose_leases_are_gone_is_held_no_longer() {
     let (stage, role) = setup("1h", "24h");
     let finalizers = |name: &str| stage.get("externalsecret", name)["metadata"]["finalizers"].to_string();
-    apply(&stage, &role, MANIFESTS);
+    apply(&stage, &role, SYNC);
     // Somebody else's finalizer, and one that External Secrets Operator put there itself: both stay.
     let cleanup = "externalsecrets.external-secrets.io/externalsecret-cleanup";
-    let other =
-        MANIFESTS.replace("metadata: {name: db,", &format!("metadata: {{name: theirs, finalizers: ['{cleanup}'],"));
+    let other = SYNC.replace("metadata: {name: db,", &format!("metadata: {{name: theirs, finalizers: ['{cleanup}'],"));
     apply(&stage, &role, &other);
     let _operator = stage.operator("");
     until(&2, || stage.database_users(&role));
@@ -181,7 +170,7 @@ fn an_external_secret_whose_leases_are_gone_is_held_no_longer() {
 #[test]
 fn another_target_is_issued_its_own_and_the_lease_of_the_first_is_given_back() {
     let (stage, role) = setup("1h", "24h");
-    apply(&stage, &role, MANIFESTS);
+    apply(&stage, &role, SYNC);
     let _operator = stage.operator("");
     until(&1, || stage.database_users(&role));
     let one = stage.value("db", "username");
@@ -202,11 +191,10 @@ fn what_hangs_on_a_login_is_replaced_after_a_restart_before_that_login_ends() {
     bao.write(&format!("sys/auth/{name}"), &json!({"type": "userpass"})).unwrap();
     let user = json!({"password": "let me in", "token_policies": [name], "token_ttl": "30s", "token_max_ttl": "24h"});
     bao.write(&format!("auth/{name}/users/app"), &user).unwrap();
-    let login = "{userPass: {path: '@NS@', username: app, secretRef: {name: token, key: password}}}";
-    let manifests = MANIFESTS
-        .replace("{tokenSecretRef: {name: token, key: token}}", login)
-        .replace("{token: '@TOKEN@'}", "{password: 'let me in'}");
-    apply(&stage, &role, &manifests);
+    let login = "{userPass: {path: '@NS@', username: app, secretRef: {name: user, key: password}}}";
+    let provider = any_path().replace("{tokenSecretRef: {name: token, key: token}}", login);
+    stage.apply(&secret("user", &json!({"password": "let me in"})));
+    stage.apply(&(store("vault", &provider) + &SYNC.replace("@ROLE@", &role)));
     let first = stage.operator("");
     until_told("loginEndsAt", || issued(&stage).to_string());
     let one = stage.value("db", "username");

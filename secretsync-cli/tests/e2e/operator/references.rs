@@ -3,21 +3,13 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::stage::{Stage, until, until_told};
+use super::stage::{Stage, VAULT, secret, store, until, until_told};
 use crate::sops;
 
-/// A store whose token is in a Secret, and an ExternalSecret that would read again in an hour.
-const MANIFESTS: &str = "
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: vault, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  refreshInterval: 3600
-  provider:
-    vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}
+/// An ExternalSecret that would read again in an hour.
+const SYNC: &str = "
 ---
 apiVersion: external-secrets.io/v1
 kind: ExternalSecret
@@ -28,13 +20,17 @@ spec:
   data: [{secretKey: a, remoteRef: {key: '@NS@', property: a}}]
 ";
 
-fn token(stage: &Stage, token: &str) {
-    stage.apply(&secret("token", &json!({ "token": token })));
+fn manifests() -> String {
+    store("vault", VAULT) + SYNC
 }
 
-fn secret(name: &str, data: &Value) -> String {
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "@NS@"}, "stringData": data})
-        .to_string()
+/// The same with a store of documents.
+fn manifests_of_documents(provider: &str) -> String {
+    store("vault", provider) + &SYNC.replace("{key: '@NS@', property: a}", "{key: app.yaml, property: a}")
+}
+
+fn token(stage: &Stage, token: &str) {
+    stage.apply(&secret("token", &json!({ "token": token })));
 }
 
 fn write(stage: &Stage, value: &str) {
@@ -47,7 +43,7 @@ fn a_token_that_is_replaced_is_used_at_once_and_a_bad_one_is_told_at_once() {
     let stage = Stage::new("refs");
     write(&stage, "one");
     token(&stage, stage.servers().bao.token());
-    stage.apply(MANIFESTS);
+    stage.apply(&manifests());
     let _operator = stage.operator("");
     until(&"one".to_owned(), || stage.value("app", "a"));
     until_told("True Valid", || stage.ready("secretstore", "vault"));
@@ -85,11 +81,7 @@ fn documents_in_a_config_map_are_read_when_they_change_and_a_key_when_it_comes()
     documents("a: one\n");
     let source =
         "sops: {source: {configMapRef: {name: documents}}, keys: [{age: {secretRef: {name: age, key: key.txt}}}]}";
-    let manifests = MANIFESTS.replace(
-        "vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}",
-        source,
-    );
-    stage.apply(&manifests.replace("{key: '@NS@', property: a}", "{key: app.yaml, property: a}"));
+    stage.apply(&manifests_of_documents(source));
     let _operator = stage.operator("");
     until_told("False InvalidProviderConfig", || stage.ready("secretstore", "vault"));
     stage.apply(&secret("age", &json!({ "key.txt": key })));
@@ -102,7 +94,7 @@ fn documents_in_a_config_map_are_read_when_they_change_and_a_key_when_it_comes()
 fn a_store_of_the_cluster_is_renewed_for_the_namespace_whose_credential_changed() {
     let (stage, other) = (Stage::new("refs"), Stage::new("refs"));
     let class = stage.namespace.name();
-    let manifests = MANIFESTS
+    let manifests = manifests()
         .replace("kind: SecretStore\n", "kind: ClusterSecretStore\n")
         .replace("{name: vault, namespace: '@NS@'}", &format!("{{name: {class}}}"))
         .replace("controller: '@NS@'", &format!("controller: {class}"))
@@ -141,20 +133,13 @@ spec:
   refreshInterval: 1s
   secretStoreRef: {name: first}
   data: [{secretKey: token, remoteRef: {key: '@NS@-token', property: token}}]
----
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: first, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  provider:
-    vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: root, key: token}}}
 ";
+    let first = store("first", &VAULT.replace("name: token", "name: root"));
     let tokens = format!("secret/data/{}-token", stage.namespace.name());
     let bao = &stage.servers().bao;
     bao.write(&tokens, &json!({"data": {"token": bao.token()}})).unwrap();
     stage.apply(&secret("root", &json!({"token": bao.token()})));
-    stage.apply(&format!("{MANIFESTS}{chained}"));
+    stage.apply(&(manifests() + &first + chained));
     let _operator = stage.operator("");
     until(&"one".to_owned(), || stage.value("app", "a"));
     write(&stage, "two");
@@ -186,11 +171,8 @@ fn a_folder_of_documents_is_followed_like_a_mounted_config_map_and_nothing_is_re
     symlink("../../outside", folder.join("link")).unwrap();
     stage.apply(&secret("age", &json!({ "key.txt": key })));
     let manifests = |path: &str| {
-        let vault =
-            "vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}";
-        let sops =
-            format!("sops: {{source: {{path: {path}}}, keys: [{{age: {{secretRef: {{name: age, key: key.txt}}}}}}]}}");
-        MANIFESTS.replace(vault, &sops).replace("{key: '@NS@', property: a}", "{key: app.yaml, property: a}")
+        let key = "{age: {secretRef: {name: age, key: key.txt}}}";
+        manifests_of_documents(&format!("sops: {{source: {{path: {path}}}, keys: [{key}]}}"))
     };
     stage.apply(&manifests("docs"));
     for (name, path) in [("up", "../outside"), ("absolute", "/etc"), ("linked", "docs/link")] {

@@ -2,29 +2,15 @@
 
 use serde_json::json;
 
-use super::stage::{Stage, until, until_told};
-
-const STORE: &str = "
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: vault, namespace: '@NS@'}
-spec:
-  controller: '@NS@'
-  provider:
-    vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: token, namespace: '@NS@'}
-stringData: {token: '@TOKEN@'}
-";
+use super::stage::{Stage, VAULT, store, until, until_told};
 
 /// A stage with a store, and with `user: right` in OpenBao at the namespace's name.
 fn setup() -> Stage {
     let stage = Stage::new("rivals");
     let bao = &stage.servers().bao;
     bao.write(&format!("secret/data/{}", stage.namespace.name()), &json!({"data": {"user": "right"}})).unwrap();
-    stage.apply(&STORE.replace("@TOKEN@", bao.token()));
+    stage.apply_token();
+    stage.apply(&store("vault", VAULT));
     stage
 }
 

@@ -95,6 +95,11 @@ impl Stage {
         self.cluster.apply(&yaml).unwrap();
     }
 
+    /// Applies the Secret with the token of [`VAULT`], which may do everything.
+    pub(crate) fn apply_token(&self) {
+        self.apply(&secret("token", &json!({"token": self.servers.bao.token()})));
+    }
+
     /// An object of the namespace; `null` when it is gone.
     pub(crate) fn get(&self, kind: &str, name: &str) -> Value {
         let text = self.namespace.kubectl(&["get", kind, name, "-o", "json", "--ignore-not-found"]).unwrap();
@@ -139,6 +144,38 @@ impl Stage {
         let requests = self.servers.bao.audit_requests().unwrap();
         requests.iter().filter(|request| request.path == path).count()
     }
+}
+
+/// The provider of a store that reads what is below `secret/` of OpenBao, with the token of the Secret `token`.
+pub(crate) const VAULT: &str =
+    "vault: {server: '@BAO@', path: secret, version: v2, auth: {tokenSecretRef: {name: token, key: token}}}";
+
+/// The provider of a store that reads any path, with the same token.
+pub(crate) fn any_path() -> String {
+    VAULT.replace("path: secret, version: v2", "version: v1")
+}
+
+/// A SecretStore with this provider, in one line. It is tried again when something changes, not before an hour has passed.
+pub(crate) fn store(name: &str, provider: &str) -> String {
+    format!(
+        "
+---
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {{name: {name}, namespace: '@NS@'}}
+spec:
+  controller: '@NS@'
+  refreshInterval: 3600
+  provider:
+    {provider}
+"
+    )
+}
+
+/// A Secret.
+pub(crate) fn secret(name: &str, data: &Value) -> String {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "@NS@"}, "stringData": data})
+        .to_string()
 }
 
 /// What a page of an operator on this machine says, with its headers; an empty text where nobody answers.

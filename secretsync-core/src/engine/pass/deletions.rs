@@ -8,64 +8,70 @@ use crate::sync::{MassDeletion, ProviderKey, Reason, Removal, SyncReport, SyncSp
 /// Which syncs of a pass are held back until each of them has been read.
 #[derive(Debug, Default)]
 pub(super) struct Deletions {
-    /// The stores of those that are held back, by their place in the pass.
-    held: BTreeMap<usize, BTreeSet<String>>,
+    /// Those that are held back, by their place in the pass.
+    held: BTreeMap<usize, SyncSpec>,
+    /// Of each sync of the pass, the stores it reads from that have enough targets for a mass deletion.
+    stores: Vec<BTreeSet<String>>,
 }
 
 impl Deletions {
     /// Holds back the deletions of each store that has enough targets for a mass deletion. What somebody else holds already is left to them.
     pub(super) fn hold(specs: &mut [SyncSpec]) -> Self {
-        let mut stores: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for spec in specs.iter().filter(|spec| !spec.suspended) {
             for store in stores_of(spec) {
-                let (could, of) = stores.entry(store.to_owned()).or_default();
+                let (could, of) = counts.entry(store).or_default();
                 (*could, *of) = (*could + usize::from(deletes(spec)), *of + 1);
             }
         }
-        stores.retain(|_, (could, of)| MassDeletion::is(*could, *of));
+        counts.retain(|_, (could, of)| MassDeletion::is(*could, *of));
+        if counts.is_empty() {
+            return Self::default();
+        }
+        let threatened = |spec| stores_of(spec).into_iter().filter(|store| counts.contains_key(store));
+        let stores: Vec<BTreeSet<_>> = specs.iter().map(|spec| threatened(spec).map(str::to_owned).collect()).collect();
         let mut held = BTreeMap::new();
-        for (index, spec) in specs.iter_mut().enumerate() {
-            let theirs = stores_of(spec).into_iter().filter(|store| stores.contains_key(*store));
-            let theirs: BTreeSet<_> = theirs.map(str::to_owned).collect();
-            if spec.removal == Removal::Allowed && deletes(spec) && !theirs.is_empty() {
+        for (index, (spec, stores)) in specs.iter_mut().zip(&stores).enumerate() {
+            if spec.removal == Removal::Allowed && deletes(spec) && !stores.is_empty() {
                 spec.removal = Removal::Held;
-                held.insert(index, theirs);
+                held.insert(index, spec.clone());
             }
         }
-        Self { held }
+        Self { held, stores }
     }
 
-    /// Whether this is about a deletion that was held back here.
+    /// Whether this is about a deletion that is held back here.
     pub(super) fn is_held(&self, index: usize, report: &SyncReport) -> bool {
         report.reason == Reason::DeletionHeld && self.held.contains_key(&index)
     }
 
-    /// What becomes of the deletions that were held back, now that every sync has run.
-    pub(super) fn decide(&self, specs: &[SyncSpec], reports: &[Option<SyncReport>]) -> Vec<(usize, Removal)> {
-        let mut stores: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        let mut due = Vec::new();
-        for (index, (spec, report)) in specs.iter().zip(reports).enumerate() {
+    /// What runs again to learn what becomes of its deletion, now that every sync has run. Nothing is held back any more.
+    pub(super) fn decide(&mut self, reports: &[Option<SyncReport>]) -> Vec<(usize, SyncSpec)> {
+        let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        let mut due = BTreeSet::new();
+        for (index, (stores, report)) in self.stores.iter().zip(reports).enumerate() {
             // Who failed says nothing, and who has no target can lose none.
             let heard = |report: &&SyncReport| !matches!(Answer::of(report), Answer::Absent | Answer::Unknown);
             let Some(report) = report.as_ref().filter(heard) else { continue };
             let goes = self.is_held(index, report);
-            for store in stores_of(spec) {
-                let (due, of) = stores.entry(store).or_default();
+            for store in stores {
+                let (due, of) = counts.entry(store).or_default();
                 (*due, *of) = (*due + usize::from(goes), *of + 1);
             }
             if goes {
-                due.push(index);
+                due.insert(index);
             }
         }
         let removal = |index: usize| {
-            let theirs = self.held.get(&index).into_iter().flatten();
-            let masses = theirs.filter_map(|store| {
-                let (due, of) = *stores.get(store.as_str())?;
+            let mass = self.stores[index].iter().find_map(|store| {
+                let (due, of) = *counts.get(store.as_str())?;
                 MassDeletion::is(due, of).then(|| MassDeletion { store: store.clone(), due, of })
             });
-            masses.into_iter().next().map_or(Removal::Allowed, Removal::Paused)
+            mass.map_or(Removal::Allowed, Removal::Paused)
         };
-        due.into_iter().map(|index| (index, removal(index))).collect()
+        let mut held = std::mem::take(&mut self.held);
+        held.retain(|index, _| due.contains(index));
+        held.into_iter().map(|(index, spec)| (index, SyncSpec { removal: removal(index), ..spec })).collect()
     }
 }
 

@@ -132,9 +132,6 @@ impl Controller {
         self.dependents.remove(id);
         self.company.remove(id);
         self.guard.dismiss(id);
-        for store in state.iter().flat_map(|state| &*state.stores) {
-            self.tell_pause(store);
-        }
         self.outbox.forget(id);
         self.driver.scheduler().remove(&Key::Sync(id.clone()));
         state

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use secretsync_core::guard::{Answer, Exposure};
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::Lane;
-use secretsync_core::sync::{Removal, SyncReport};
+use secretsync_core::sync::{Removal, SyncReport, SyncSpec};
 use tokio::time::Instant;
 
 use super::timing::LONGEST_WAIT;
@@ -17,20 +17,13 @@ impl Controller {
     pub(super) fn enroll(&mut self, id: &Id) {
         let Some(state) = self.world.syncs.get(id) else { return };
         let exposure = state.spec.as_ref().map_or(Exposure::Safe, Exposure::of);
-        let stores: Vec<_> = state.stores.to_vec();
-        for store in self.guard.enroll(id, stores.iter().cloned(), exposure).iter().chain(&stores) {
-            self.tell_pause(store);
-        }
+        self.guard.enroll(id, state.stores.iter().cloned(), exposure);
     }
 
     /// Takes in what a run told about its target.
     pub(super) fn counted(&mut self, id: &Id, report: &SyncReport) -> Answer {
         let answer = Answer::of(report);
         self.guard.answered(id, answer, Instant::now());
-        let stores = self.world.syncs.get(id).map(|state| state.stores.clone()).unwrap_or_default();
-        for store in &*stores {
-            self.tell_pause(store);
-        }
         answer
     }
 
@@ -50,15 +43,20 @@ impl Controller {
     /// Runs those whom the guard wants to hear, or who are to hear what it decided.
     pub(super) fn ask(&mut self) {
         let (now, wall_clock) = (Instant::now(), SystemTime::now());
-        for id in self.guard.summon(now) {
+        let syncs = &self.world.syncs;
+        let is_open = |spec: &SyncSpec| spec.timing.permits(wall_clock);
+        let can_run = |id: &Id| syncs.get(id).is_some_and(|state| state.spec.as_ref().map_or(true, is_open));
+        for id in self.guard.summon(now, can_run) {
             let Some(state) = self.world.syncs.get_mut(&id) else { continue };
-            let is_closed = state.spec.as_ref().is_ok_and(|spec| !spec.timing.permits(wall_clock));
-            if is_closed && !self.guard.is_due(&id) {
-                self.guard.excuse(&id);
-                continue;
-            }
             state.forced = true;
             self.request(&id, Lane::Refresh, now);
+        }
+    }
+
+    /// Has the stores say so whose pause has begun or ended.
+    pub(super) fn tell_pauses(&mut self) {
+        for store in self.guard.turned() {
+            self.tell_pause(&store);
         }
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Sender;
 use super::Referred;
 use super::seen::{From, Seen};
 use crate::api::names::MANAGED_LABEL;
-use crate::operator::watch::{Change, Id};
+use crate::operator::watch::{Change, Id, problem};
 
 /// Tells every change of the objects that are wanted, for as long as somebody listens.
 pub(super) async fn watch(
@@ -92,7 +92,7 @@ async fn tell<K>(
             Ok(Event::Delete(object)) => news.extend(Some(referred(&object)).filter(|referred| seen.is_gone(referred))),
             Err(error) => {
                 let place = namespace.as_deref().unwrap_or("all namespaces");
-                let error = &error as &dyn std::error::Error;
+                let error = problem(&error);
                 if !std::mem::replace(&mut failing, true) {
                     tracing::warn!(
                         ?kind,
