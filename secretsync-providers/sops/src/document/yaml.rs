@@ -163,7 +163,7 @@ impl<'a> Builder<'a> {
     fn dashes(&self, span: Span) -> usize {
         let of_map = matches!(self.stack.last(), Some(Frame { filling: Filling::Map { .. }, .. }));
         let indent = span.start.line().checked_sub(1).and_then(|line| self.indents.get(line)).filter(|_| of_map);
-        indent.copied().unwrap_or(span.start.col())
+        indent.copied().unwrap_or_else(|| span.start.col())
     }
 
     fn close(&mut self) -> Result<(), Error> {
