@@ -101,7 +101,7 @@ impl ErrorKind {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Retry {
-    /// The other side said when: not before this time has passed.
+    /// The other side said when: not before this time has passed. In an [`Error`] a day at most.
     After(Duration),
     /// Transient: try again with growing pauses.
     Backoff,
@@ -147,10 +147,14 @@ impl Error {
         self
     }
 
-    /// Replaces the retry advice.
+    /// Replaces the retry advice. A pause is a day at most: nobody is left alone for longer because an answer says so, and every clock can count it.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
-        self.inner().retry = retry;
+        const LONGEST: Duration = Duration::from_hours(24);
+        self.inner().retry = match retry {
+            Retry::After(asked) => Retry::After(asked.min(LONGEST)),
+            known => known,
+        };
         self
     }
 

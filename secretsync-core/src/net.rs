@@ -30,13 +30,13 @@ pub struct RefusedAddress(&'static str);
 
 impl AddressGuard {
     /// Refuses link-local and metadata addresses.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { loopback_only: false }
     }
 
     /// Refuses everything but this machine, too: for connections that nothing protects.
     #[must_use]
-    pub fn loopback_only(mut self, only: bool) -> Self {
+    pub const fn loopback_only(mut self, only: bool) -> Self {
         self.loopback_only = only;
         self
     }

@@ -295,7 +295,7 @@ impl<A: Authenticator> State<A> {
             Retry::Backoff => return,
             Retry::After(asked) => asked,
             Retry::Never => match &self.refusal {
-                Some(earlier) => settings.longest_pause.min(earlier.pause * 2),
+                Some(earlier) => settings.longest_pause.min(earlier.pause.saturating_mul(2)),
                 None => settings.pause,
             },
         };

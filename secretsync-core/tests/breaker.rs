@@ -163,6 +163,17 @@ async fn a_pause_that_the_other_side_asks_for_is_kept_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pause_without_end_is_kept_for_a_day() {
+    let (store, breaker) = Store::new();
+    store.fails(Some(failing(ErrorKind::RateLimited).with_retry(Retry::After(Duration::MAX))));
+    drop(read(&breaker).await);
+    store.fails(None);
+    assert!(read(&breaker).await.is_err());
+    sleep(Duration::from_hours(24)).await;
+    assert!(read(&breaker).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_is_given_up_makes_room_for_the_next() {
     let (store, breaker) = Store::new();
     store.fails(Some(failing(ErrorKind::Unavailable)));

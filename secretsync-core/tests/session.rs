@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use secretsync_core::error::{Error, ErrorKind, Result};
+use secretsync_core::error::{Error, ErrorKind, Result, Retry};
 use secretsync_core::secret::Parent;
 use secretsync_core::session::{Authenticator, Session, SessionPool, SessionSettings, SharedSession, Term};
 use tokio::time::{Instant, sleep};
@@ -22,7 +22,7 @@ struct Server {
     /// What logins, renewals and inspections give from now on; without one they fail.
     term: Mutex<Option<Term>>,
     renewed: Mutex<Option<Term>>,
-    failure: Mutex<Option<ErrorKind>>,
+    failure: Mutex<Option<Error>>,
     slow: Mutex<Duration>,
 }
 
@@ -32,7 +32,7 @@ impl Server {
     }
 
     fn fails(&self, kind: Option<ErrorKind>) {
-        *self.failure.lock().unwrap() = kind;
+        *self.failure.lock().unwrap() = kind.map(|kind| Error::new(kind, "log in"));
     }
 
     fn renews(&self, term: Term) {
@@ -52,7 +52,7 @@ impl Server {
     }
 
     fn failing(&self) -> Option<Error> {
-        self.failure.lock().unwrap().map(|kind| Error::new(kind, "log in"))
+        self.failure.lock().unwrap().clone()
     }
 }
 
@@ -154,6 +154,21 @@ async fn a_refused_login_is_tried_again_after_growing_pauses_only() {
     server.fails(None);
     sleep(minutes(1)).await;
     session.login().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_without_end_is_kept_for_a_day() {
+    let server = Server::giving(Term::endless());
+    let endless = Error::new(ErrorKind::RateLimited, "log in").with_retry(Retry::After(Duration::MAX));
+    *server.failure.lock().unwrap() = Some(endless);
+    let session = session(&server);
+    for _ in 0..2 {
+        assert_eq!(session.login().await.unwrap_err().kind(), ErrorKind::RateLimited);
+    }
+    server.fails(None);
+    sleep(minutes(24 * 60)).await;
+    session.login().await.unwrap();
+    assert_eq!(server.counts().0, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueEnum};
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::Ambient;
 use secretsync_k8s::api::GoDuration;
@@ -93,8 +93,21 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FOLDER")]
     sops_root: Option<PathBuf>,
 
+    /// Which stores may use the identity of this process (its environment, its pod's, its node's) where they name no credentials.
+    #[arg(long, value_name = "STORES", value_enum, default_value_t = Lent::Cluster)]
+    allow_ambient: Lent,
+
     #[command(flatten)]
     ignored: Ignored,
+}
+
+/// To whom the identity of this process is lent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Lent {
+    /// To ClusterSecretStores.
+    Cluster,
+    /// To SecretStores, too: whoever may create one acts as this process.
+    Namespaced,
 }
 
 macro_rules! ignored {
@@ -172,6 +185,7 @@ impl Flags {
         settings.delimiters = (self.template_left_delimiter, self.template_right_delimiter);
         settings.sops_root = self.sops_root;
         settings.own_identity = Some(Ambient::from_env());
+        settings.lends_to_namespaces = self.allow_ambient == Lent::Namespaced;
         settings.live_address = address("--live-addr", &self.live_addr)?;
         settings.metrics_address = address("--metrics-addr", &self.metrics_addr)?;
         Ok(settings)
@@ -250,6 +264,12 @@ mod tests {
         assert_eq!(settings("").rate, None);
         assert_eq!(settings("--client-burst=7").rate, Some((50.0, 7)));
         assert_eq!(settings("--client-qps=-1 --client-burst=7").rate, None);
+    }
+
+    #[test]
+    fn the_identity_of_the_process_is_for_cluster_stores_until_somebody_says_otherwise() {
+        assert!(!settings("").lends_to_namespaces && !settings("--allow-ambient=cluster").lends_to_namespaces);
+        assert!(settings("--allow-ambient=namespaced").lends_to_namespaces);
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Pass<'_> {
         }
         let Some(error) = last else { return };
         let pause = match &state.open {
-            Some(open) if self.probe => settings.longest.min(open.pause * 2),
+            Some(open) if self.probe => settings.longest.min(open.pause.saturating_mul(2)),
             None if state.failures >= settings.failures || matches!(error.retry(), Retry::After(_)) => settings.pause,
             // It was sent before the others failed, or the others did not fail.
             Some(_) | None => return,

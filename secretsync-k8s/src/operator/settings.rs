@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secretsync_core::provider::Ambient;
+use secretsync_core::provider::{Ambient, StoreOrigin};
 
 /// How an operator works. Names and defaults follow External Secrets Operator's flags (`eso-compat.md` 6.1) where they mean the same.
 #[non_exhaustive]
@@ -35,6 +35,8 @@ pub struct OperatorSettings {
     pub delimiters: (String, String),
     /// The identity of this process that cluster stores without credentials of their own may use; `None` for nobody's.
     pub own_identity: Option<Ambient>,
+    /// Whether the stores of namespaces may use it, too: then whoever may create a store in a namespace acts as this process.
+    pub lends_to_namespaces: bool,
     /// The folder below which stores may name files and folders; `None` where they may name none.
     pub sops_root: Option<PathBuf>,
     /// Where `/healthz` and `/readyz` are served; `None` for nowhere.
@@ -45,6 +47,13 @@ pub struct OperatorSettings {
     pub extended_metric_labels: bool,
     /// How long the end may take.
     pub grace: Duration,
+}
+
+impl OperatorSettings {
+    /// The identity that a store may use which names no credentials (design 9.2).
+    pub(super) fn identity_for(&self, store: &StoreOrigin) -> Option<Ambient> {
+        self.own_identity.clone().filter(|_| self.lends_to_namespaces || store.namespace().is_none())
+    }
 }
 
 impl Default for OperatorSettings {
@@ -62,11 +71,29 @@ impl Default for OperatorSettings {
             cluster_external_secrets: true,
             delimiters: (String::new(), String::new()),
             own_identity: None,
+            lends_to_namespaces: false,
             sops_root: None,
             live_address: None,
             metrics_address: None,
             extended_metric_labels: false,
             grace: Duration::from_secs(20),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_identity_of_the_process_is_lent_to_namespaces_only_where_that_is_allowed() {
+        let (cluster, namespaced) = (StoreOrigin::cluster("aws"), StoreOrigin::namespaced("shop", "aws"));
+        let mut settings = OperatorSettings::default();
+        let lent = |settings: &OperatorSettings, store| settings.identity_for(store).is_some();
+        assert!(!lent(&settings, &cluster));
+        settings.own_identity = Some(Ambient::new(|_| None));
+        assert!(lent(&settings, &cluster) && !lent(&settings, &namespaced));
+        settings.lends_to_namespaces = true;
+        assert!(lent(&settings, &cluster) && lent(&settings, &namespaced));
     }
 }

@@ -9,9 +9,7 @@ use std::time::SystemTime;
 use futures::FutureExt as _;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, one_line};
-use secretsync_core::provider::{
-    Ambient, BuildContext, CredentialRef, NoCredentials, Provider, ProviderRegistry, StoreOrigin,
-};
+use secretsync_core::provider::{BuildContext, CredentialRef, NoCredentials, Provider, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::{MassDeletion, ProviderKey};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -43,8 +41,7 @@ pub(super) struct Needed {
 pub(super) struct Providers {
     server: Server,
     registry: ProviderRegistry,
-    own_identity: Option<Ambient>,
-    files: Option<PathBuf>,
+    settings: OperatorSettings,
     seen: Arc<Seen>,
     built: Mutex<HashMap<ProviderKey, Built>>,
 }
@@ -57,16 +54,15 @@ struct Built {
 
 impl Providers {
     pub(super) fn new(server: Server, registry: ProviderRegistry, settings: &OperatorSettings) -> Self {
-        let (own_identity, files) = (settings.own_identity.clone(), settings.sops_root.clone());
-        Self { server, registry, own_identity, files, seen: Arc::default(), built: Mutex::default() }
+        Self { server, registry, settings: settings.clone(), seen: Arc::default(), built: Mutex::default() }
     }
 
     /// What the configuration of a store reads: objects of the cluster, and files.
     pub(super) fn reads_of(&self, store: &StoreObject) -> (Vec<CredentialRef>, Vec<PathBuf>) {
         let Ok(spec) = &store.spec else { return Default::default() };
         let Ok(factory) = spec.factory(&self.registry) else { return Default::default() };
-        let context =
-            BuildContext::new(spec.origin.clone(), Arc::new(NoCredentials::default())).with_base(self.files.clone());
+        let context = BuildContext::new(spec.origin.clone(), Arc::new(NoCredentials::default()))
+            .with_base(self.settings.sops_root.clone());
         let references = factory.references(&spec.config, &spec.origin).unwrap_or_default();
         (references, factory.paths(&spec.config, &context).unwrap_or_default())
     }
@@ -98,14 +94,12 @@ impl Providers {
     async fn build(&self, needed: &Needed) -> Result<Arc<dyn Provider>> {
         let Needed { spec, consumer, .. } = needed;
         let scope = CredentialScope::new(&spec.origin, consumer);
-        // A namespaced store never has the operator's own identity (design 9.2).
-        let own = self.own_identity.clone().filter(|_| spec.origin.namespace().is_none());
         let credentials = KubeCredentials::over(self.server.clone(), scope).of_cluster("in-cluster");
         let credentials = Arc::new(credentials.counting_changes(self.seen()));
         let context = BuildContext::new(spec.origin.clone(), credentials)
-            .with_own_identity(own)
+            .with_own_identity(self.settings.identity_for(&spec.origin))
             .for_consumer(consumer)
-            .with_base(self.files.clone());
+            .with_base(self.settings.sops_root.clone());
         spec.factory(&self.registry)?.build(&spec.config, context).await
     }
 

@@ -37,22 +37,24 @@ pub(crate) fn region(id: &str) -> Option<Region> {
     Region::parse(parts.next()?)
 }
 
-/// The name inside an ARN, which access rules look at: of a secret without the six letters at its end, of a parameter with its slash.
-fn arn_name(id: &str) -> Option<String> {
+/// The name inside an ARN, which access rules look at: of a secret without the six letters at its end, of a parameter with its slash where it has a path.
+pub(crate) fn arn_name(id: &str) -> Option<String> {
     let mut parts = id.strip_prefix("arn:")?.splitn(5, ':');
     let (service, resource) = (parts.nth(1)?, parts.nth(2)?);
     if service == "ssm" {
-        return Some(resource.strip_prefix("parameter")?.to_owned());
+        let name = resource.strip_prefix("parameter/")?;
+        // `flat` and `/flat` have the same ARN; few write the slash.
+        return Some(if name.contains('/') { format!("/{name}") } else { name.to_owned() });
     }
     let name = resource.strip_prefix("secret:")?;
     let random = |letters: &str| letters.len() == 6 && letters.bytes().all(|letter| letter.is_ascii_alphanumeric());
     Some(name.rsplit_once('-').filter(|(_, letters)| random(letters)).map_or(name, |(name, _)| name).to_owned())
 }
 
-/// Whether a secret that AWS handed out is the one whose name access rules looked at. An ARN with a hyphen and six letters at its end is whole, or lacks AWS's own six
-/// and is that of a secret whose name ends so.
+/// Whether what AWS handed out is the object whose name access rules looked at. A secret's ARN with a hyphen and six letters at its end is whole, or lacks AWS's own six
+/// and is that of a secret whose name ends so; a parameter's may be that of `/flat`. (A parameter of another account may be called by its ARN.)
 pub(crate) fn is_meant(object: &ObjectRef, name: Option<&str>) -> bool {
-    arn_name(object.name()).is_none_or(|meant| name == Some(&*meant))
+    arn_name(object.name()).is_none_or(|meant| name == Some(&*meant) || name == Some(object.name()))
 }
 
 /// A pinned version of Secrets Manager: `uuid/<id>` is a version's id, everything else a stage.
@@ -174,6 +176,7 @@ mod tests {
         assert_eq!(arn_name(&format!("{secret}-AbC1dE")).as_deref(), Some("teams/shop/db"));
         assert_eq!(arn_name(secret).as_deref(), Some("teams/shop/db"));
         assert_eq!(arn_name("arn:aws:ssm:eu-west-1:1:parameter/a/b").as_deref(), Some("/a/b"));
+        assert_eq!(arn_name("arn:aws:ssm:eu-west-1:1:parameter/flat").as_deref(), Some("flat"));
         assert_eq!(arn_name("teams/shop/db-AbC1dE"), None);
     }
 
@@ -185,6 +188,8 @@ mod tests {
         assert!(!is_meant(&arn("app/db-AbC1dE"), Some("app/db-AbC1dE")));
         assert!(!is_meant(&arn("app/db"), None));
         assert!(is_meant(&secret("app/db-AbC1dE", ""), Some("app/db-AbC1dE")));
+        let flat = secret("arn:aws:ssm:eu-west-1:1:parameter/flat", "");
+        assert!(is_meant(&flat, Some("flat")) && is_meant(&flat, Some(flat.name())) && !is_meant(&flat, Some("/flat")));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Clients of AWS's services: one HTTP stack, bounded in time, without retries of its own.
 
 mod calls;
+mod cap;
 mod endpoint;
 mod http;
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -25,25 +26,32 @@ use crate::error::Failure;
 use crate::session::Session;
 
 pub(crate) use calls::{Call, Calls};
+pub(crate) use cap::is_too_big;
 pub(crate) use endpoint::{
     Api, Endpoints, host as endpoint_host, is_loopback as endpoint_is_loopback, text as endpoint_text,
 };
-pub(crate) use http::{Fetcher, Http};
+pub(crate) use http::{Fetcher, nearby};
 
 /// The connections and endpoints of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    /// Made for the first who connects, who is also told what is wrong.
-    http: Arc<LazyLock<Result<Http, Error>, Box<dyn FnOnce() -> Result<Http, Error> + Send>>>,
+    http: Arc<Connections>,
     endpoints: Arc<Endpoints>,
+}
+
+/// Connections that are prepared when the first is needed: reading the authorities of the system takes a good part of a small sync.
+#[derive(Debug)]
+struct Connections {
+    environment: Ambient,
+    /// What is wrong is told to those who connect.
+    http: OnceLock<Result<SharedHttpClient, Error>>,
 }
 
 impl Network {
     /// The connections and endpoints that an environment names.
     pub(crate) fn new(environment: &Ambient) -> Self {
-        let endpoints = Arc::new(Endpoints::new(environment));
-        let environment = environment.clone();
-        Self { http: Arc::new(LazyLock::new(Box::new(move || Http::new(&environment)))), endpoints }
+        let http = Connections { environment: environment.clone(), http: OnceLock::new() };
+        Self { http: Arc::new(http), endpoints: Arc::new(Endpoints::new(environment)) }
     }
 
     /// The same connections, to the endpoints that a profile names, too.
@@ -51,13 +59,10 @@ impl Network {
         Self { http: Arc::clone(&self.http), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
     }
 
-    /// The connections that are protected by TLS.
-    pub(crate) fn secure(&self) -> Result<SharedHttpClient, Error> {
-        Ok(self.http()?.client(false))
-    }
-
-    fn http(&self) -> Result<&Http, Error> {
-        LazyLock::force(&self.http).as_ref().map_err(Clone::clone)
+    /// The connections, for those who send by themselves.
+    pub(crate) fn http(&self) -> Result<SharedHttpClient, Error> {
+        let Connections { environment, http } = &*self.http;
+        http.get_or_init(|| http::guarded(environment)).clone()
     }
 
     /// The settings of a client: an API in a region, with somebody's credentials or none.
@@ -69,16 +74,11 @@ impl Network {
     ) -> Result<SdkConfig, Failure> {
         let endpoint = self.endpoints.of(api).map_err(Failure::Endpoint)?;
         let http = self.http().map_err(Failure::Endpoint)?;
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(ATTEMPT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(ATTEMPT);
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(aws_config::Region::new(region.name.clone()))
-            .http_client(http.client(endpoint.is_some_and(endpoint::is_plain)))
-            .timeout_config(timeouts.build())
+            .http_client(http)
+            .timeout_config(timeouts())
             // The session is the cache.
             .identity_cache(IdentityCache::no_cache())
             // The engine's own layer tries again.
@@ -92,6 +92,16 @@ impl Network {
         }
         Ok(config.build())
     }
+}
+
+/// The bounds of each request.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(ATTEMPT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(ATTEMPT)
+        .build()
 }
 
 /// One API, seen through one identity: a client for each region that is asked for.
@@ -121,7 +131,7 @@ impl<C: Clone> Clients<C> {
         Self { api, network, session, make, made: Mutex::default(), calls }
     }
 
-    /// Sends one call. Credentials that AWS does not accept any more are replaced once.
+    /// Sends one call. Credentials that AWS does not accept any more are replaced once, and a clock that differs from AWS's is corrected once.
     pub(crate) async fn send<T, E, F>(
         &self,
         region: &Region,
@@ -140,7 +150,10 @@ impl<C: Clone> Clients<C> {
             Ok(answer) => return Ok(answer),
             Err(error) => Failure::of(&error),
         };
-        if !failure.blames_credentials() || !self.session.replace(&used).await.map_err(Failure::Credential)? {
+        // The client has set its clock by the refusal.
+        let again = failure.blames_clock()
+            || failure.blames_credentials() && self.session.replace(&used).await.map_err(Failure::Credential)?;
+        if !again {
             return Err(failure);
         }
         self.calls.count(call);

@@ -4,6 +4,7 @@ mod refusal;
 mod transport;
 
 use std::borrow::Cow;
+use std::error::Error as StdError;
 use std::fmt::Display;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -12,6 +13,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
 use secretsync_core::net::{Cause, Transport};
 use thiserror::Error;
+
+use crate::client::is_too_big;
 
 pub(crate) use refusal::{Meaning, Refusal};
 pub(crate) use transport::connector;
@@ -27,12 +30,19 @@ pub(crate) enum Failure {
     Endpoint(#[source] Error),
     #[error("the answer has not the form that AWS documents: {0}")]
     Malformed(&'static str),
+    #[error("it is marked for deletion")]
+    MarkedDeleted,
     #[error("the answer does not come from AWS (status {0})")]
     NotAws(u16),
     #[error(transparent)]
     Refused(Refusal),
-    #[error("the ARN stands for another secret than the name in it: that name ends in a hyphen and six letters")]
+    /// An ARN of a parameter of another account, where AWS knows only names.
+    #[error("the ARN is not that of a parameter of the account that asks, whose tags alone AWS tells")]
+    OtherAccount,
+    #[error("the ARN stands for another object than the name in it")]
     OtherName,
+    #[error("the answer is bigger than 32 MiB")]
+    TooBig,
     #[error("there are more than 100000 objects")]
     TooMany,
     #[error(transparent)]
@@ -43,7 +53,7 @@ impl Failure {
     /// The failure behind an error of the SDK. Of AWS's own words only names of rights and identities are kept.
     pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + StdError + 'static,
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         match error {
@@ -55,7 +65,12 @@ impl Failure {
                     None => Self::unnamed(status.unwrap_or_default()),
                 }
             }
-            SdkError::ResponseError(_) => Self::unnamed(status.unwrap_or_default()),
+            // The answer could not be read to its end, or not be understood.
+            SdkError::ResponseError(_) if is_too_big(error) => Self::TooBig,
+            SdkError::ResponseError(_) => match Transport::read(error, |_| None) {
+                broken if broken.cause() == Cause::Other => Self::unnamed(status.unwrap_or_default()),
+                broken => Self::Transport(broken),
+            },
             SdkError::TimeoutError(_) => Self::Transport(Cause::TimedOut.into()),
             other => Self::Transport(transport::dispatch(other)),
         }
@@ -88,6 +103,11 @@ impl Failure {
         matches!(self.meaning(), Some(Meaning::Expired | Meaning::KeysInvalid))
     }
 
+    /// Whether the clock is at fault.
+    pub(crate) fn blames_clock(&self) -> bool {
+        self.meaning() == Some(Meaning::Skewed)
+    }
+
     /// The error that leaves the crate.
     pub(crate) fn into_error(self, operation: &'static str, subject: impl Display) -> Error {
         let error = match &self {
@@ -105,8 +125,6 @@ impl Failure {
         };
         let error = match &self {
             Self::Refused(Refusal { pause: Some(pause), .. }) => error.with_retry(Retry::After(*pause)),
-            // The clock is corrected by the first refusal, so that a second try can succeed.
-            Self::Refused(Refusal { meaning: Meaning::Skewed, .. }) => error.with_retry(Retry::Backoff),
             Self::Transport(failed) if failed.cause().is_distrust() => error.with_retry(Retry::Never),
             Self::Transport(failed) if failed.cause() == Cause::RefusedAddress => error.with_retry(Retry::Never),
             _ => error,
@@ -126,16 +144,25 @@ impl Failure {
                 Code::DataInvalid,
                 "check the endpoint; AWS itself always gives a string or a binary".into(),
             ),
+            Self::MarkedDeleted => (ErrorKind::NotFound, Code::SecretMissing, refusal::RESTORE.into()),
             Self::NotAws(_) => (
                 ErrorKind::Unavailable,
                 Code::ProviderUnavailable,
                 "check the endpoint, and the proxy or load balancer in front of it".into(),
             ),
+            Self::OtherAccount => (
+                ErrorKind::InvalidConfig,
+                Code::ManifestInvalid,
+                "read the tags by a store of the account that owns the parameter".into(),
+            ),
             Self::OtherName => (
                 ErrorKind::InvalidConfig,
                 Code::ManifestInvalid,
-                "write the whole ARN, with the six letters that AWS added at its end, or the name of the secret".into(),
+                "write the name, or a secret's whole ARN, with the six letters that AWS added at its end".into(),
             ),
+            Self::TooBig => {
+                (ErrorKind::InvalidData, Code::DataInvalid, "check the endpoint: AWS has no answer of this size".into())
+            }
             Self::TooMany => {
                 (ErrorKind::InvalidConfig, Code::ManifestInvalid, "narrow `find.path` or `find.name`".into())
             }
@@ -145,4 +172,12 @@ impl Failure {
             }
         }
     }
+}
+
+/// An error, and what caused it.
+pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        error.source()
+    })
 }

@@ -10,19 +10,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secretsync_core::Result;
-use secretsync_core::net::Cause;
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
     Asked, BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, Request,
 };
 use secretsync_core::secret::{Secret, SecretValue};
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::client::{Api, Call, Calls, Clients};
 use crate::config::{AwsConfig, Service, Settings};
 use crate::error::Failure;
 use crate::factory::Shared;
+use crate::find::Search;
 use crate::{KIND, address};
 
 pub(crate) use parameters::Parameters;
@@ -87,23 +86,15 @@ impl Provider for AwsProvider {
     }
 
     async fn fetch(&self, objects: &[ObjectRef], options: &FetchOptions) -> Vec<Result<Fetched>> {
-        let read = async {
-            match &self.service {
-                Backend::Parameters(parameters) => parameters.fetch(objects).await,
-                Backend::Secrets(secrets) => secrets.fetch(objects).await,
-            }
-        };
-        let answers = match options.timeout {
-            Some(bound) => timeout(bound, read)
-                .await
-                .unwrap_or_else(|_| objects.iter().map(|_| Err(Failure::Transport(Cause::TimedOut.into()))).collect()),
-            None => read.await,
+        let answers = match &self.service {
+            Backend::Parameters(parameters) => together::fetch(parameters, objects, options.timeout).await,
+            Backend::Secrets(secrets) => together::fetch(secrets, objects, options.timeout).await,
         };
         objects.iter().zip(answers).map(|(object, answer)| self.told(object, answer)).collect()
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
-        let search = crate::find::Search::new(query)?;
+        let search = Search::new(query)?;
         let found = match &self.service {
             Backend::Parameters(parameters) => crate::find::parameters(parameters, &search).await,
             Backend::Secrets(secrets) => crate::find::secrets(secrets, &search).await,
@@ -115,8 +106,13 @@ impl Provider for AwsProvider {
         let calls = match (asked, &self.service) {
             (Asked::Fetch(objects), Backend::Parameters(parameters)) => together::requests(parameters, objects),
             (Asked::Fetch(objects), Backend::Secrets(secrets)) => together::requests(secrets, objects),
-            (Asked::Find(_), Backend::Parameters(_)) => vec![(Call::DescribeParameters, 1)],
-            (Asked::Find(_), Backend::Secrets(_)) => vec![(Call::ListSecrets, 1)],
+            (Asked::Find(query), service) => match (Search::new(query), service) {
+                // It is refused before anything is sent.
+                (Err(_), _) => Vec::new(),
+                (Ok(_), Backend::Secrets(_)) => vec![(Call::ListSecrets, 1)],
+                (Ok(search), Backend::Parameters(_)) if search.goes_by_path() => vec![(Call::GetParametersByPath, 1)],
+                (Ok(_), Backend::Parameters(_)) => vec![(Call::DescribeParameters, 1)],
+            },
             _ => return asked.one_by_one(),
         };
         calls.into_iter().map(|(call, objects)| price::request(call, objects)).collect()

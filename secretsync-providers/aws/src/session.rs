@@ -1,7 +1,7 @@
 //! One session for each identity: credentials that all its stores share, replaced before they end.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use aws_credential_types::Credentials;
@@ -73,7 +73,9 @@ impl Authenticator for Taker {
 
     async fn log_in(&self) -> Result<(Credentials, Term)> {
         let credentials = auth::obtain(&self.identity, &self.surroundings).await?;
-        let lasts = credentials.expiry().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
+        // By a clock that is wrong they may have ended already. AWS tells if they really have.
+        let lasts =
+            credentials.expiry().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default().max(SHORTEST));
         Ok((credentials, lasts.map_or_else(Term::endless, Term::lasting)))
     }
 
@@ -90,3 +92,6 @@ impl Authenticator for Taker {
         // AWS knows no way to give credentials back.
     }
 }
+
+/// The shortest life of credentials: otherwise each request would ask for others.
+const SHORTEST: Duration = Duration::from_mins(1);

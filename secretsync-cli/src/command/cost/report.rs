@@ -80,7 +80,8 @@ fn sum(forecast: &Forecast, syncs: usize) -> String {
         failed => format!(" ({failed} failed)"),
     };
     let [run, day, month] = [run, day, day * MONTH].map(count);
-    format!("{syncs}{failed}: {run} requests in a run, {day} a day, {month} a month{price}\n")
+    let requests = if run == "1" { "request" } else { "requests" };
+    format!("{syncs}{failed}: {run} {requests} in a run, {day} a day, {month} a month{price}\n")
 }
 
 /// For programs: one object.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use aws_config::imds::Client;
+use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::Ambient;
 
 use super::ambient::unusable;
 use super::container::parse;
-use crate::client::endpoint_text as text;
+use crate::client::{endpoint_text as text, nearby};
 
 /// The credentials of the instance's role, where there is an instance.
 pub(super) async fn obtain(variables: &Ambient) -> Result<Option<Credentials>> {
@@ -22,6 +23,7 @@ pub(super) async fn obtain(variables: &Ambient) -> Result<Option<Credentials>> {
     let endpoint = chosen.as_deref().unwrap_or(if six { "http://[fd00:ec2::254]" } else { "http://169.254.169.254" });
     let builder = Client::builder().endpoint(endpoint).map_err(|_| unusable(ENDPOINT, "it is no URL"))?;
     let client = builder
+        .configure(&ProviderConfig::without_region().with_http_client(nearby()))
         .connect_timeout(SOON)
         .read_timeout(SOON)
         .operation_attempt_timeout(SOON)

@@ -10,13 +10,19 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_runtime::env_config::section::EnvConfigSections;
 use aws_runtime::env_config::{EnvConfigValue, source};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::retry::RetryConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::provider::Ambient;
 
 use super::ambient::{Environment, Link, LinkKind};
-use super::sts::Sts;
-use crate::client::endpoint_text as text;
+use super::sts::{self, Sts};
+use crate::client::{endpoint_text as text, timeouts};
+use crate::error::{Failure, causes};
 
 /// The credentials of the profile, if there is one with credentials.
 pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<Option<Credentials>> {
@@ -32,7 +38,10 @@ pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<O
     let link = |kind| Link { environment: environment.clone(), kind };
     let surroundings = ProviderConfig::without_region()
         .with_region(Some(aws_config::Region::new(sts.region().name.clone())))
-        .with_http_client(sts.network().secure()?);
+        .with_http_client(sts.network().http()?)
+        .with_timeout_config(timeouts())
+        // A second try for a clock that the first one has set.
+        .with_retry_config(RetryConfig::standard().with_max_attempts(2));
     let provider = ProfileFileCredentialsProvider::builder()
         .profile_files(files)
         .profile_name(&*name)
@@ -44,7 +53,9 @@ pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<O
     match provider.provide_credentials().await {
         Ok(found) => Ok(Some(found)),
         Err(CredentialsError::CredentialsNotLoaded(_)) if named.is_none() => Ok(None),
-        Err(error) => Err(own(&error).unwrap_or_else(|| refused(&name, "it gives no credentials"))),
+        Err(error) => Err(causes(&error)
+            .find_map(|cause| told(cause, &name))
+            .unwrap_or_else(|| refused(&name, "it gives no credentials"))),
     }
 }
 
@@ -83,16 +94,12 @@ fn files(variables: &Ambient) -> Option<EnvConfigFiles> {
     Some(config.into_iter().chain(secrets).fold(EnvConfigFiles::builder(), add).build())
 }
 
-/// An error of ours inside one of the SDK's.
-fn own(error: &CredentialsError) -> Option<Error> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(own) = error.downcast_ref::<Error>() {
-            return Some(own.clone());
-        }
-        next = error.source();
-    }
-    None
+/// What one of ours, or STS, has to say.
+fn told(error: &(dyn StdError + 'static), profile: &str) -> Option<Error> {
+    let not_taken = |failure| sts::not_taken(failure, format!("of the AWS profile `{profile}`"));
+    let by_keys = error.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>().map(Failure::of);
+    let by_token = || error.downcast_ref::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>().map(Failure::of);
+    by_keys.or_else(by_token).map(not_taken).or_else(|| error.downcast_ref::<Error>().cloned())
 }
 
 /// The SDK's own words are left out: they may quote a line of the files.

@@ -1,5 +1,6 @@
 //! The token service: roles for tokens, roles for other credentials.
 
+use std::fmt::Display;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -41,8 +42,12 @@ impl<'a> Sts<'a> {
         for key in &role.transitive {
             call = call.transitive_tag_keys(key);
         }
-        let answer = call.send().await.map_err(|error| refused(Failure::of(&error), &role.arn))?;
-        from_answer(answer.credentials, &role.arn)
+        let answer = match call.clone().send().await.map_err(|error| Failure::of(&error)) {
+            // The client has set its clock by the refusal.
+            Err(failure) if failure.blames_clock() => call.send().await.map_err(|error| Failure::of(&error)),
+            answer => answer,
+        };
+        from_answer(answer.map_err(|failure| refused(failure, &role.arn))?.credentials, &role.arn)
     }
 
     /// Takes a role with a token of an identity provider. The request is not signed: the token is the proof.
@@ -84,8 +89,13 @@ fn from_answer(answer: Option<aws_sdk_sts::types::Credentials>, role: &str) -> R
 }
 
 fn refused(failure: Failure, role: &str) -> Error {
+    not_taken(failure, format!("`{role}`"))
+}
+
+/// The failure to take a role.
+pub(super) fn not_taken(failure: Failure, role: impl Display) -> Error {
     let denied = failure.meaning() == Some(Meaning::Denied);
-    let error = failure.into_error("take the role", format!("`{role}`"));
+    let error = failure.into_error("take the role", role);
     if !denied {
         return error;
     }

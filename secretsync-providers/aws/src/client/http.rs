@@ -1,45 +1,94 @@
 //! The HTTP stack below the SDK, and the few requests that the SDK does not send for us.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpClient};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::byte_stream::ByteStream;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
-use secretsync_core::net::{AddressGuard, Cause, Transport};
+use secretsync_core::net::{AddressGuard, Cause};
 use secretsync_core::provider::Ambient;
 use zeroize::Zeroizing;
 
-use crate::error::connector;
+use super::cap::{Capped, is_too_big};
+use super::endpoint::{host, is_plain, text};
+use crate::error::{Failure, connector};
 
-/// Connections to AWS: one pool for TLS, one for plain http to this machine.
-#[derive(Clone, Debug)]
-pub(crate) struct Http {
-    secure: SharedHttpClient,
-    plain: SharedHttpClient,
+/// Connections to AWS that trust the authorities of the system, or those in the file that `AWS_CA_BUNDLE` names, and go through the proxy that `HTTPS_PROXY` names. They
+/// lead nowhere where we must not go.
+pub(super) fn guarded(environment: &Ambient) -> Result<SharedHttpClient> {
+    let (trusted, proxy) = (authorities(environment)?, proxy(environment)?);
+    let client = |guard, proxy: ProxyConfig| {
+        let trusted = trusted.clone();
+        Builder::new().build_with_connector_fn(move |settings, parts| {
+            let connector = Connector::builder().tls_provider(TLS).tls_context(trusted.clone());
+            let mut connector = connector.proxy_config(proxy.clone());
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(parts.and_then(RuntimeComponents::sleep_impl));
+            connector.build_with_resolver(Guard(guard))
+        })
+    };
+    let (secure, plain) = (client(SECURE, proxy), client(PLAIN, ProxyConfig::disabled()));
+    Ok(SharedHttpClient::new(Capped(Ways { secure, plain })))
 }
 
-impl Http {
-    /// Connections that trust the authorities of the system, or those in the file that `AWS_CA_BUNDLE` names.
-    pub(crate) fn new(environment: &Ambient) -> Result<Self> {
-        let trusted = authorities(environment)?;
-        let client = |guard| {
-            let client = Builder::new().tls_provider(TLS).tls_context(trusted.clone());
-            client.build_with_resolver(Guard(guard))
-        };
-        Ok(Self { secure: client(AddressGuard::new()), plain: client(AddressGuard::new().loopback_only(true)) })
-    }
+/// The proxy for https, and who is reached without it, as Go's programs read them.
+fn proxy(environment: &Ambient) -> Result<ProxyConfig> {
+    let find = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, text(environment, name)?)));
+    let Some((name, url)) = find(["HTTPS_PROXY", "https_proxy"]) else { return Ok(ProxyConfig::disabled()) };
+    let url = if url.contains("://") { url } else { format!("http://{url}") };
+    let proxy = ProxyConfig::https(url).map_err(|_| {
+        Error::new(ErrorKind::InvalidConfig, "use")
+            .on(format!("the variable {name}"))
+            .because("it is no http or https URL of a proxy")
+            .with_hint(Hint::new(Code::StoreInvalid, "write it as `http://host:port`, or remove the variable"))
+    })?;
+    let direct = find(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |(_, names)| names + ",");
+    Ok(proxy.no_proxy(direct + "localhost,127.0.0.0/8,::1"))
+}
 
-    pub(crate) fn client(&self, plain: bool) -> SharedHttpClient {
-        if plain { self.plain.clone() } else { self.secure.clone() }
+/// Connections for the SDK's client of the instance's metadata service, a link-local address.
+pub(crate) fn nearby() -> SharedHttpClient {
+    SharedHttpClient::new(Capped(Builder::new().tls_provider(TLS).build_https()))
+}
+
+/// One pool for TLS, one for plain http to this machine.
+#[derive(Debug)]
+struct Ways<T> {
+    secure: T,
+    plain: T,
+}
+
+impl HttpClient for Ways<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+        let connector = |client: &SharedHttpClient| client.http_connector(settings, parts);
+        SharedHttpConnector::new(Ways { secure: connector(&self.secure), plain: connector(&self.plain) })
+    }
+}
+
+impl HttpConnector for Ways<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (guard, way) = if is_plain(request.uri()) { (PLAIN, &self.plain) } else { (SECURE, &self.secure) };
+        // A name is judged when it is resolved, and what is an address already never is.
+        let address: Option<IpAddr> = host(request.uri()).and_then(|host| host.parse().ok());
+        match guard.check(address.as_slice()) {
+            Ok(()) => way.call(request),
+            Err(refused) => HttpConnectorFuture::ready(Err(ConnectorError::other(refused.into(), None))),
+        }
     }
 }
 
@@ -86,7 +135,7 @@ impl ResolveDns for Guard {
 
 /// Asks the credential endpoints of containers: the only place where link-local addresses are meant.
 #[derive(Clone, Debug)]
-pub(crate) struct Fetcher(Arc<Connector>);
+pub(crate) struct Fetcher(Arc<Capped<Connector>>);
 
 /// An answer, whatever its status.
 pub(crate) struct Fetched {
@@ -99,30 +148,34 @@ impl Fetcher {
         let settings = HttpConnectorSettings::builder().connect_timeout(NEARBY).read_timeout(NEARBY).build();
         let connector =
             Connector::builder().connector_settings(settings).sleep_impl(TokioSleep::new()).tls_provider(TLS);
-        Self(Arc::new(connector.build()))
+        Self(Arc::new(Capped(connector.build())))
     }
 
     /// Fetches a URL.
-    pub(crate) async fn get(&self, url: &str, authorization: Option<&str>) -> std::result::Result<Fetched, Transport> {
-        let unsent = || Transport::from(Cause::Other);
+    pub(crate) async fn get(&self, url: &str, authorization: Option<&str>) -> std::result::Result<Fetched, Failure> {
+        let failed = |cause: Cause| Failure::Transport(cause.into());
+        let unsent = || failed(Cause::Other);
         let mut request = HttpRequest::get(url).map_err(|_| unsent())?;
         request.headers_mut().insert("accept", "application/json");
         if let Some(token) = authorization {
             request.headers_mut().try_insert("authorization", token.to_owned()).map_err(|_| unsent())?;
         }
         let answer = tokio::time::timeout(NEARBY, async {
-            let response = self.0.call(request).await.map_err(|error| connector(&error))?;
+            let response = self.0.call(request).await.map_err(|error| Failure::Transport(connector(&error)))?;
             let status = response.status().as_u16();
+            let body = ByteStream::new(response.into_body()).collect().await;
             let body =
-                ByteStream::new(response.into_body()).collect().await.map_err(|_| Transport::from(Cause::Closed))?;
+                body.map_err(|error| if is_too_big(&error) { Failure::TooBig } else { failed(Cause::Closed) })?;
             Ok(Fetched { status, body: Zeroizing::new(body.to_vec()) })
         });
-        answer.await.unwrap_or_else(|_| Err(Cause::TimedOut.into()))
+        answer.await.unwrap_or_else(|_| Err(failed(Cause::TimedOut)))
     }
 }
 
 /// The variable in which AWS's own tools look for authorities.
 const BUNDLE: &str = "AWS_CA_BUNDLE";
+const SECURE: AddressGuard = AddressGuard::new();
+const PLAIN: AddressGuard = SECURE.loopback_only(true);
 const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
 /// These endpoints are on the machine or beside it.
 const NEARBY: Duration = Duration::from_secs(2);

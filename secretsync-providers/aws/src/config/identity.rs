@@ -86,7 +86,7 @@ fn not_lent(origin: &StoreOrigin) -> Error {
         .because("it names no credentials, and this process does not lend its own to the store")
         .with_hint(Hint::new(
             Code::CredentialMissing,
-            "add `auth.secretRef` or `auth.jwt.serviceAccountRef`; on the command line `--ambient` lends the environment's",
+            "add `auth.secretRef` or `auth.jwt.serviceAccountRef`; the operator lends its own to ClusterSecretStores, and with `--allow-ambient=namespaced` to others, the command line with `--ambient`",
         ))
 }
 

@@ -39,7 +39,7 @@ pub(crate) enum Meaning {
     KeysInvalid,
     /// The secret waits for its deletion.
     MarkedDeleted,
-    /// There is no such secret, parameter, stage or version.
+    /// There is no such secret, or it has no such stage or version, or there is no such parameter.
     Missing,
     /// The region is not enabled for the account.
     RegionDisabled,
@@ -53,6 +53,8 @@ pub(crate) enum Meaning {
     Unavailable,
     /// Something that this table does not know.
     Unknown,
+    /// The parameter has no such version or label. External Secrets Operator takes only the parameter's own absence for one.
+    VersionMissing,
 }
 
 impl Refusal {
@@ -102,11 +104,9 @@ impl Refusal {
             Meaning::KeysInvalid => (
                 Unauthenticated,
                 Code::AwsCredentialsInvalid,
-                "check the access key id and its secret: AWS does not know them, or they do not belong together",
+                "check the access key id and its secret: AWS does not know them, or they do not belong together; AWS says the same in a region that the account has not enabled",
             ),
-            Meaning::MarkedDeleted => {
-                (NotFound, Code::SecretMissing, "restore the secret with `aws secretsmanager restore-secret`")
-            }
+            Meaning::MarkedDeleted => (NotFound, Code::SecretMissing, RESTORE),
             Meaning::Missing => {
                 (NotFound, Code::SecretMissing, "create it, or correct the key, its version and `region` of the store")
             }
@@ -129,6 +129,9 @@ impl Refusal {
             Meaning::Unavailable => {
                 (Unavailable, Code::ProviderUnavailable, "wait, and look at AWS's service health if it lasts")
             }
+            Meaning::VersionMissing => {
+                (NotFound, Code::SecretMissing, "correct the version or label: AWS keeps the last hundred versions")
+            }
             Meaning::Unknown => {
                 (Unavailable, Code::ProviderUnavailable, "look the code up in AWS's documentation of the service")
             }
@@ -147,7 +150,10 @@ impl Refusal {
 
     fn key_grant(&self) -> String {
         let to = self.principal.as_deref().map(|arn| format!(" to `{arn}`")).unwrap_or_default();
-        format!("allow `kms:Decrypt`{to} in the policy of the KMS key that protects the value, and in IAM")
+        format!(
+            "allow `kms:Decrypt`{to} in the policy of the KMS key that protects the value, and in IAM; a value that other accounts read needs a key of your \
+             own, because AWS's default key serves its own account only"
+        )
     }
 }
 
@@ -169,6 +175,7 @@ impl fmt::Display for Refusal {
             Meaning::Throttled => "too many requests",
             Meaning::Unavailable => "AWS cannot answer now",
             Meaning::Unknown => "AWS refused",
+            Meaning::VersionMissing => "it has no such version or label",
         };
         write!(f, "{says} ({})", self.code)
     }
@@ -183,12 +190,16 @@ fn meaning(code: &str, message: &str) -> Meaning {
     match known {
         Some(Meaning::KeysInvalid) if says(&["signature expired", "signature not yet current"]) => Meaning::Skewed,
         Some(Meaning::Denied) if says(&KEY_DENIALS) => Meaning::KeyDenied,
+        Some(Meaning::Invalid) if says(&["default kms service key"]) => Meaning::KeyDenied,
         Some(Meaning::Invalid) if says(&["marked for deletion", "marked deleted", "scheduled for deletion"]) => {
             Meaning::MarkedDeleted
         }
         known => known.unwrap_or(Meaning::Unknown),
     }
 }
+
+/// What to do about a secret that waits for its deletion.
+pub(super) const RESTORE: &str = "restore the secret with `aws secretsmanager restore-secret`";
 
 /// How AWS says that it is the key that refuses.
 const KEY_DENIALS: [&str; 3] = ["kms:", "access to kms is not allowed", "ciphertext refers to a customer master key"];
@@ -241,7 +252,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("PackedPolicyTooLarge", Meaning::TagsTooBig),
     ("PackedPolicyTooLargeException", Meaning::TagsTooBig),
     ("ParameterNotFound", Meaning::Missing),
-    ("ParameterVersionNotFound", Meaning::Missing),
+    ("ParameterVersionNotFound", Meaning::VersionMissing),
     ("PriorRequestNotComplete", Meaning::Unavailable),
     ("ProvisionedThroughputExceededException", Meaning::Throttled),
     ("RegionDisabledException", Meaning::RegionDisabled),
@@ -303,6 +314,13 @@ mod tests {
                 Meaning::MarkedDeleted,
             ),
             ("InvalidRequestException", "You can't perform this operation on a secret replica", Meaning::Invalid),
+            (
+                "InvalidRequestException",
+                "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
+                Meaning::KeyDenied,
+            ),
+            ("ParameterNotFound", "", Meaning::Missing),
+            ("ParameterVersionNotFound", "", Meaning::VersionMissing),
             ("DecryptionFailure", "", Meaning::KeyUnusable),
             ("ThrottlingException", "Rate exceeded", Meaning::Throttled),
             ("LimitExceededException", "", Meaning::Invalid),

@@ -1,5 +1,6 @@
 //! Parameter Store.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
@@ -8,7 +9,7 @@ use aws_sdk_ssm::types::{Parameter, ResourceTypeForTagging};
 use secretsync_core::object::{ObjectRef, Part};
 use secretsync_core::provider::Fetched;
 
-use super::together::{self, Alone, Answer, Together};
+use super::together::{Alone, Answer, Together};
 use super::{or_absent, tags_as_json, taken};
 use crate::address;
 use crate::client::{Call, Clients};
@@ -31,10 +32,6 @@ impl Parameters {
         Self { clients, region, alone: Alone::default() }
     }
 
-    pub(super) async fn fetch(&self, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
-        together::fetch(self, objects).await
-    }
-
     /// Asks for a parameter that nobody has: whatever AWS answers to a name, it has accepted who asks.
     pub(super) async fn check(&self) -> Result<(), Failure> {
         let asked =
@@ -50,26 +47,33 @@ impl Parameters {
             client.get_parameter().name(address::parameter(object)).with_decryption(true).send()
         });
         match asked.await {
-            Ok(answer) => payload(answer.parameter),
+            Ok(answer) => payload(object, answer.parameter),
             Err(failure) => or_absent(failure),
         }
     }
 
     async fn metadata(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
+        let name = self.own_name(region, object).await?;
         let asked = self.clients.send(region, Call::ListTagsForResource, |client| {
-            client
-                .list_tags_for_resource()
-                .resource_type(ResourceTypeForTagging::Parameter)
-                .resource_id(object.name())
-                .send()
+            let call = client.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter);
+            call.resource_id(&*name).send()
         });
         match asked.await {
             Ok(answer) => {
                 let tags = answer.tag_list.unwrap_or_default().into_iter();
                 tags_as_json(&tags.map(|tag| (tag.key, tag.value)).collect())
             }
-            Err(failure) => or_absent(failure),
+            // Only a missing value is an answer, as External Secrets Operator has it.
+            Err(failure) => Err(failure),
         }
+    }
+
+    /// The name that AWS knows tags by, which is no ARN. One of our own account must not stand for that of another.
+    async fn own_name<'a>(&self, region: &Region, object: &'a ObjectRef) -> Result<Cow<'a, str>, Failure> {
+        let Some(name) = address::arn_name(object.name()) else { return Ok(object.name().into()) };
+        let asked = self.clients.send(region, Call::GetParameter, |client| client.get_parameter().name(&name).send());
+        let arn = asked.await?.parameter.and_then(|parameter| parameter.arn);
+        if arn.as_deref() == Some(object.name()) { Ok(name.into()) } else { Err(Failure::OtherAccount) }
     }
 
     async fn batch(&self, region: &Region, objects: &[&ObjectRef]) -> Result<Vec<Answer>, Failure> {
@@ -92,12 +96,13 @@ impl Parameters {
             }
             let id = format!("{}{selector}", id.unwrap_or_default());
             if let Some(index) = places.remove(id.as_str()) {
-                answers[index] = Some(payload(Some(parameter)));
+                answers[index] = Some(payload(objects[index], Some(parameter)));
             }
         }
         for name in answer.invalid_parameters.unwrap_or_default() {
-            // AWS also counts names that no parameter can have among these; those are told apart alone.
+            // AWS also counts names that no parameter can have among these, and versions that a parameter does not have; those are told apart alone.
             if let Some(index) = places.remove(name.as_str())
+                && objects[index].version().is_none()
                 && is_plain(&name)
             {
                 answers[index] = Some(Ok(Fetched::Absent));
@@ -124,8 +129,13 @@ impl Together for Parameters {
         Call::GetParameters
     }
 
-    fn call_for_one(&self, part: Part) -> Call {
-        if part == Part::Metadata { Call::ListTagsForResource } else { Call::GetParameter }
+    fn calls_for_one(&self, object: &ObjectRef) -> &'static [Call] {
+        match (object.part(), address::arn_name(object.name())) {
+            (Part::Metadata, None) => &[Call::ListTagsForResource],
+            // The ARN is compared first.
+            (Part::Metadata, Some(_)) => &[Call::GetParameter, Call::ListTagsForResource],
+            _ => &[Call::GetParameter],
+        }
     }
 
     async fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {
@@ -157,8 +167,11 @@ impl Together for Parameters {
     }
 }
 
-fn payload(parameter: Option<Parameter>) -> Result<Fetched, Failure> {
+fn payload(object: &ObjectRef, parameter: Option<Parameter>) -> Result<Fetched, Failure> {
     let parameter = parameter.ok_or(Failure::Malformed("there is no parameter"))?;
+    if !address::is_meant(object, parameter.name.as_deref()) {
+        return Err(Failure::OtherName);
+    }
     let value = parameter.value.ok_or(Failure::Malformed("the parameter has no value"))?;
     Ok(taken(value.into_bytes(), Some(parameter.version.to_string())))
 }

@@ -8,7 +8,7 @@ use aws_sdk_secretsmanager::types::SecretValueEntry;
 use secretsync_core::object::{ObjectRef, Part};
 use secretsync_core::provider::Fetched;
 
-use super::together::{self, Alone, Answer, Together};
+use super::together::{Alone, Answer, Together};
 use super::{or_absent, tags_as_json, taken};
 use crate::address::{self, Pin};
 use crate::client::{Call, Clients};
@@ -29,10 +29,6 @@ pub(super) const AT_ONCE: NonZeroUsize = NonZeroUsize::new(20).expect("twenty is
 impl Secrets {
     pub(super) fn new(clients: Clients<Client>, region: Region) -> Self {
         Self { clients, region, alone: Alone::default() }
-    }
-
-    pub(super) async fn fetch(&self, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
-        together::fetch(self, objects).await
     }
 
     /// Asks for a secret that nobody has: whatever AWS answers to a name, it has accepted who asks.
@@ -87,22 +83,24 @@ impl Secrets {
     }
 
     async fn metadata(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
-        let found = match self.describe(region, object).await {
-            // What waits for deletion can still be described, but is as good as gone.
-            Ok(found) if found.deleted_date.is_some() => return Ok(Fetched::Absent),
-            Ok(found) if !address::is_meant(object, found.name()) => return Err(Failure::OtherName),
-            Ok(found) => found,
-            Err(failure) => return or_absent(failure),
-        };
+        // Only a missing value is an answer, as External Secrets Operator has it.
+        let found = self.describe(region, object).await?;
+        if !address::is_meant(object, found.name()) {
+            return Err(Failure::OtherName);
+        }
+        if found.deleted_date.is_some() {
+            // It can still be described, but is as good as gone.
+            return Err(Failure::MarkedDeleted);
+        }
         let tags = found.tags.unwrap_or_default().into_iter();
         tags_as_json(&tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
     }
 
     /// Reads many; the failure is of the whole request.
     async fn batch(&self, region: &Region, objects: &[&ObjectRef]) -> Result<Vec<Answer>, Failure> {
-        let ids: Vec<_> = objects.iter().map(|object| object.name().to_owned()).collect();
         let mut answers: Vec<Answer> = objects.iter().map(|_| None).collect();
         let mut places = Places::new(objects);
+        let ids = places.ids();
         let mut next = None;
         // A page may be empty and still not be the last.
         for _ in 0..objects.len() {
@@ -132,7 +130,7 @@ impl Secrets {
                     };
                 }
             }
-            next = page.next_token;
+            next = page.next_token.filter(|token| !token.is_empty());
             if next.is_none() {
                 break;
             }
@@ -159,8 +157,8 @@ impl Together for Secrets {
         Call::BatchGetSecretValue
     }
 
-    fn call_for_one(&self, part: Part) -> Call {
-        if part == Part::Metadata { Call::DescribeSecret } else { Call::GetSecretValue }
+    fn calls_for_one(&self, object: &ObjectRef) -> &'static [Call] {
+        if object.part() == Part::Metadata { &[Call::DescribeSecret] } else { &[Call::GetSecretValue] }
     }
 
     async fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {
@@ -211,6 +209,13 @@ impl<'a> Places<'a> {
         }
         let arns = by_id.keys().copied().filter(|id| id.starts_with("arn:")).collect();
         Self { by_id, arns }
+    }
+
+    /// Each id once, as AWS wants it.
+    fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.by_id.keys().map(|id| (*id).to_owned()).collect();
+        ids.sort_unstable();
+        ids
     }
 
     fn of(&mut self, entry: &SecretValueEntry) -> Vec<usize> {

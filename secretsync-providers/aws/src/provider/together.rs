@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
+use secretsync_core::net::Cause;
 use secretsync_core::object::{ObjectRef, Part};
 use secretsync_core::provider::Fetched;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::address;
 use crate::client::Call;
@@ -49,8 +50,8 @@ pub(super) trait Together: Sync {
     /// What a request for many is called.
     fn call_for_many(&self) -> Call;
 
-    /// What a request for one is called.
-    fn call_for_one(&self, part: Part) -> Call;
+    /// What the requests for one are called.
+    fn calls_for_one(&self, object: &ObjectRef) -> &'static [Call];
 
     /// Reads many of one region in one request, one answer for each, in order.
     fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> impl Future<Output = Vec<Answer>> + Send;
@@ -80,12 +81,27 @@ pub(super) fn requests<S: Together>(service: &S, objects: &[ObjectRef]) -> Vec<(
     let together: HashSet<_> = pieces.iter().flat_map(|(_, piece)| piece.iter().copied()).collect();
     let alone = (0..objects.len()).filter(|index| !together.contains(index));
     let many = pieces.iter().map(|(_, piece)| (service.call_for_many(), piece.len()));
-    many.chain(alone.map(|index| (service.call_for_one(objects[index].part()), 1))).collect()
+    many.chain(alone.flat_map(|index| service.calls_for_one(&objects[index]).iter().map(|call| (*call, 1)))).collect()
 }
 
-/// Reads objects in as few requests as their regions allow.
-pub(super) async fn fetch<S: Together>(service: &S, objects: &[ObjectRef]) -> Vec<Result<Fetched, Failure>> {
+/// Reads objects in as few requests as their regions allow. What is not there when the time is over has timed out, and nothing else.
+pub(super) async fn fetch<S: Together>(
+    service: &S,
+    objects: &[ObjectRef],
+    bound: Option<Duration>,
+) -> Vec<Result<Fetched, Failure>> {
     let mut answers: Vec<Answer> = objects.iter().map(|_| None).collect();
+    let read = read(service, objects, &mut answers);
+    match bound {
+        Some(bound) => drop(timeout(bound, read).await),
+        None => read.await,
+    }
+    let late = || Err(Failure::Transport(Cause::TimedOut.into()));
+    answers.into_iter().map(|answer| answer.unwrap_or_else(late)).collect()
+}
+
+/// Reads objects and gives each its answer as soon as it is there.
+async fn read<S: Together>(service: &S, objects: &[ObjectRef], answers: &mut [Answer]) {
     let reads: Vec<_> = pieces(service, objects)
         .into_iter()
         .map(|(region, piece)| async move {
@@ -111,7 +127,6 @@ pub(super) async fn fetch<S: Together>(service: &S, objects: &[ObjectRef]) -> Ve
     while let Some((index, answer)) = alone.next().await {
         answers[index] = Some(answer);
     }
-    answers.into_iter().map(|answer| answer.unwrap_or(Err(Failure::Malformed("there is no answer")))).collect()
 }
 
 /// An ARN says in which region it lies; everything else lies in the store's.
@@ -127,3 +142,56 @@ pub(super) fn region_of<S: Together>(service: &S, object: &ObjectRef) -> Region 
 const REMEMBERED: Duration = Duration::from_hours(1);
 /// How many requests of one fetch are under way at once.
 const REQUESTS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Reads `a` and `b` together at once, and everything else alone and after some seconds that its name tells.
+    struct Slow(Region);
+
+    impl Together for Slow {
+        fn at_once(&self) -> NonZeroUsize {
+            NonZeroUsize::MAX
+        }
+
+        fn region(&self) -> &Region {
+            &self.0
+        }
+
+        fn fits(&self, object: &ObjectRef) -> bool {
+            object.name().starts_with(char::is_alphabetic)
+        }
+
+        fn call_for_many(&self) -> Call {
+            Call::BatchGetSecretValue
+        }
+
+        fn calls_for_one(&self, _object: &ObjectRef) -> &'static [Call] {
+            &[Call::GetSecretValue]
+        }
+
+        async fn read_many(&self, _region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {
+            objects.iter().map(|_| Some(Ok(Fetched::Absent))).collect()
+        }
+
+        async fn read_one(&self, _region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
+            sleep(Duration::from_secs(object.name().parse().unwrap())).await;
+            Ok(Fetched::Absent)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_is_not_there_in_time_has_timed_out() {
+        let service = Slow(Region::parse("eu-west-1").unwrap());
+        let objects = ["9", "a", "1", "b"].map(ObjectRef::new);
+        let in_time = async |bound| {
+            let answers = fetch(&service, &objects, bound).await;
+            answers.iter().map(Result::is_ok).collect::<Vec<_>>()
+        };
+        assert_eq!(in_time(Some(Duration::from_secs(5))).await, [false, true, true, true]);
+        assert_eq!(in_time(None).await, [true; 4]);
+    }
+}

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, header, header_exists, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::support::{Cluster, build, config, context, environment, factory, failure, read, text};
+use crate::support::{Cluster, an_hour_ahead, build, config, context, environment, factory, failure, raw, read, text};
 
 const REGION: &str = "eu-central-1";
-const ROLE: &str = "arn:aws:iam::123456789012:role/app";
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/app";
 
 /// STS and Secrets Manager in one: each access key reads its own name.
-async fn aws(lifetime: u64) -> MockServer {
+pub(crate) async fn aws(lifetime: u64) -> MockServer {
     let server = MockServer::start().await;
     for action in ["AssumeRole", "AssumeRoleWithWebIdentity"] {
         Mock::given(method("POST"))
@@ -26,9 +26,11 @@ async fn aws(lifetime: u64) -> MockServer {
                 let role = field(&body, "RoleArn").rsplit('/').next().unwrap().to_owned();
                 let end = std::time::SystemTime::now() + std::time::Duration::from_secs(lifetime);
                 let end = aws_smithy_types::DateTime::from(end).fmt(aws_smithy_types::date_time::Format::DateTime).unwrap();
+                // None is like another.
+                let token = request.headers.get("amz-sdk-invocation-id").map_or("t", |id| id.to_str().unwrap());
                 let answer = format!(
                     "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials>\
-                     <AccessKeyId>AKIA{role}</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>t</SessionToken>\
+                     <AccessKeyId>AKIA{role}</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>{token}</SessionToken>\
                      <Expiration>{end}</Expiration></Credentials></{action}Result></{action}Response>"
                 );
                 ResponseTemplate::new(200).set_body_raw(answer, "text/xml")
@@ -58,13 +60,13 @@ fn field(body: &str, name: &str) -> String {
     found.unwrap_or_default().replace("%3A", ":").replace("%2F", "/").replace("%40", "@")
 }
 
-async fn logins(server: &MockServer) -> Vec<String> {
+pub(crate) async fn logins(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     let bodies = requests.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned());
     bodies.filter(|body| body.contains("Action=")).collect()
 }
 
-fn bare(more: &Value) -> Value {
+pub(crate) fn bare(more: &Value) -> Value {
     let mut config = json!({"service": "SecretsManager", "region": REGION});
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     config
@@ -76,7 +78,7 @@ fn with_account(more: &Value) -> Value {
     bare(&all)
 }
 
-fn own(pairs: &[(&str, &str)]) -> BuildContext {
+pub(crate) fn own(pairs: &[(&str, &str)]) -> BuildContext {
     let mut all = vec![("AWS_EC2_METADATA_DISABLED", "true")];
     all.extend_from_slice(pairs);
     context(Arc::new(Cluster::new())).with_own_identity(Some(environment(&all)))
@@ -171,23 +173,66 @@ async fn stores_of_one_identity_share_one_session_and_others_do_not() {
 
 #[tokio::test]
 async fn a_session_that_has_ended_is_replaced() {
+    let server = aws(3600).await;
+    let over = json!({"__type": "ExpiredTokenException"}).to_string();
+    Mock::given(header("x-amz-target", "secretsmanager.GetSecretValue"))
+        .respond_with(ResponseTemplate::new(400).set_body_raw(over, "application/x-amz-json-1.1"))
+        .up_to_n_times(1)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    let cluster = Arc::new(Cluster::new().annotated("eks.amazonaws.com/role-arn", ROLE));
+    let provider = build(&factory(&server.uri()), &with_account(&json!({})), context(cluster)).await.unwrap();
+    assert_eq!(text(&read(&*provider, "app").await), "AKIAapp");
+    assert_eq!(logins(&server).await.len(), 2);
+}
+
+#[tokio::test]
+async fn credentials_that_have_ended_by_our_clock_are_used_until_aws_says_so() {
     let server = aws(0).await;
     let cluster = Arc::new(Cluster::new().annotated("eks.amazonaws.com/role-arn", ROLE));
     let provider = build(&factory(&server.uri()), &with_account(&json!({})), context(cluster)).await.unwrap();
-    for _ in 0..2 {
+    for _ in 0..8 {
         assert_eq!(text(&read(&*provider, "app").await), "AKIAapp");
     }
-    assert!(logins(&server).await.len() >= 2);
+    assert_eq!(logins(&server).await.len(), 1);
+}
+
+pub(crate) fn sts_refusal(code: &str, message: &str) -> ResponseTemplate {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    );
+    ResponseTemplate::new(403).set_body_raw(body, "text/xml")
+}
+
+/// An STS whose clock is an hour ahead, in front of the rest of AWS.
+pub(crate) async fn sts_ahead(server: &MockServer) {
+    let answer = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials><AccessKeyId>AKIALATE</AccessKeyId>\
+         <SecretAccessKey>x</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>\
+         </AssumeRoleResponse>";
+    let answer = ResponseTemplate::new(200).set_body_raw(answer, "text/xml");
+    let refusal = || sts_refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2");
+    Mock::given(body_string_contains("Action=AssumeRole&"))
+        .respond_with(an_hour_ahead(answer, refusal))
+        .with_priority(1)
+        .mount(server)
+        .await;
+}
+
+#[tokio::test]
+async fn a_role_is_taken_although_the_clock_differs() {
+    let server = aws(3600).await;
+    sts_ahead(&server).await;
+    let keys = config("SecretsManager", REGION, &json!({"role": ROLE}));
+    let provider = build(&factory(&server.uri()), &keys, context(Arc::new(Cluster::new()))).await.unwrap();
+    assert_eq!(text(&read(&*provider, "app").await), "AKIALATE");
 }
 
 #[tokio::test]
 async fn a_refused_role_says_what_its_trust_policy_needs() {
     let server = MockServer::start().await;
-    let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>";
-    Mock::given(method("POST"))
-        .respond_with(ResponseTemplate::new(403).set_body_raw(refusal, "text/xml"))
-        .mount(&server)
-        .await;
+    let denied = "User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole";
+    Mock::given(method("POST")).respond_with(sts_refusal("AccessDenied", denied)).mount(&server).await;
     let more = json!({"role": ROLE});
     let provider =
         build(&factory(&server.uri()), &config("SecretsManager", REGION, &more), context(Arc::new(Cluster::new())))
@@ -220,25 +265,6 @@ async fn what_a_store_configures_wins_over_the_process_unless_the_user_asks() {
     let asked = context(Arc::new(Cluster::new())).with_ambient(Some(environment(&variables)));
     let provider = build(&factory(&server.uri()), &keys, asked).await.unwrap();
     assert_eq!(text(&read(&*provider, "app").await), "AKIAOWN");
-}
-
-#[tokio::test]
-async fn profiles_give_keys_and_take_roles() {
-    let server = aws(3600).await;
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join(".aws")).unwrap();
-    fs::write(home.path().join(".aws/credentials"), "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = x\n[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = x\n").unwrap();
-    let home = home.path().to_str().unwrap();
-    for (profile, key) in [(None, "AKIADEFAULT"), (Some("work"), "AKIAWORK")] {
-        let mut pairs = vec![("HOME", home)];
-        pairs.extend(profile.map(|profile| ("AWS_PROFILE", profile)));
-        let provider = build(&factory(&server.uri()), &bare(&json!({})), own(&pairs)).await.unwrap();
-        assert_eq!(text(&read(&*provider, "app").await), key);
-    }
-    let provider = build(&factory(&server.uri()), &bare(&json!({})), own(&[("HOME", home), ("AWS_PROFILE", "none")]))
-        .await
-        .unwrap();
-    failure(read(&*provider, "app").await, ErrorKind::Unauthenticated, Code::AwsCredentialsInvalid);
 }
 
 #[tokio::test]
@@ -300,6 +326,15 @@ async fn a_container_endpoint_that_refuses_ends_the_search() {
     let provider = build(&factory("http://127.0.0.1:9"), &bare(&json!({})), own(&pairs)).await.unwrap();
     let (text, _) = failure(read(&*provider, "app").await, ErrorKind::Unavailable, Code::ProviderUnavailable);
     assert!(text.contains("it answers with status 403") && !text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_container_endpoint_that_answers_without_end_is_left() {
+    let agent = raw(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{{", 33 << 20).into_bytes()).await;
+    let pairs = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", agent.as_str())];
+    let provider = build(&factory("http://127.0.0.1:9"), &bare(&json!({})), own(&pairs)).await.unwrap();
+    let (text, _) = failure(read(&*provider, "app").await, ErrorKind::Unavailable, Code::ProviderUnavailable);
+    assert!(text.ends_with("the answer is bigger than 32 MiB"), "{text}");
 }
 
 #[tokio::test]
@@ -380,22 +415,4 @@ async fn session_tags_of_a_cluster_store_depend_on_the_namespace() {
         factory.depends_on_consumer(&RawConfig::from_json(config.to_string()), &StoreOrigin::cluster("aws")).unwrap()
     };
     assert!(depends("Simple") && depends("Custom") && !depends("None"));
-}
-
-#[tokio::test]
-async fn the_role_of_a_profile_is_taken_at_the_endpoint_of_the_profile() {
-    let server = aws(3600).await;
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join(".aws")).unwrap();
-    let profiles = format!(
-        "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = x\n[default]\nrole_arn = {ROLE}\nsource_profile = base\n\
-         endpoint_url = {}\n",
-        server.uri()
-    );
-    fs::write(home.path().join(".aws/config"), profiles).unwrap();
-    let factory = AwsFactory::with_endpoints_from(&environment(&[]));
-    let home = [("HOME", home.path().to_str().unwrap())];
-    let provider = build(&factory, &bare(&json!({})), own(&home)).await.unwrap();
-    assert_eq!(text(&read(&*provider, "app").await), "AKIAapp");
-    assert_eq!(logins(&server).await.len(), 1);
 }

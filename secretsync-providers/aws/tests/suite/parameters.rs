@@ -1,9 +1,9 @@
 //! Parameter Store, on moto.
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::RemoteRef;
+use secretsync_core::provider::{Asked, RemoteRef};
 use serde_json::json;
-use wiremock::matchers::header;
+use wiremock::matchers::{body_partial_json, header};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{MOTO, assert_absent, failure, find, provider, read, read_all, read_ref, secret, text};
@@ -38,13 +38,56 @@ async fn versions_and_labels_are_pinned_alone_and_in_batches() {
     );
     assert_eq!(text(&read_ref(&*provider, &pinned("1")).await), "one");
     assert_eq!(text(&read_ref(&*provider, &pinned("prod")).await), "two");
-    assert_absent(&read_ref(&*provider, &pinned("9")).await);
-    let many = read_all(&*provider, &["/v/app:1", "/v/app", "/v/never", "/v/app:2"]).await;
+    assert_absent(&read_ref(&*provider, &RemoteRef::new("/v/never").with_version("9")).await);
+    let many = read_all(&*provider, &["/v/app:1", "/v/app", "/v/never", "/v/app:2", "/v/app:9", "/v/never:9"]).await;
     assert_eq!(
         (text(&many[0]), text(&many[1]), text(&many[3])),
         ("one".to_owned(), "three".to_owned(), "two".to_owned())
     );
     assert_absent(&many[2]);
+    assert_absent(&many[5]);
+    // External Secrets Operator deletes nothing for the lack of a version.
+    for missing in [many[4].clone(), read_ref(&*provider, &pinned("9")).await] {
+        let (text, advice) = failure(missing, ErrorKind::NotFound, Code::SecretMissing);
+        assert!(text.contains("no such version or label") && advice.contains("version"), "{text}: {advice}");
+    }
+}
+
+#[tokio::test]
+async fn an_arn_is_the_parameter_of_its_name() {
+    let region = "eu-west-2";
+    for name in ["flat", "/path/app"] {
+        MOTO.parameter(region, name, "String", name).unwrap();
+        let body = json!({"ResourceType": "Parameter", "ResourceId": name, "Tags": [{"Key": "of", "Value": name}]});
+        MOTO.call(region, "AmazonSSM.AddTagsToResource", &body).unwrap();
+    }
+    let provider = provider(MOTO.address(), "ParameterStore", region).await;
+    let arn = |name: &str| format!("arn:aws:ssm:{region}:123456789012:parameter/{name}");
+    for (name, arn) in [("flat", arn("flat")), ("/path/app", arn("path/app"))] {
+        assert_eq!(text(&read(&*provider, &arn).await), name);
+        let metadata = read_ref(&*provider, &RemoteRef::new(&arn).with_metadata()).await;
+        assert_eq!(text(&metadata), format!(r#"{{"of":"{name}"}}"#));
+        let object = provider.address(&RemoteRef::new(&arn).with_metadata()).unwrap();
+        let asked: Vec<_> = provider.requests(Asked::Fetch(&[object])).iter().map(|request| request.kind).collect();
+        assert_eq!(asked, ["GetParameter", "ListTagsForResource"]);
+        let elsewhere = RemoteRef::new(arn.replace("123456789012", "999999999999")).with_metadata();
+        failure(read_ref(&*provider, &elsewhere).await, ErrorKind::InvalidConfig, Code::ManifestInvalid);
+    }
+}
+
+#[tokio::test]
+async fn public_parameters_are_found_by_path() {
+    let server = MockServer::start().await;
+    let body = json!({"Parameters": [{"Name": "/aws/service/a/x86", "Value": "1"}, {"Name": "/aws/service/a/arm", "Value": "1"}]});
+    Mock::given(header("x-amz-target", "AmazonSSM.GetParametersByPath"))
+        .and(body_partial_json(json!({"Path": "/aws/service/a", "Recursive": true})))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body.to_string(), "application/x-amz-json-1.1"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let provider = provider(&server.uri(), "ParameterStore", "eu-west-1").await;
+    assert_eq!(find(&*provider, Some("/aws/service/a"), Some("x86"), &[]).await, ["/aws/service/a/x86"]);
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -57,12 +100,17 @@ async fn searches_walk_hierarchies_by_name_or_by_tags() {
     MOTO.call(region, "AmazonSSM.AddTagsToResource", &body).unwrap();
     let provider = provider(MOTO.address(), "ParameterStore", region).await;
     assert_eq!(find(&*provider, Some("/app"), Some("db$"), &[]).await, ["/app/db", "/app/deep/db"]);
+    for path in ["/app/", "/app/deep/", "/app/deep"] {
+        assert!(find(&*provider, Some(path), Some("db$"), &[]).await.contains(&"/app/deep/db".to_owned()), "{path}");
+    }
+    assert_eq!(find(&*provider, Some("/"), Some("^/other"), &[]).await, ["/other/db"]);
     assert_eq!(find(&*provider, None, Some("^/other/"), &[]).await, ["/other/db"]);
     assert_eq!(find(&*provider, None, None, &[("env", "prod")]).await, ["/app/db"]);
     assert_eq!(find(&*provider, None, Some(".*"), &[]).await, ["/app/db", "/app/deep/db", "/other/db", "flat"]);
     let metadata = read_ref(&*provider, &RemoteRef::new("/app/db").with_metadata()).await;
     assert_eq!(text(&metadata), r#"{"env":"prod"}"#);
-    assert_absent(&read_ref(&*provider, &RemoteRef::new("/app/never").with_metadata()).await);
+    let never = read_ref(&*provider, &RemoteRef::new("/app/never").with_metadata()).await;
+    failure(never, ErrorKind::NotFound, Code::SecretMissing);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Secrets Manager, on moto.
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::{Fetched, Query, RemoteRef};
+use secretsync_core::provider::{Asked, Fetched, Query, RemoteRef};
 use serde_json::json;
 
 use crate::support::{MOTO, assert_absent, bytes, failure, find, provider, read, read_all, read_ref, secret, text};
@@ -35,14 +35,16 @@ async fn versions_are_named_by_id_and_by_stage() {
 }
 
 #[tokio::test]
-async fn what_waits_for_deletion_is_absent_for_values_metadata_batches_and_searches() {
+async fn what_waits_for_deletion_is_absent_for_values_batches_and_searches() {
     let region = "eu-west-3";
     MOTO.secret(region, "gone", "x").unwrap();
     MOTO.secret(region, "here", "y").unwrap();
     MOTO.call(region, "secretsmanager.DeleteSecret", &json!({"SecretId": "gone"})).unwrap();
     let provider = provider(MOTO.address(), "SecretsManager", region).await;
     assert_absent(&read(&*provider, "gone").await);
-    assert_absent(&read_ref(&*provider, &RemoteRef::new("gone").with_metadata()).await);
+    let metadata = read_ref(&*provider, &RemoteRef::new("gone").with_metadata()).await;
+    let (told, advice) = failure(metadata, ErrorKind::NotFound, Code::SecretMissing);
+    assert!(told.contains("marked for deletion") && advice.contains("restore-secret"), "{told}: {advice}");
     let both = read_all(&*provider, &["gone", "here"]).await;
     assert_absent(&both[0]);
     assert_eq!(text(&both[1]), "y");
@@ -132,6 +134,7 @@ async fn a_search_for_nothing_in_particular_is_refused_before_anything_is_sent()
         for path in [None, Some("app/".to_owned())] {
             let mut query = Query::default();
             query.path = path;
+            assert_eq!(provider.requests(Asked::Find(&query)), []);
             let found = provider.find(&query).await.map(|_| Fetched::Absent);
             let (told, advice) = failure(found, ErrorKind::InvalidConfig, Code::ManifestInvalid);
             assert!(told.contains("unexpected find operator") && advice.contains("regexp: .*"), "{told}: {advice}");

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use secretsync_core::error::{Code, Error, ErrorKind, Result, chain};
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
@@ -14,6 +17,9 @@ use secretsync_core::provider::{
 use secretsync_core::secret::{Payload, Secret, SecretValue};
 use secretsync_provider_aws::AwsFactory;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use wiremock::{Request, Respond, ResponseTemplate};
 use xtask::rig::moto::Moto;
 
 /// One server for all tests: each takes a region or names of its own.
@@ -143,6 +149,43 @@ pub(crate) async fn find(
     query.tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let found = provider.find(&query).await.unwrap_or_else(|error| panic!("{}", chain(&error)));
     found.into_iter().map(|one| one.name).collect()
+}
+
+/// A server that gives the same bytes to everybody.
+pub(crate) async fn raw(answer: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                // Whoever gives up in the middle is no failure of the server.
+                if stream.read(&mut request).await.is_ok() && stream.write_all(&answer).await.is_ok() {
+                    stream.shutdown().await.ok();
+                }
+            });
+        }
+    });
+    address
+}
+
+/// A server whose clock is an hour ahead: what is signed by another one it refuses.
+pub(crate) fn an_hour_ahead(
+    answer: ResponseTemplate,
+    refusal: impl Fn() -> ResponseTemplate + Send + Sync,
+) -> impl Respond {
+    move |request: &Request| {
+        let now = DateTime::from(SystemTime::now() + Duration::from_hours(1));
+        let signed = request.headers["x-amz-date"].to_str().unwrap();
+        // `20261127T134400Z`, to the minute or the one before.
+        let minutes = [now.secs(), now.secs() - 60].map(|seconds| {
+            let text = DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap();
+            text.replace(['-', ':'], "")[..13].to_owned()
+        });
+        let answer = if minutes.iter().any(|minute| signed.starts_with(minute)) { answer.clone() } else { refusal() };
+        answer.insert_header("date", now.fmt(Format::HttpDate).unwrap().as_str())
+    }
 }
 
 /// The object's text.

@@ -8,7 +8,8 @@ use wiremock::matchers::{body_partial_json, header};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::support::{
-    Cluster, assert_absent, build, config, context, factory, failure, provider, read, read_all, text,
+    Cluster, an_hour_ahead, assert_absent, build, config, context, factory, failure, provider, raw, read, read_all,
+    text,
 };
 
 const REGION: &str = "eu-central-1";
@@ -330,6 +331,77 @@ async fn keys_that_were_rotated_are_resolved_anew_once() {
     assert_eq!(text(&read(&*provider, "app").await), "x");
     // Keys that stay the same are not sent a second time.
     assert_eq!(server.received_requests().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_huge_answer_is_given_up_whether_announced_or_not() {
+    let huge = 33 * 1024 * 1024;
+    let announced = format!("HTTP/1.1 200 OK\r\ncontent-length: {huge}\r\n\r\n{{").into_bytes();
+    let mut endless = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"SecretString\":\"".to_vec();
+    endless.resize(endless.len() + huge, b'a');
+    for answer in [announced, endless] {
+        let provider = provider(&raw(answer).await, "SecretsManager", REGION).await;
+        let (text, advice) = failure(read(&*provider, "app").await, ErrorKind::InvalidData, Code::DataInvalid);
+        assert!(text.ends_with("the answer is bigger than 32 MiB") && advice.contains("endpoint"), "{text}: {advice}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_too_early_is_no_answer_of_somebody_else() {
+    let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"SecretString\":\"hun".to_vec();
+    let provider = provider(&raw(cut).await, "SecretsManager", REGION).await;
+    let (text, _) = failure(read(&*provider, "app").await, ErrorKind::Unavailable, Code::ProviderUnavailable);
+    assert!(text.ends_with("the connection ended before the answer was complete"), "{text}");
+}
+
+#[tokio::test]
+async fn a_clock_that_differs_is_corrected_by_the_answer_that_says_so() {
+    let server = MockServer::start().await;
+    Mock::given(target("GetSecretValue"))
+        .respond_with(an_hour_ahead(answer(&value("app", "x")), || {
+            refusal(400, "InvalidSignatureException", "Signature expired: 1 is now earlier than 2")
+        }))
+        .mount(&server)
+        .await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    for _ in 0..2 {
+        assert_eq!(text(&read(&*provider, "app").await), "x");
+    }
+    assert_eq!(server.received_requests().await.unwrap().len(), 3, "the clock stays corrected");
+}
+
+#[tokio::test]
+async fn an_empty_token_is_the_end_of_a_batch() {
+    let server = MockServer::start().await;
+    let page = json!({"SecretValues": [value("a", "1"), value("b", "2")], "Errors": [], "NextToken": ""});
+    Mock::given(target("BatchGetSecretValue")).respond_with(answer(&page)).expect(1).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    assert!(read_all(&*provider, &["a", "b"]).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn metadata_of_what_is_not_there_are_a_failure_and_no_absence() {
+    let metadata = secretsync_core::provider::RemoteRef::new("app").with_metadata();
+    for (service, operation, code) in [
+        ("SecretsManager", "secretsmanager.DescribeSecret", "ResourceNotFoundException"),
+        ("ParameterStore", "AmazonSSM.ListTagsForResource", "InvalidResourceId"),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(header("x-amz-target", operation)).respond_with(refusal(400, code, "")).mount(&server).await;
+        let provider = provider(&server.uri(), service, REGION).await;
+        let answer = crate::support::read_ref(&*provider, &metadata).await;
+        let (text, _) = failure(answer, ErrorKind::NotFound, Code::SecretMissing);
+        assert!(text.contains("it does not exist"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_of_another_account_under_the_default_key_is_told_to_need_another_key() {
+    let words = "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.";
+    let server = refusing("InvalidRequestException", words).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    let (_, advice) = failure(read(&*provider, "app").await, ErrorKind::PermissionDenied, Code::AwsKmsDenied);
+    assert!(advice.contains("default key"), "{advice}");
 }
 
 #[tokio::test]
