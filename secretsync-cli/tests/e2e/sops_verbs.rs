@@ -140,6 +140,62 @@ fn without_a_key_everything_but_the_mac_is_checked() {
     sandbox.set("SOPS_AGE_KEY", "");
     let run = sandbox.run("sops lint nowhere");
     assert!(run.code == 2 && run.stderr.contains("`nowhere`"), "{run:?}");
+    let plugin = sandbox.file(".config/sops/age/keys.txt", "AGE-PLUGIN-YUBIKEY-1QQQ\n").path(".config");
+    sandbox.set("XDG_CONFIG_HOME", plugin.to_str().unwrap());
+    let run = sandbox.run("sops lint docs");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("mac-unchecked") && run.stdout.contains("an identity of an age plugin"), "{run:?}");
+    assert_eq!(sandbox.run("sops keys docs/app.yaml").code, 0);
+}
+
+#[test]
+fn plain_files_of_every_kind_are_told_to_be_plain() {
+    let (sandbox, _) = setup("a: one\n");
+    for (name, text) in [
+        ("docs/list.yaml", "- a\n"),
+        ("docs/many.yaml", "a: 1\n---\nb: 2\n"),
+        ("docs/chart.yaml", "a: {{ .Values.x }}\n"),
+        ("docs/file.bin", "words"),
+        ("docs/file.json", "{"),
+    ] {
+        sandbox.file(name, text);
+        let run = sandbox.run(&format!("sops lint {name}"));
+        assert_eq!(run.code, 1, "{run:?}");
+        assert!(run.stdout.starts_with(&format!("{name}: error[not-encrypted]: it is not encrypted\n")), "{run:?}");
+    }
+}
+
+#[test]
+fn a_rule_without_keys_leaves_them_to_whoever_encrypts() {
+    let (sandbox, _) = setup("a: one\n");
+    sandbox.file(".sops.yaml", "creation_rules:\n- path_regex: ^docs/\n");
+    let run = sandbox.run("sops lint docs");
+    assert_eq!((run.code, run.stdout.as_str()), (0, "1 document: 0 errors, 0 warnings\n"), "{run:?}");
+}
+
+#[test]
+fn comments_count_for_a_creation_rule_that_looks_at_them() {
+    let (sandbox, recipient) = setup("a: one\n");
+    sandbox.file(".sops.yaml", &rules(&recipient, "  encrypted_regex: ^a$\n"));
+    sandbox.file("docs/b.yaml", "a: one\n# public\nz: two\n");
+    encrypt(&sandbox, "docs/b.yaml");
+    sandbox.file(".sops.yaml", &rules(&recipient, "  unencrypted_comment_regex: public\n"));
+    let run = sandbox.run("sops lint docs/b.yaml");
+    assert!(run.code == 0 && !run.stdout.contains("leaked-value"), "{run:?}");
+    sandbox.file(".sops.yaml", &rules(&recipient, "  encrypted_comment_regex: public\n"));
+    let run = sandbox.run("sops lint docs/b.yaml");
+    assert!(run.code == 1 && run.stdout.contains("error[leaked-value]: the value at `z`"), "{run:?}");
+}
+
+#[test]
+fn what_is_no_file_is_refused_instead_of_waited_for() {
+    let (sandbox, _) = setup("a: one\n");
+    let made = Command::new("mkfifo").arg(sandbox.path("pipe.yaml")).status().unwrap();
+    assert!(made.success());
+    for verb in ["lint", "keys"] {
+        let run = sandbox.run(&format!("sops {verb} pipe.yaml"));
+        assert!(run.code == 2 && run.stderr.contains("`pipe.yaml`: not a regular file"), "{run:?}");
+    }
 }
 
 #[test]

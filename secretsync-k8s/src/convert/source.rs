@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use secretsync_core::access::KeyAccess;
 use secretsync_core::error::{Code, Result};
 use secretsync_core::provider::{self, Query, StoreOrigin};
 use secretsync_core::sync::{self, DataEntry, KeyConversion, ProviderKey, Selection, SyncSpec, ValueRules};
@@ -39,7 +40,10 @@ pub(super) fn fill(
 ) -> Result<()> {
     let mut provider = |sync: &mut SyncSpec, origin: &StoreOrigin| {
         let StoreUse { key, access } = store(origin)?;
-        sync.access.insert(key.clone(), access);
+        // What is not noted may be read whole.
+        if access != KeyAccess::everything() {
+            sync.access.insert(key.clone(), access);
+        }
         Ok(key)
     };
     for entry in &spec.data_from {

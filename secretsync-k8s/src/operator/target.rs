@@ -17,7 +17,7 @@ pub(super) fn read(object: &DynamicObject) -> Option<Snapshot> {
 
 /// Whether nobody has touched what the sync wrote: its marks are there, its record has exactly the keys of the last apply, and where the policy replaces
 /// foreign keys, there are none. After a restart, the keys of the last apply are known as far as the manifest names them.
-fn is_untouched(target: &Snapshot, spec: &SyncSpec, written: Option<&BTreeSet<String>>) -> bool {
+fn is_untouched(target: &Snapshot, spec: &SyncSpec, written: Option<&[String]>) -> bool {
     let marks = Marks::new(&spec.owner);
     if !marks.are_on(target) || (spec.creation == CreationPolicy::Owner && marks.lack_owner(target)) {
         return false;
@@ -39,7 +39,7 @@ fn has_all_it_names(spec: &SyncSpec) -> bool {
 
 /// Whether a target needs no repair. A target that is left to others never does; one that survives its ExternalSecret counts as it is until its next
 /// refresh, even when it is gone (`eso-compat.md` 2.4).
-pub(super) fn is_valid(target: Option<&Snapshot>, spec: &SyncSpec, written: Option<&BTreeSet<String>>) -> bool {
+pub(super) fn is_valid(target: Option<&Snapshot>, spec: &SyncSpec, written: Option<&[String]>) -> bool {
     match spec.creation {
         CreationPolicy::None | CreationPolicy::Orphan => true,
         _ => target.is_some_and(|target| is_untouched(target, spec, written)),
@@ -47,17 +47,17 @@ pub(super) fn is_valid(target: Option<&Snapshot>, spec: &SyncSpec, written: Opti
 }
 
 /// Who else wrote keys of a sync, in words for a message; `None` where the record does not tell.
-pub(super) fn rivals(target: &Snapshot, spec: &SyncSpec, written: &BTreeSet<String>) -> Option<String> {
+pub(super) fn rivals(target: &Snapshot, spec: &SyncSpec, written: &[String]) -> Option<String> {
     let marks = Marks::new(&spec.owner);
     let others = target.metadata.managed_fields.others_with(&marks.manager, written);
     let named: Vec<_> = others.into_iter().map(quote).collect();
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-/// The keys that are there on behalf of a sync after a run.
-pub(super) fn written(changes: &Changes) -> BTreeSet<String> {
+/// The keys that are there on behalf of a sync after a run, sorted.
+pub(super) fn written(changes: &Changes) -> Box<[String]> {
     let there = changes.keys.iter().filter(|(_, change)| *change != Change::Removed);
-    there.map(|(key, _)| key.as_str().to_owned()).collect()
+    there.map(|(key, _)| key.as_str().to_owned()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
         for deletion in [DeletionPolicy::Delete, DeletionPolicy::Merge] {
             assert!(is_valid(Some(&target(&["a"], &[])), &spec(CreationPolicy::Owner, deletion), None));
         }
-        let written = ["a", "b"].map(str::to_owned).into();
+        let written = ["a", "b"].map(str::to_owned);
         let spec = spec(CreationPolicy::Owner, DeletionPolicy::Merge);
         assert!(!is_valid(Some(&target(&["a"], &[])), &spec, Some(&written)), "here it was written");
     }

@@ -61,8 +61,8 @@ impl ManagedFields {
     }
 
     /// The managers but `ours` that wrote one of these keys.
-    pub(crate) fn others_with(&self, ours: &str, keys: &BTreeSet<String>) -> BTreeSet<&str> {
-        let wrote = |entry: &Map<String, Value>| keys_in(entry).any(|written| keys.contains(written));
+    pub(crate) fn others_with(&self, ours: &str, keys: &[String]) -> BTreeSet<&str> {
+        let wrote = |entry: &Map<String, Value>| keys_in(entry).any(|written| keys.iter().any(|key| key == written));
         let others = self.0.iter().filter(|entry| !is_manager(entry, ours) && wrote(entry));
         others.filter_map(manager_of).collect()
     }
@@ -262,7 +262,7 @@ mod tests {
             entry("kubectl-edit", "Update", &json!({"f:data": {"f:a": {}, "f:b": {}}})),
             entry("helm", "Update", &json!({"f:data": {"f:c": {}}})),
         ]);
-        let keys = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+        let keys = ["a".to_owned(), "b".to_owned()];
         assert_eq!(fields.others_with(OURS, &keys), BTreeSet::from(["kubectl-edit"]));
     }
 
@@ -271,7 +271,7 @@ mod tests {
         let theirs = |keys: &Value| entry("kubectl", "Apply", &json!({ "f:stringData": keys }));
         let fields = managed(&[theirs(&json!({"f:a": {}, "f:b": {}}))]);
         assert_eq!(fields.all_keys(), BTreeSet::from(["a", "b"]));
-        assert_eq!(fields.others_with(OURS, &BTreeSet::from(["a".to_owned()])), BTreeSet::from(["kubectl"]));
+        assert_eq!(fields.others_with(OURS, &["a".to_owned()]), BTreeSet::from(["kubectl"]));
         let ours = entry(OURS, "Apply", &json!({"f:data": {"f:b": {}}}));
         assert_eq!(
             taken_over(&[theirs(&json!({"f:a": {}, "f:b": {}}))], &["b"]),

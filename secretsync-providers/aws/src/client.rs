@@ -6,7 +6,7 @@ mod endpoint;
 mod http;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -35,25 +35,34 @@ pub(crate) use http::{Fetcher, nearby};
 /// The connections and endpoints of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    /// What is wrong is told to those who connect.
-    http: Result<SharedHttpClient, Error>,
+    http: Arc<Connections>,
     endpoints: Arc<Endpoints>,
+}
+
+/// Connections that are prepared when the first is needed: reading the authorities of the system takes a good part of a small sync.
+#[derive(Debug)]
+struct Connections {
+    environment: Ambient,
+    /// What is wrong is told to those who connect.
+    http: OnceLock<Result<SharedHttpClient, Error>>,
 }
 
 impl Network {
     /// The connections and endpoints that an environment names.
     pub(crate) fn new(environment: &Ambient) -> Self {
-        Self { http: http::guarded(environment), endpoints: Arc::new(Endpoints::new(environment)) }
+        let http = Connections { environment: environment.clone(), http: OnceLock::new() };
+        Self { http: Arc::new(http), endpoints: Arc::new(Endpoints::new(environment)) }
     }
 
     /// The same connections, to the endpoints that a profile names, too.
     pub(crate) fn led_by_profile(&self, found: impl Fn(&'static str) -> Option<String>) -> Self {
-        Self { http: self.http.clone(), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
+        Self { http: Arc::clone(&self.http), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
     }
 
     /// The connections, for those who send by themselves.
     pub(crate) fn http(&self) -> Result<SharedHttpClient, Error> {
-        self.http.clone()
+        let Connections { environment, http } = &*self.http;
+        http.get_or_init(|| http::guarded(environment)).clone()
     }
 
     /// The settings of a client: an API in a region, with somebody's credentials or none.

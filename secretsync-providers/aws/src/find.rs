@@ -49,9 +49,15 @@ impl Search {
         })
     }
 
+    /// The path as Parameter Store knows hierarchies: without a slash at its end.
+    fn hierarchy(&self) -> Option<&str> {
+        let path = self.path.as_deref()?;
+        Some(path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path))
+    }
+
     /// Whether parameters have to be listed by path: AWS's public ones are in no other list. They have no tags that count.
     pub(crate) fn goes_by_path(&self) -> bool {
-        self.name.is_some() && self.path.as_deref().is_some_and(|path| path == "/aws" || path.starts_with("/aws/"))
+        self.name.is_some() && self.hierarchy().is_some_and(|path| path == "/aws" || path.starts_with("/aws/"))
     }
 
     fn matches_name(&self, name: &str) -> bool {
@@ -123,7 +129,7 @@ async fn described(service: &Parameters, search: &Search) -> Result<Vec<Found>, 
 }
 
 async fn by_path(service: &Parameters, search: &Search) -> Result<Vec<Found>, Failure> {
-    let path = search.path.as_deref().unwrap_or("/");
+    let path = search.hierarchy().unwrap_or("/");
     let page = |next: Option<String>| async move {
         let asked = service.clients.send(&service.region, Call::GetParametersByPath, |client| {
             // Without decryption: only the names count here.
@@ -204,7 +210,7 @@ fn parameter_filters(search: &Search) -> Result<Vec<ParameterStringFilter>, Fail
         filter.map_err(|_| Failure::Malformed("a filter has no key"))
     };
     let mut filters = Vec::new();
-    if let Some(path) = &search.path {
+    if let Some(path) = search.hierarchy() {
         filters.push(filter("Path", "Recursive", path)?);
     } else if !search.beginning.is_empty() {
         filters.push(filter("Name", "BeginsWith", &search.beginning)?);
@@ -280,6 +286,16 @@ mod tests {
         assert_eq!(prefix("app/", "^app/db"), "app/db");
         assert_eq!(prefix("app/db", "^app/"), "app/db");
         assert_eq!(prefix("app/", "db"), "app/");
+    }
+
+    #[test]
+    fn a_hierarchy_has_no_slash_at_its_end() {
+        for (path, hierarchy) in [("/app/", "/app"), ("/app", "/app"), ("/", "/")] {
+            let mut query = Query::default();
+            (query.path, query.name) = (Some(path.to_owned()), Some(".".to_owned()));
+            let filters = parameter_filters(&Search::new(&query).unwrap()).unwrap();
+            assert_eq!(filters[0].values(), [hierarchy]);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use secretsync_core::provider::{Ambient, CredentialRef, CredentialSource};
 
-use self::age::Identities;
+use self::age::{Identities, Offered, Refused};
 pub(crate) use self::service::{Service, Services};
 pub(crate) use self::unwrapping::Unwrapping;
 use crate::document::{KeyKind, MasterKey};
@@ -29,43 +29,34 @@ pub(crate) struct Keys {
 impl Keys {
     /// Obtains the keys as they are now. Fails if there is none at all.
     pub(crate) async fn load(&self) -> Result<KeyRing, Error> {
-        let (ring, failure) = self.collect().await;
-        let nothing = ring.age.is_empty() && ring.services.is_empty();
-        match failure.filter(|_| nothing) {
-            Some(error) => Err(error),
-            None if nothing => Err(nothing_in_the_environment()),
-            None => Ok(ring),
+        match self.collect().await {
+            (ring, _) if !ring.is_empty() => Ok(ring),
+            (_, Some(refused)) => Err(refused.error),
+            (_, None) => Err(nothing_in_the_environment()),
         }
     }
 
-    /// Obtains the keys as they are now; there may be none. Fails if one that is there cannot be used.
+    /// Obtains the keys as they are now; there may be none. Fails if all that somebody named cannot be used.
     pub(crate) async fn load_optional(&self) -> Result<KeyRing, Error> {
         match self.collect().await {
-            (_, Some(error)) => Err(error),
-            (ring, None) => Ok(ring),
+            (ring, Some(Refused { error, named: true })) if ring.is_empty() => Err(error),
+            (ring, _) => Ok(ring),
         }
     }
 
     /// Every key that can be had, and the first failure: keys are rotated one after the other, so it is told only when no other opens a document.
-    async fn collect(&self) -> (KeyRing, Option<Error>) {
-        let mut age = Identities::default();
-        let mut first = None;
-        if let Some(ambient) = &self.ambient {
-            match age::from_env(ambient.clone()).await {
-                Ok(identities) => age = identities,
-                Err(error) => {
-                    age.note(format!("the environment's age keys cannot be used: {error}"));
-                    first = Some(error);
-                }
-            }
-        }
+    async fn collect(&self) -> (KeyRing, Option<Refused>) {
+        let Offered { identities: mut age, mut refused } = match &self.ambient {
+            Some(ambient) => Offered::by(ambient.clone()).await,
+            None => Offered::default(),
+        };
         for reference in &self.references {
             if let Err(error) = add(&mut age, reference, self.credentials.as_ref()).await {
                 age.note(format!("{reference} cannot be used"));
-                first.get_or_insert(error);
+                refused.get_or_insert(Refused { error, named: true });
             }
         }
-        (KeyRing { age, services: Arc::clone(&self.services) }, first)
+        (KeyRing { age, services: Arc::clone(&self.services) }, refused)
     }
 
     /// Ends the sessions of services.
@@ -97,6 +88,15 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
+    fn is_empty(&self) -> bool {
+        self.age.is_empty() && self.services.is_empty()
+    }
+
+    /// What of its sources could not be used, in words.
+    pub(crate) fn unusable(&self) -> impl Iterator<Item = &str> {
+        self.age.unusable()
+    }
+
     /// Whether an identity in memory unwraps what a document has for a key.
     pub(crate) fn opens(&self, key: &MasterKey) -> bool {
         key.kind == KeyKind::Age && self.age.unwrap(&key.wrapped).is_ok()

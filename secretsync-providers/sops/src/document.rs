@@ -5,7 +5,6 @@ mod binding;
 mod dotenv;
 mod flat;
 mod format;
-mod halves;
 mod ini;
 mod json;
 mod limits;
@@ -37,7 +36,7 @@ pub(crate) use self::tree::{Item, Leaf, Node};
 pub(crate) use self::value::DataKey;
 use self::value::{Cipher, Clear, Refusal};
 use self::walk::{Integers, Walk};
-pub(crate) use self::yaml::parse as parse_yaml;
+pub(crate) use self::yaml::{Comments, parse as parse_yaml};
 use crate::error::Error;
 
 /// A parsed document, still encrypted.
@@ -54,8 +53,17 @@ pub(crate) struct Verified {
 }
 
 impl<'a> Document<'a> {
-    /// Parses a document within the limits.
+    /// Parses a document within the limits. Comments of YAML are kept only where its own rule asks for them.
     pub(crate) fn parse(format: Format, bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::read(format, bytes, Comments::WhereRuled)
+    }
+
+    /// Parses a document with all its comments, for rules of others.
+    pub(crate) fn with_comments(format: Format, bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::read(format, bytes, Comments::All)
+    }
+
+    fn read(format: Format, bytes: &'a [u8], comments: Comments) -> Result<Self, Error> {
         if bytes.len() > MAX_BYTES {
             return Err(Error::TooLarge { what: format!("it has more than {MAX_BYTES} bytes") });
         }
@@ -64,7 +72,7 @@ impl<'a> Document<'a> {
             Format::Binary | Format::Json => json::parse(text)?,
             Format::Dotenv => dotenv::parse(text)?,
             Format::Ini => ini::parse(text)?,
-            Format::Yaml => yaml::parse(text)?,
+            Format::Yaml => yaml::parse(text, comments)?,
         };
         let metadata = match blocks.as_slice() {
             [] if text.contains("ENC[AES256_GCM,") => {

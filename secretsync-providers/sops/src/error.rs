@@ -27,6 +27,12 @@ pub(crate) enum Error {
     Interrupted,
     #[error("failed to read `{path}`: {}", words(*.kind))]
     Io { path: String, kind: io::ErrorKind },
+    /// A file of age keys, which the environment names, could not be read.
+    #[error("failed to read `{path}`: {}", words(*.kind))]
+    KeyFile { path: String, kind: io::ErrorKind },
+    /// A link whose target is not there, perhaps for the moment only.
+    #[error("`{path}` is a link that leads to nothing")]
+    Dangling { path: String },
     #[error("its MAC does not fit its values: one was added, removed, re-ordered or changed after it was encrypted")]
     MacMismatch,
     #[error("it has no MAC, so changes could not be seen")]
@@ -99,6 +105,15 @@ impl Error {
 
     pub(crate) fn io(path: impl fmt::Display, error: &io::Error) -> Self {
         Self::Io { path: quoted(&path.to_string()), kind: error.kind() }
+    }
+
+    pub(crate) fn key_file(path: impl fmt::Display, error: &io::Error) -> Self {
+        Self::KeyFile { path: quoted(&path.to_string()), kind: error.kind() }
+    }
+
+    /// Whether something was exchanged while it was looked at, so that another look may find it whole.
+    pub(crate) fn is_fleeting(&self) -> bool {
+        matches!(self, Self::Dangling { .. } | Self::Io { kind: io::ErrorKind::StaleNetworkFileHandle, .. })
     }
 
     /// The engine's error: what was attempted on what, this as its cause, and what to do.

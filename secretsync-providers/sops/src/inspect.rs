@@ -91,9 +91,12 @@ impl SopsInspector {
 
     /// What is wrong with the document of this name, the worst first. Its rule is that of a `.sops.yaml`, if there is one.
     pub fn lint(&self, name: &str, content: &[u8], rule: Option<&SopsRule>) -> Vec<SopsFinding> {
-        match Document::parse(Format::of(name), content) {
+        match Document::with_comments(Format::of(name), content) {
             Ok(document) => lint::findings(&document, rule, self),
-            Err(Error::NotEncrypted) => vec![SopsFinding::error(SopsCheck::NotEncrypted, "it is not encrypted")],
+            // Why a plain file of any kind is not read as a document does not matter.
+            Err(_) if !Self::is_encrypted(content) => {
+                vec![SopsFinding::error(SopsCheck::NotEncrypted, "it is not encrypted")]
+            }
             Err(error) => vec![SopsFinding::error(SopsCheck::Unreadable, error.to_string())],
         }
     }

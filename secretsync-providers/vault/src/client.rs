@@ -51,6 +51,7 @@ impl Client {
             .default_headers(account.headers.clone())
             .tls_version_min(Version::TLS_1_2)
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE)
             .timeout(TIMEOUT)
             .redirect(Policy::custom(redirect))
             .dns_resolver(Guard(AddressGuard::new().loopback_only(plain && !account.allow_plain_http)))
@@ -114,6 +115,8 @@ fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept that nobody needs: each holds buffers, and a burst leaves dozens of them.
+const IDLE: Duration = Duration::from_secs(15);
 /// As the official clients: long enough for a server under load, short enough to notice a dead one.
 const TIMEOUT: Duration = Duration::from_mins(1);
 const MAX_REDIRECTS: usize = 3;

@@ -1,7 +1,7 @@
 //! Which files are looked at.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use secretsync_core::error::Result;
@@ -52,9 +52,16 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<Candidate>) -> Result<()> {
 
 /// The bytes of a file, and at most a few more than a document may have.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    bytes(path).map_err(|error| unreadable(path, error))
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     const LIMIT: u64 = (16 << 20) + 1;
+    // Opening a pipe would wait for somebody who writes to it.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
     let mut content = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LIMIT).read_to_end(&mut content));
-    read.map_err(|error| unreadable(path, error))?;
+    File::open(path)?.take(LIMIT).read_to_end(&mut content)?;
     Ok(content)
 }

@@ -1,6 +1,5 @@
 //! When an ExternalSecret runs next.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use secretsync_core::schedule::{Backoff, Lane, Place};
@@ -95,7 +94,7 @@ impl Controller {
 
 impl SyncState {
     /// Takes over what a success means: repairs count from zero again when a run was no repair.
-    pub(super) fn settle(&mut self, written: BTreeSet<String>) {
+    pub(super) fn settle(&mut self, written: Box<[String]>) {
         if !std::mem::take(&mut self.forced) {
             (self.repairs, self.rivals) = (0, None);
         }
@@ -116,7 +115,7 @@ impl World {
     /// Whether the target of an ExternalSecret needs no repair, as far as the watches tell.
     fn is_valid(&self, state: &SyncState) -> bool {
         let Ok(spec) = &state.spec else { return true };
-        is_valid(self.known.get(&spec.target).as_deref(), spec, state.written.as_ref())
+        is_valid(self.known.get(&spec.target).as_deref(), spec, state.written.as_deref())
     }
 }
 

@@ -52,8 +52,8 @@ pub(super) struct SyncState {
     pub(super) spec: Result<SyncSpec>,
     /// The status as it would be if each refresh were written.
     pub(super) status: Status,
-    /// The keys that the last run left at the target.
-    pub(super) written: Option<BTreeSet<String>>,
+    /// The keys that the last run left at the target, sorted.
+    pub(super) written: Option<Box<[String]>>,
     /// How the last run ended.
     pub(super) last: Option<Reason>,
     /// When its sources are to be looked at again because one of them ends.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
@@ -24,17 +25,40 @@ use secretsync_core::provider::Ambient;
 use zeroize::Zeroizing;
 
 use super::cap::{Capped, is_too_big};
-use super::endpoint::{host, is_plain};
+use super::endpoint::{host, is_plain, text};
 use crate::error::{Failure, connector};
 
-/// Connections to AWS that trust the authorities of the system, or those in the file that `AWS_CA_BUNDLE` names. They lead nowhere where we must not go.
+/// Connections to AWS that trust the authorities of the system, or those in the file that `AWS_CA_BUNDLE` names, and go through the proxy that `HTTPS_PROXY` names. They
+/// lead nowhere where we must not go.
 pub(super) fn guarded(environment: &Ambient) -> Result<SharedHttpClient> {
-    let trusted = authorities(environment)?;
-    let client = |guard| {
-        let client = Builder::new().tls_provider(TLS).tls_context(trusted.clone());
-        client.build_with_resolver(Guard(guard))
+    let (trusted, proxy) = (authorities(environment)?, proxy(environment)?);
+    let client = |guard, proxy: ProxyConfig| {
+        let trusted = trusted.clone();
+        Builder::new().build_with_connector_fn(move |settings, parts| {
+            let connector = Connector::builder().tls_provider(TLS).tls_context(trusted.clone());
+            let mut connector = connector.proxy_config(proxy.clone());
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(parts.and_then(RuntimeComponents::sleep_impl));
+            connector.build_with_resolver(Guard(guard))
+        })
     };
-    Ok(SharedHttpClient::new(Capped(Ways { secure: client(SECURE), plain: client(PLAIN) })))
+    let (secure, plain) = (client(SECURE, proxy), client(PLAIN, ProxyConfig::disabled()));
+    Ok(SharedHttpClient::new(Capped(Ways { secure, plain })))
+}
+
+/// The proxy for https, and who is reached without it, as Go's programs read them.
+fn proxy(environment: &Ambient) -> Result<ProxyConfig> {
+    let find = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, text(environment, name)?)));
+    let Some((name, url)) = find(["HTTPS_PROXY", "https_proxy"]) else { return Ok(ProxyConfig::disabled()) };
+    let url = if url.contains("://") { url } else { format!("http://{url}") };
+    let proxy = ProxyConfig::https(url).map_err(|_| {
+        Error::new(ErrorKind::InvalidConfig, "use")
+            .on(format!("the variable {name}"))
+            .because("it is no http or https URL of a proxy")
+            .with_hint(Hint::new(Code::StoreInvalid, "write it as `http://host:port`, or remove the variable"))
+    })?;
+    let direct = find(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |(_, names)| names + ",");
+    Ok(proxy.no_proxy(direct + "localhost,127.0.0.0/8,::1"))
 }
 
 /// Connections for the SDK's client of the instance's metadata service, a link-local address.

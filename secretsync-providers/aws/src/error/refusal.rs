@@ -104,7 +104,7 @@ impl Refusal {
             Meaning::KeysInvalid => (
                 Unauthenticated,
                 Code::AwsCredentialsInvalid,
-                "check the access key id and its secret: AWS does not know them, or they do not belong together",
+                "check the access key id and its secret: AWS does not know them, or they do not belong together; AWS says the same in a region that the account has not enabled",
             ),
             Meaning::MarkedDeleted => (NotFound, Code::SecretMissing, RESTORE),
             Meaning::Missing => {

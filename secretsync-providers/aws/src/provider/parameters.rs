@@ -129,8 +129,13 @@ impl Together for Parameters {
         Call::GetParameters
     }
 
-    fn call_for_one(&self, part: Part) -> Call {
-        if part == Part::Metadata { Call::ListTagsForResource } else { Call::GetParameter }
+    fn calls_for_one(&self, object: &ObjectRef) -> &'static [Call] {
+        match (object.part(), address::arn_name(object.name())) {
+            (Part::Metadata, None) => &[Call::ListTagsForResource],
+            // The ARN is compared first.
+            (Part::Metadata, Some(_)) => &[Call::GetParameter, Call::ListTagsForResource],
+            _ => &[Call::GetParameter],
+        }
     }
 
     async fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {

@@ -157,8 +157,8 @@ impl Together for Secrets {
         Call::BatchGetSecretValue
     }
 
-    fn call_for_one(&self, part: Part) -> Call {
-        if part == Part::Metadata { Call::DescribeSecret } else { Call::GetSecretValue }
+    fn calls_for_one(&self, object: &ObjectRef) -> &'static [Call] {
+        if object.part() == Part::Metadata { &[Call::DescribeSecret] } else { &[Call::GetSecretValue] }
     }
 
     async fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {

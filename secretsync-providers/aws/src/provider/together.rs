@@ -50,8 +50,8 @@ pub(super) trait Together: Sync {
     /// What a request for many is called.
     fn call_for_many(&self) -> Call;
 
-    /// What a request for one is called.
-    fn call_for_one(&self, part: Part) -> Call;
+    /// What the requests for one are called.
+    fn calls_for_one(&self, object: &ObjectRef) -> &'static [Call];
 
     /// Reads many of one region in one request, one answer for each, in order.
     fn read_many(&self, region: &Region, objects: &[&ObjectRef]) -> impl Future<Output = Vec<Answer>> + Send;
@@ -81,7 +81,7 @@ pub(super) fn requests<S: Together>(service: &S, objects: &[ObjectRef]) -> Vec<(
     let together: HashSet<_> = pieces.iter().flat_map(|(_, piece)| piece.iter().copied()).collect();
     let alone = (0..objects.len()).filter(|index| !together.contains(index));
     let many = pieces.iter().map(|(_, piece)| (service.call_for_many(), piece.len()));
-    many.chain(alone.map(|index| (service.call_for_one(objects[index].part()), 1))).collect()
+    many.chain(alone.flat_map(|index| service.calls_for_one(&objects[index]).iter().map(|call| (*call, 1)))).collect()
 }
 
 /// Reads objects in as few requests as their regions allow. What is not there when the time is over has timed out, and nothing else.
@@ -169,8 +169,8 @@ mod tests {
             Call::BatchGetSecretValue
         }
 
-        fn call_for_one(&self, _part: Part) -> Call {
-            Call::GetSecretValue
+        fn calls_for_one(&self, _object: &ObjectRef) -> &'static [Call] {
+            &[Call::GetSecretValue]
         }
 
         async fn read_many(&self, _region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use secretsync_core::error::{Code, ErrorKind, chain};
-use secretsync_core::provider::{BuildContext, Provider, ProviderFactory as _, RawConfig, StoreOrigin};
+use secretsync_core::provider::{BuildContext, ProviderFactory as _, RawConfig, StoreOrigin};
 use secretsync_provider_aws::AwsFactory;
 use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, header, header_exists, method, path};
@@ -13,10 +13,10 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use crate::support::{Cluster, an_hour_ahead, build, config, context, environment, factory, failure, raw, read, text};
 
 const REGION: &str = "eu-central-1";
-const ROLE: &str = "arn:aws:iam::123456789012:role/app";
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/app";
 
 /// STS and Secrets Manager in one: each access key reads its own name.
-async fn aws(lifetime: u64) -> MockServer {
+pub(crate) async fn aws(lifetime: u64) -> MockServer {
     let server = MockServer::start().await;
     for action in ["AssumeRole", "AssumeRoleWithWebIdentity"] {
         Mock::given(method("POST"))
@@ -60,13 +60,13 @@ fn field(body: &str, name: &str) -> String {
     found.unwrap_or_default().replace("%3A", ":").replace("%2F", "/").replace("%40", "@")
 }
 
-async fn logins(server: &MockServer) -> Vec<String> {
+pub(crate) async fn logins(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     let bodies = requests.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned());
     bodies.filter(|body| body.contains("Action=")).collect()
 }
 
-fn bare(more: &Value) -> Value {
+pub(crate) fn bare(more: &Value) -> Value {
     let mut config = json!({"service": "SecretsManager", "region": REGION});
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     config
@@ -78,7 +78,7 @@ fn with_account(more: &Value) -> Value {
     bare(&all)
 }
 
-fn own(pairs: &[(&str, &str)]) -> BuildContext {
+pub(crate) fn own(pairs: &[(&str, &str)]) -> BuildContext {
     let mut all = vec![("AWS_EC2_METADATA_DISABLED", "true")];
     all.extend_from_slice(pairs);
     context(Arc::new(Cluster::new())).with_own_identity(Some(environment(&all)))
@@ -198,7 +198,7 @@ async fn credentials_that_have_ended_by_our_clock_are_used_until_aws_says_so() {
     assert_eq!(logins(&server).await.len(), 1);
 }
 
-fn sts_refusal(code: &str, message: &str) -> ResponseTemplate {
+pub(crate) fn sts_refusal(code: &str, message: &str) -> ResponseTemplate {
     let body = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
     );
@@ -206,7 +206,7 @@ fn sts_refusal(code: &str, message: &str) -> ResponseTemplate {
 }
 
 /// An STS whose clock is an hour ahead, in front of the rest of AWS.
-async fn sts_ahead(server: &MockServer) {
+pub(crate) async fn sts_ahead(server: &MockServer) {
     let answer = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials><AccessKeyId>AKIALATE</AccessKeyId>\
          <SecretAccessKey>x</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>\
          </AssumeRoleResponse>";
@@ -226,59 +226,6 @@ async fn a_role_is_taken_although_the_clock_differs() {
     let keys = config("SecretsManager", REGION, &json!({"role": ROLE}));
     let provider = build(&factory(&server.uri()), &keys, context(Arc::new(Cluster::new()))).await.unwrap();
     assert_eq!(text(&read(&*provider, "app").await), "AKIALATE");
-}
-
-/// A store that uses the role of a profile, taken at an endpoint of its own for STS.
-async fn store_of_profile(server: &MockServer, sts: &str) -> (tempfile::TempDir, Arc<dyn Provider>) {
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join(".aws")).unwrap();
-    let profiles = format!(
-        "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = x\n[default]\nrole_arn = {ROLE}\nsource_profile = base\n\
-         services = odd\n[services odd]\nsts =\n  endpoint_url = {sts}\n"
-    );
-    fs::write(home.path().join(".aws/config"), profiles).unwrap();
-    let server = server.uri();
-    let endpoints = environment(&[("AWS_ENDPOINT_URL_SECRETS_MANAGER", &server)]);
-    let factory = AwsFactory::with_endpoints_from(&endpoints);
-    let provider = build(&factory, &bare(&json!({})), own(&[("HOME", home.path().to_str().unwrap())])).await.unwrap();
-    (home, provider)
-}
-
-#[tokio::test]
-async fn the_role_of_a_profile_is_taken_although_the_clock_differs() {
-    let server = aws(3600).await;
-    sts_ahead(&server).await;
-    let (_home, provider) = store_of_profile(&server, &server.uri()).await;
-    assert_eq!(text(&read(&*provider, "app").await), "AKIALATE");
-}
-
-#[tokio::test]
-async fn the_sts_of_a_profile_may_be_no_address_that_is_refused_elsewhere() {
-    let server = aws(3600).await;
-    for sts in ["http://169.254.169.254", "https://169.254.169.254", "http://192.0.2.1", "https://[fd00:ec2::254]"] {
-        let (_home, provider) = store_of_profile(&server, sts).await;
-        let (text, _) = failure(read(&*provider, "app").await, ErrorKind::InvalidConfig, Code::StoreInvalid);
-        assert!(text.contains("the role of the AWS profile `default`") && text.contains("refused"), "{text}");
-    }
-}
-
-#[tokio::test]
-async fn what_hinders_the_role_of_a_profile_is_told_apart() {
-    let server = aws(3600).await;
-    let (_home, provider) = store_of_profile(&server, "http://127.0.0.1:9").await;
-    let (text, _) = failure(read(&*provider, "app").await, ErrorKind::Unavailable, Code::ProviderUnavailable);
-    assert!(text.contains("nobody listens at the server's address"), "{text}");
-    for (code, kind, hint) in [
-        ("AccessDenied", ErrorKind::PermissionDenied, Code::AwsRoleRefused),
-        ("Throttling", ErrorKind::RateLimited, Code::ProviderRateLimited),
-        ("InvalidClientTokenId", ErrorKind::Unauthenticated, Code::AwsCredentialsInvalid),
-    ] {
-        let sts = MockServer::start().await;
-        Mock::given(method("POST")).respond_with(sts_refusal(code, "hunter2")).mount(&sts).await;
-        let (_home, provider) = store_of_profile(&server, &sts.uri()).await;
-        let (text, _) = failure(read(&*provider, "app").await, kind, hint);
-        assert!(text.contains(code) && !text.contains("hunter2"), "{text}");
-    }
 }
 
 #[tokio::test]
@@ -318,25 +265,6 @@ async fn what_a_store_configures_wins_over_the_process_unless_the_user_asks() {
     let asked = context(Arc::new(Cluster::new())).with_ambient(Some(environment(&variables)));
     let provider = build(&factory(&server.uri()), &keys, asked).await.unwrap();
     assert_eq!(text(&read(&*provider, "app").await), "AKIAOWN");
-}
-
-#[tokio::test]
-async fn profiles_give_keys_and_take_roles() {
-    let server = aws(3600).await;
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join(".aws")).unwrap();
-    fs::write(home.path().join(".aws/credentials"), "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = x\n[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = x\n").unwrap();
-    let home = home.path().to_str().unwrap();
-    for (profile, key) in [(None, "AKIADEFAULT"), (Some("work"), "AKIAWORK")] {
-        let mut pairs = vec![("HOME", home)];
-        pairs.extend(profile.map(|profile| ("AWS_PROFILE", profile)));
-        let provider = build(&factory(&server.uri()), &bare(&json!({})), own(&pairs)).await.unwrap();
-        assert_eq!(text(&read(&*provider, "app").await), key);
-    }
-    let provider = build(&factory(&server.uri()), &bare(&json!({})), own(&[("HOME", home), ("AWS_PROFILE", "none")]))
-        .await
-        .unwrap();
-    failure(read(&*provider, "app").await, ErrorKind::Unauthenticated, Code::AwsCredentialsInvalid);
 }
 
 #[tokio::test]
@@ -487,22 +415,4 @@ async fn session_tags_of_a_cluster_store_depend_on_the_namespace() {
         factory.depends_on_consumer(&RawConfig::from_json(config.to_string()), &StoreOrigin::cluster("aws")).unwrap()
     };
     assert!(depends("Simple") && depends("Custom") && !depends("None"));
-}
-
-#[tokio::test]
-async fn the_role_of_a_profile_is_taken_at_the_endpoint_of_the_profile() {
-    let server = aws(3600).await;
-    let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join(".aws")).unwrap();
-    let profiles = format!(
-        "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = x\n[default]\nrole_arn = {ROLE}\nsource_profile = base\n\
-         endpoint_url = {}\n",
-        server.uri()
-    );
-    fs::write(home.path().join(".aws/config"), profiles).unwrap();
-    let factory = AwsFactory::with_endpoints_from(&environment(&[]));
-    let home = [("HOME", home.path().to_str().unwrap())];
-    let provider = build(&factory, &bare(&json!({})), own(&home)).await.unwrap();
-    assert_eq!(text(&read(&*provider, "app").await), "AKIAapp");
-    assert_eq!(logins(&server).await.len(), 1);
 }

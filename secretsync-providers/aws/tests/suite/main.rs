@@ -7,6 +7,7 @@ mod documented;
 #[cfg(feature = "kms")]
 mod kms;
 mod parameters;
+mod profiles;
 mod secrets;
 mod support;
 mod tls;

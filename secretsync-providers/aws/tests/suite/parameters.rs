@@ -1,7 +1,7 @@
 //! Parameter Store, on moto.
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::RemoteRef;
+use secretsync_core::provider::{Asked, RemoteRef};
 use serde_json::json;
 use wiremock::matchers::{body_partial_json, header};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -67,6 +67,9 @@ async fn an_arn_is_the_parameter_of_its_name() {
         assert_eq!(text(&read(&*provider, &arn).await), name);
         let metadata = read_ref(&*provider, &RemoteRef::new(&arn).with_metadata()).await;
         assert_eq!(text(&metadata), format!(r#"{{"of":"{name}"}}"#));
+        let object = provider.address(&RemoteRef::new(&arn).with_metadata()).unwrap();
+        let asked: Vec<_> = provider.requests(Asked::Fetch(&[object])).iter().map(|request| request.kind).collect();
+        assert_eq!(asked, ["GetParameter", "ListTagsForResource"]);
         let elsewhere = RemoteRef::new(arn.replace("123456789012", "999999999999")).with_metadata();
         failure(read_ref(&*provider, &elsewhere).await, ErrorKind::InvalidConfig, Code::ManifestInvalid);
     }
@@ -97,6 +100,10 @@ async fn searches_walk_hierarchies_by_name_or_by_tags() {
     MOTO.call(region, "AmazonSSM.AddTagsToResource", &body).unwrap();
     let provider = provider(MOTO.address(), "ParameterStore", region).await;
     assert_eq!(find(&*provider, Some("/app"), Some("db$"), &[]).await, ["/app/db", "/app/deep/db"]);
+    for path in ["/app/", "/app/deep/", "/app/deep"] {
+        assert!(find(&*provider, Some(path), Some("db$"), &[]).await.contains(&"/app/deep/db".to_owned()), "{path}");
+    }
+    assert_eq!(find(&*provider, Some("/"), Some("^/other"), &[]).await, ["/other/db"]);
     assert_eq!(find(&*provider, None, Some("^/other/"), &[]).await, ["/other/db"]);
     assert_eq!(find(&*provider, None, None, &[("env", "prod")]).await, ["/app/db"]);
     assert_eq!(find(&*provider, None, Some(".*"), &[]).await, ["/app/db", "/app/deep/db", "/other/db", "flat"]);

@@ -124,34 +124,66 @@ const LONGEST: usize = PART + 1;
 
 const USE_X25519: &str = "store a key file as `age-keygen` writes it, with a line `AGE-SECRET-KEY-1…`";
 
-/// The identities that the environment offers, all of them together: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`, and the file that sops looks for in the
-/// user's configuration. There may be none.
-pub(crate) async fn from_env(ambient: Ambient) -> Result<Identities, Error> {
-    tokio::task::spawn_blocking(move || {
-        let mut identities = Identities::default();
+/// What an environment offers.
+#[derive(Default)]
+pub(crate) struct Offered {
+    /// What can be used of all sources together. There may be nothing.
+    pub(crate) identities: Identities,
+    /// The first source that cannot be used. That matters only where no other serves.
+    pub(crate) refused: Option<Refused>,
+}
+
+/// A source of keys that cannot be used.
+pub(crate) struct Refused {
+    pub(crate) error: Error,
+    /// Whether somebody named it. The other one is the file where sops looks by itself, which may be there for other programs.
+    pub(crate) named: bool,
+}
+
+impl Offered {
+    /// The identities of `SOPS_AGE_KEY`, of `SOPS_AGE_KEY_FILE`, and of the file that sops looks for in the user's configuration.
+    pub(crate) async fn by(ambient: Ambient) -> Self {
+        let offered = tokio::task::spawn_blocking(move || Self::read(&ambient)).await;
+        offered.unwrap_or_else(|_| Self {
+            identities: Identities::default(),
+            refused: Some(Refused { error: Error::Interrupted, named: true }),
+        })
+    }
+
+    fn read(ambient: &Ambient) -> Self {
+        let mut offered = Self::default();
         if let Some(text) = ambient.secret("SOPS_AGE_KEY") {
-            identities.add("SOPS_AGE_KEY", text.expose())?;
+            let added = offered.identities.add("SOPS_AGE_KEY", text.expose());
+            offered.note(added, true);
         }
         if let Some(path) = ambient.path("SOPS_AGE_KEY_FILE") {
-            let text = read(&path).map_err(|error| Error::io(path.display(), &error))?;
-            identities.add(&format!("`{}`", path.display()), &text)?;
+            let added = offered.add_file(&path);
+            offered.note(added, true);
         }
-        if let Some(path) = default_file(&ambient) {
-            match read(&path) {
-                Ok(text) => identities.add(&format!("`{}`", path.display()), &text)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io(path.display(), &error)),
-            }
+        if let Some(path) = default_file(ambient).filter(|path| path.exists()) {
+            let added = offered.add_file(&path);
+            offered.note(added, false);
         }
         for name in ["SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"] {
             if ambient.path(name).is_some() {
-                identities.note(format!("{name} is not used: secretsync runs no programs and reads no SSH keys"));
+                let what = format!("{name} is not used: secretsync runs no programs and reads no SSH keys");
+                offered.identities.note(what);
             }
         }
-        Ok(identities)
-    })
-    .await
-    .map_err(|_| Error::Interrupted)?
+        offered
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), Error> {
+        let text = read(path).map_err(|error| Error::key_file(path.display(), &error))?;
+        self.identities.add(&format!("`{}`", path.display()), &text)
+    }
+
+    fn note(&mut self, added: Result<(), Error>, named: bool) {
+        if let Err(error) = added {
+            self.identities.note(format!("an age key of the environment cannot be used: {error}"));
+            self.refused.get_or_insert(Refused { error, named });
+        }
+    }
 }
 
 fn default_file(ambient: &Ambient) -> Option<PathBuf> {

@@ -151,7 +151,7 @@ impl Unwrapping {
             tried.push(format!("{more} more"));
         }
         let keys = tried.len();
-        tried.extend(ring.age.unusable().map(str::to_owned));
+        tried.extend(ring.unusable().map(str::to_owned));
         let missing = match self.groups.needed() {
             Some(needed) => format!(
                 "its data key is split, and the configured keys open {} of the {needed} key groups that it takes",

@@ -26,7 +26,20 @@ impl Folder {
     }
 
     /// A document; nothing only if the folder is there and has no such entry.
+    ///
+    /// The links of a mounted `ConfigMap` are exchanged with each change of it, and a look in that moment finds half of either.
     pub(crate) fn read(&self, name: &str) -> Result<Option<Content>, Error> {
+        const LOOKS: usize = 3;
+        for _ in 1..LOOKS {
+            match self.look(name) {
+                Err(error) if error.is_fleeting() => {}
+                settled => return settled,
+            }
+        }
+        self.look(name)
+    }
+
+    fn look(&self, name: &str) -> Result<Option<Content>, Error> {
         let file = match self.open()? {
             Entry::File(file) => {
                 let only = self.file_name();
@@ -95,7 +108,7 @@ impl Folder {
         let base = rustix::fs::open(base, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
         let opened = base.map_err(|error| if error == Errno::NOENT { Obstacle::Absent } else { Obstacle::Io(error) });
         opened.and_then(|base| file::walk(base.as_fd(), &self.inside)).map_err(|obstacle| match obstacle {
-            Obstacle::Absent | Obstacle::Dangling => Error::SourceMissing { path: quoted(&self.written) },
+            Obstacle::Absent => Error::SourceMissing { path: quoted(&self.written) },
             obstacle => refusal(&self.written, obstacle),
         })
     }
@@ -131,7 +144,8 @@ fn is_document(folder: BorrowedFd<'_>, name: &str, kind: FileType) -> bool {
 fn refusal(name: &str, obstacle: Obstacle) -> Error {
     let refused = |why: &str| Error::PathRefused { what: format!("`{}` {why}", quoted(name)) };
     match obstacle {
-        Obstacle::Absent | Obstacle::Dangling => refused("is a link that leads to nothing"),
+        Obstacle::Absent | Obstacle::Dangling => Error::Dangling { path: quoted(name) },
+        Obstacle::Changed => Error::io(name, &Errno::STALE.into()),
         Obstacle::Io(error) => Error::io(name, &error.into()),
         Obstacle::Leaves => refused("is or lies behind a link that leaves the folder"),
         Obstacle::NotRegular => refused("is no regular file"),

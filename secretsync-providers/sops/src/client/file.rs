@@ -26,6 +26,8 @@ pub(crate) enum Entry {
 pub(crate) enum Obstacle {
     /// The folder is there and has no such entry.
     Absent,
+    /// Something on the way was removed or exchanged while it was looked at, which says nothing about what is there.
+    Changed,
     /// A link leads to nothing.
     Dangling,
     /// A link leads out of the folder, or is absolute.
@@ -54,7 +56,7 @@ pub(crate) fn walk(root: BorrowedFd<'_>, path: &Path) -> Result<Entry, Obstacle>
         let missing = if linked { Obstacle::Dangling } else { Obstacle::Absent };
         let found = match statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => found,
-            Err(Errno::NOENT) if is_removed(folder) => return Err(Obstacle::Io(Errno::STALE)),
+            Err(Errno::NOENT) if is_removed(folder) => return Err(Obstacle::Changed),
             Err(Errno::NOENT) => return Err(missing),
             Err(error) => return Err(Obstacle::Io(error)),
         };
@@ -64,7 +66,7 @@ pub(crate) fn walk(root: BorrowedFd<'_>, path: &Path) -> Result<Entry, Obstacle>
             FileType::RegularFile => return regular(open(folder, &name, OFlags::NONBLOCK | OFlags::NOCTTY)?),
             FileType::Symlink => {
                 links += 1;
-                let target = readlinkat(folder, &name, Vec::new()).map_err(Obstacle::Io)?;
+                let target = readlinkat(folder, &name, Vec::new()).map_err(since_seen)?;
                 let target = Path::new(OsStr::from_bytes(target.as_bytes()));
                 if links > MOST_LINKS || target.is_absolute() {
                     return Err(Obstacle::Leaves);
@@ -101,8 +103,15 @@ fn is_removed(folder: BorrowedFd<'_>) -> bool {
 }
 
 fn open(folder: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd, Obstacle> {
-    openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | flags, Mode::empty())
-        .map_err(Obstacle::Io)
+    openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | flags, Mode::empty()).map_err(since_seen)
+}
+
+/// The failure of a call on an entry that was seen a moment ago: missing now, or of another kind, it was exchanged.
+fn since_seen(error: Errno) -> Obstacle {
+    match error {
+        Errno::INVAL | Errno::LOOP | Errno::NOENT | Errno::NOTDIR => Obstacle::Changed,
+        error => Obstacle::Io(error),
+    }
 }
 
 /// What was looked at may have been replaced before it was opened.

@@ -6,13 +6,12 @@ use std::fmt::Write as _;
 ///
 /// The authenticated form joins the keys with colons, ends with one, and knows nothing of list indices (section 3 of the format). So a value
 /// moved to another key fails, while two swapped elements of one list are left to the MAC.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Place<'t> {
     aad: String,
     steps: Vec<Step<'t>>,
 }
 
-#[derive(Clone, Copy)]
 enum Step<'t> {
     Index(usize),
     Key(&'t str),

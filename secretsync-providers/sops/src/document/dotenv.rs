@@ -31,6 +31,11 @@ pub(crate) fn parse(text: &str) -> Result<Parsed<'_>, Error> {
             None => items.push(Item::Entry { key: Cow::Borrowed(key), value: Node::Leaf(Leaf::Text(value)) }),
         }
     }
+    if metadata.iter().any(|(_, value)| value.ends_with('\r')) {
+        return Err(Error::malformed(
+            "its lines end with carriage returns, which belong to the values: convert it to Unix line ends, and mark it with `-text` in `.gitattributes`",
+        ));
+    }
     let blocks = if metadata.is_empty() { Vec::new() } else { vec![unflatten(metadata)?] };
     Ok(Parsed { items, blocks })
 }
@@ -61,6 +66,12 @@ mod tests {
             ["A=b", "#  c", "foo =\" x\" ", "E=", "F=a=b\nc\\t\r", " #x=y"]
         );
         assert_eq!(read("sops=1\nsops_mac=x\nSOPS_A=2"), ["sops=1", "SOPS_A=2"]);
+    }
+
+    #[test]
+    fn line_ends_of_windows_are_told() {
+        let complaint = parse("A=b\r\nsops_mac=x\r\n").err().expect("it is refused").to_string();
+        assert!(complaint.contains("carriage returns"), "{complaint}");
     }
 
     #[test]

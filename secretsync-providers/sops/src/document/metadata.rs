@@ -72,10 +72,10 @@ mod tests {
     use secretsync_core::provider::KeyKind as ServiceKind;
 
     use super::*;
-    use crate::document::yaml;
+    use crate::document::yaml::{self, Comments};
 
     fn read(text: &str) -> Result<Metadata, Error> {
-        Metadata::read(&Node::Map(yaml::parse(text)?.items))
+        Metadata::read(&Node::Map(yaml::parse(text, Comments::WhereRuled)?.items))
     }
 
     fn keys(metadata: &Metadata) -> Vec<(usize, KeyKind, String)> {
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn what_a_document_says_about_a_key_is_kept_for_its_service() {
         let metadata = read(&format!(
-            "{HEAD}kms: [{{arn: a, role: r, aws_profile: '', context: {{Env: prod, none: null}}, created_at: '2024-01-01T00:00:00Z', enc: e}}]\n\
+            "{HEAD}kms: [{{arn: a, role: r, aws_profile: '', context: {{Env: prod, env: dev, none: null, empty: ''}}, created_at: '2024-01-01T00:00:00Z', enc: e}}]\n\
              hc_vault: [{{vault_address: 'https://v', engine_path: t, key_name: k, enc: 'vault:v1:x'}}]"
         ))
         .unwrap();
@@ -113,7 +113,12 @@ mod tests {
         let kms = keys[0].for_service().unwrap();
         let said = ["arn", "role", "aws_profile"].map(|name| kms.attribute(name));
         assert_eq!(said, [Some("a"), Some("r"), None]);
-        assert_eq!(kms.context, BTreeMap::from([("Env".to_owned(), "prod".to_owned())]));
+        assert_eq!(
+            kms.context,
+            BTreeMap::from(
+                [("Env", "prod"), ("env", "dev"), ("empty", "")].map(|(name, text)| (name.to_owned(), text.to_owned()))
+            )
+        );
         assert_eq!(keys[0].created.as_deref(), Some("2024-01-01T00:00:00Z"));
         let transit = keys[1].for_service().unwrap();
         assert_eq!((transit.kind, transit.ciphertext.as_str()), (ServiceKind::VaultTransit, "vault:v1:x"));
@@ -133,6 +138,8 @@ mod tests {
         assert!(complaint("lastmodified: yesterday").contains("no RFC 3339 time"));
         assert!(complaint(HEAD).contains("names no key"));
         let split = format!("{HEAD}key_groups: [{{age: [{{enc: a}}]}}, {{age: [{{enc: b}}]}}]\nshamir_threshold: ");
+        let ignored = read(&format!("{HEAD}age: [{{recipient: r, enc: e}}]\nshamir_threshold: 2")).unwrap();
+        assert_eq!((ignored.groups.needed(), ignored.groups.threshold), (None, None), "one group is not split");
         for threshold in ["3", "-1", "x"] {
             assert!(complaint(&format!("{split}{threshold}")).contains("no number of its key groups"), "{threshold}");
         }

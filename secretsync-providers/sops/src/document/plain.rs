@@ -1,11 +1,9 @@
 //! A decrypted document.
 
 use indexmap::IndexMap;
-use indexmap::map::Entry;
 use secretsync_core::json::Json;
 use zeroize::Zeroizing;
 
-use super::format::Format;
 use super::value::float_text;
 
 /// Where a binary document has its content.
@@ -29,15 +27,11 @@ pub(super) fn float(number: f64) -> Json {
     }
 }
 
-/// Adds a member. Of a repeated key, which only JSON documents can have, the last value wins, as for every reader of what `sops decrypt` prints;
-/// sections of the same name, which only INI documents can have, become one.
-pub(super) fn add(members: &mut IndexMap<String, Json>, key: String, value: Json, format: Format) {
-    match (members.entry(key), value) {
-        (Entry::Vacant(place), value) => drop(place.insert(value)),
-        (Entry::Occupied(mut place), Json::Object(more)) if format == Format::Ini => match place.get_mut() {
-            Json::Object(known) => known.extend(*more),
-            known => *known = Json::Object(more),
-        },
-        (Entry::Occupied(mut place), value) => drop(place.insert(value)),
+/// Whether the MAC of a document shows that a value is there: it joins texts and numbers, without what holds them.
+pub(super) fn is_hashed(value: &Json) -> bool {
+    match value {
+        Json::Bool(_) | Json::Number(_) => true,
+        Json::String(text) => !text.expose().is_empty(),
+        Json::Array(_) | Json::Null | Json::Object(_) => false,
     }
 }

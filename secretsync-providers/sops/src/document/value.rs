@@ -41,6 +41,8 @@ pub(crate) enum Refusal {
     Forged,
     /// It has the form of an encrypted value, but a part of it cannot be read.
     Malformed,
+    /// Its nonce has a length that no program is known to write.
+    Nonce,
     /// It does not even look like an encrypted value.
     NotEncrypted,
 }
@@ -66,7 +68,7 @@ impl Cipher {
             32 => open(&self.long, nonce, &tag, aad, &mut data),
             16 => open(&AesGcm::<_, U16>::from(self.block.clone()), nonce, &tag, aad, &mut data),
             12 => open(&AesGcm::<_, U12>::from(self.block.clone()), nonce, &tag, aad, &mut data),
-            _ => Err(Refusal::Malformed),
+            _ => Err(Refusal::Nonce),
         }?;
         clear(parts.kind, data)
     }
@@ -196,10 +198,7 @@ mod tests {
             decrypt("a:", "DwnMGlY=", "AAECAwQFBgcICQoLDA0ODw==", "6QEAsxkOLWofWG7OLwI1RQ==", "str"),
             Ok(text("hello"))
         );
-        assert_eq!(
-            decrypt("a:", "DwnMGlY=", "AAECAwQFBgc=", "6QEAsxkOLWofWG7OLwI1RQ==", "str"),
-            Err(Refusal::Malformed)
-        );
+        assert_eq!(decrypt("a:", "DwnMGlY=", "AAECAwQFBgc=", "6QEAsxkOLWofWG7OLwI1RQ==", "str"), Err(Refusal::Nonce));
     }
 
     #[test]

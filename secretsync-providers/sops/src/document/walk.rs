@@ -1,13 +1,13 @@
 //! One pass over the values of a document: decrypts them and collects the MAC.
 
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 use secretsync_core::json::Json;
 use zeroize::Zeroizing;
 
 use super::aad::Place;
 use super::binding::{self, Binding};
 use super::format::Format;
-use super::halves::halves;
 use super::mac::Mac;
 use super::metadata::Metadata;
 use super::plain::{self, Plain};
@@ -45,72 +45,29 @@ pub(super) struct Walk<'t> {
 impl Walk<'_> {
     /// Goes over a whole document.
     pub(super) fn over(&self, items: &[Item<'_>]) -> Result<Pass, Error> {
-        let mut walker = Walker::new(self, Place::default());
-        walker.undivided = true;
+        let pass = Pass {
+            plain: Plain::default(),
+            mac: Mac::new(self.metadata.mac_only_encrypted),
+            binding: Binding::default(),
+            large: false,
+        };
+        let mut walker = Walker { walk: self, place: Place::default(), pass };
         walker.pass.plain.members = walker.map(items, false)?;
         Ok(walker.pass)
     }
 }
 
-/// Somebody who walks a document, or a part of it.
+/// Somebody on the way through a document.
 struct Walker<'t> {
     walk: &'t Walk<'t>,
     place: Place<'t>,
-    /// Whether this is all of the document, so that half of it can be left to another thread.
-    undivided: bool,
     pass: Pass,
 }
 
 impl<'t> Walker<'t> {
-    fn new(walk: &'t Walk<'_>, place: Place<'t>) -> Self {
-        let pass = Pass {
-            plain: Plain::default(),
-            mac: Mac::new(walk.metadata.mac_only_encrypted),
-            binding: Binding::default(),
-            large: false,
-        };
-        Self { walk, place, undivided: false, pass }
-    }
-
     fn map(&mut self, items: &'t [Item<'_>], matched: bool) -> Result<IndexMap<String, Json>, Error> {
-        let mut members = IndexMap::with_capacity(items.len());
-        match self.undivided.then(|| halves(items)).flatten() {
-            Some((front, back)) => self.at_once(front, back, matched, &mut members)?,
-            None => self.entries(items, matched, &mut members)?,
-        }
-        Ok(members)
-    }
-
-    /// Walks two halves of a map at the same time.
-    fn at_once(
-        &mut self,
-        front: &'t [Item<'_>],
-        back: &'t [Item<'_>],
-        matched: bool,
-        members: &mut IndexMap<String, Json>,
-    ) -> Result<(), Error> {
-        self.undivided = false;
-        let mut other = Self::new(self.walk, self.place.clone());
-        let (here, there) = std::thread::scope(|scope| {
-            let there = scope.spawn(|| other.map(back, matched));
-            (self.entries(front, matched, members), there.join())
-        });
-        // In this order: an error names the first value that does not fit.
-        here?;
-        for (key, value) in there.unwrap_or_else(|panic| std::panic::resume_unwind(panic))? {
-            plain::add(members, key, value, self.walk.format);
-        }
-        self.pass.append(other.pass);
-        Ok(())
-    }
-
-    fn entries(
-        &mut self,
-        items: &'t [Item<'_>],
-        matched: bool,
-        members: &mut IndexMap<String, Json>,
-    ) -> Result<(), Error> {
         let selector = &self.walk.metadata.selector;
+        let mut members = IndexMap::with_capacity(items.len());
         let mut marked = false;
         for item in items {
             match item {
@@ -119,10 +76,32 @@ impl<'t> Walker<'t> {
                     self.place.enter_key(key);
                     let value = self.node(value, matched || marked || selector.matches_key(key))?;
                     let value = value.ok_or_else(|| self.refused("is a comment where a value belongs"))?;
+                    self.add(&mut members, key.as_ref().to_owned(), value)?;
                     self.place.leave();
-                    plain::add(members, key.as_ref().to_owned(), value, self.walk.format);
                     marked = false;
                 }
+            }
+        }
+        Ok(members)
+    }
+
+    /// Adds the member whose place this is.
+    fn add(&self, members: &mut IndexMap<String, Json>, key: String, value: Json) -> Result<(), Error> {
+        match (members.entry(key), value) {
+            (Entry::Vacant(place), value) => drop(place.insert(value)),
+            // Sections of the same name, which only INI documents have.
+            (Entry::Occupied(mut place), Json::Object(more)) if self.walk.format == Format::Ini => {
+                let Json::Object(known) = place.get_mut() else { return Err(self.refused(TWICE)) };
+                for (key, value) in *more {
+                    self.add(known, key, value)?;
+                }
+            }
+            (Entry::Occupied(mut place), value) => {
+                let hashed = |value| !self.walk.metadata.mac_only_encrypted && plain::is_hashed(value);
+                if !hashed(place.get()) || !hashed(&value) {
+                    return Err(self.refused(TWICE));
+                }
+                place.insert(value);
             }
         }
         Ok(())
@@ -150,7 +129,7 @@ impl<'t> Walker<'t> {
             Node::Comment(_) => Ok(None),
             Node::Leaf(leaf) => {
                 let encrypted = self.walk.metadata.selector.encrypts(matched);
-                let value = if encrypted { self.encrypted(leaf)? } else { Some(self.plain(leaf)) };
+                let value = if encrypted { self.encrypted(leaf)? } else { Some(self.plain(leaf)?) };
                 if let Some(value) = &value
                     && self.place.is([binding::KEY, binding::NAMESPACE])
                 {
@@ -173,6 +152,7 @@ impl<'t> Walker<'t> {
         let clear = self.walk.cipher.decrypt(text, self.place.aad()).map_err(|refusal| match refusal {
             Refusal::Forged => Error::Forged { path: self.place.to_string() },
             Refusal::Malformed => self.refused("is damaged"),
+            Refusal::Nonce => self.refused("has a nonce that is not 12, 16 or 32 bytes long"),
             Refusal::NotEncrypted => self.refused(NOT_ENCRYPTED),
         })?;
         let mac = &mut self.pass.mac;
@@ -205,28 +185,31 @@ impl<'t> Walker<'t> {
     /// The text of an encrypted value; in a binary document any bytes.
     fn text(&mut self, mut bytes: Zeroizing<Vec<u8>>) -> Result<Json, Error> {
         if self.walk.format == Format::Binary {
-            return Ok(self.content(bytes));
+            return self.content(bytes);
         }
         match String::from_utf8(std::mem::take(&mut *bytes)) {
             Ok(text) => Ok(Json::text(text)),
             Err(error) => {
                 drop(Zeroizing::new(error.into_bytes()));
-                Err(self.refused("holds bytes that are no UTF-8 text"))
+                Err(Error::unsupported(
+                    format!("the value at `{}` holds bytes that are no UTF-8 text", self.place),
+                    "encrypt it as a document of its own, with `sops encrypt --input-type binary`",
+                ))
             }
         }
     }
 
     /// Keeps a text of a binary document where it is the content; nothing else of it is handed out.
-    fn content(&mut self, bytes: Zeroizing<Vec<u8>>) -> Json {
-        if self.place.is([plain::CONTENT]) {
-            self.pass.plain.content.get_or_insert(bytes);
+    fn content(&mut self, bytes: Zeroizing<Vec<u8>>) -> Result<Json, Error> {
+        if self.place.is([plain::CONTENT]) && self.pass.plain.content.replace(bytes).is_some() {
+            return Err(self.refused(TWICE));
         }
-        Json::Null
+        Ok(Json::Null)
     }
 
-    fn plain(&mut self, leaf: &Leaf<'_>) -> Json {
+    fn plain(&mut self, leaf: &Leaf<'_>) -> Result<Json, Error> {
         let mac = &mut self.pass.mac;
-        match leaf {
+        Ok(match leaf {
             Leaf::Bool(value) => {
                 mac.add(bool_text(*value).as_bytes(), false);
                 Json::Bool(*value)
@@ -236,7 +219,7 @@ impl<'t> Walker<'t> {
                 self.pass.large |= number.unsigned_abs() > EXACT_FLOATS;
                 #[expect(clippy::cast_precision_loss, reason = "losing it is what old versions of sops did")]
                 if self.walk.integers == Integers::Rounded {
-                    return self.plain_float(*number as f64);
+                    return Ok(self.plain_float(*number as f64));
                 }
                 mac.add(number.to_string().as_bytes(), false);
                 Json::number(number.to_string())
@@ -253,7 +236,7 @@ impl<'t> Walker<'t> {
                 mac.add(text.as_bytes(), false);
                 Json::text(text.as_str())
             }
-        }
+        })
     }
 
     fn plain_float(&mut self, number: f64) -> Json {
@@ -266,16 +249,5 @@ impl<'t> Walker<'t> {
     }
 }
 
-impl Pass {
-    /// Adds what was found behind it, but for the members of the map that both are in.
-    fn append(&mut self, other: Self) {
-        self.mac.append(other.mac);
-        self.binding = std::mem::take(&mut self.binding).and(other.binding);
-        self.large |= other.large;
-        if self.plain.content.is_none() {
-            self.plain.content = other.plain.content;
-        }
-    }
-}
-
 const NOT_ENCRYPTED: &str = "is not encrypted, although the document's rule says so";
+const TWICE: &str = "stands there twice, and the MAC does not see both: one of them may have been added";

@@ -5,18 +5,37 @@ mod scalar;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, Placement, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{Event, Options, Parser, Placement, ScalarStyle, ScanError, Span, StructureStyle, Tag};
 
 use super::limits::{MAX_BYTES, MAX_DEPTH};
 use super::tree::{Budget, Item, Leaf, Node, Parsed, repeated};
 use crate::error::{Error, quoted};
 
+/// Which comments are kept. They cost time, and decide something only where a rule looks at them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Comments {
+    All,
+    /// All, if the document has a rule about them.
+    WhereRuled,
+}
+
 /// The one document that the text holds.
-pub(crate) fn parse(text: &str) -> Result<Parsed<'_>, Error> {
+pub(crate) fn parse(text: &str, comments: Comments) -> Result<Parsed<'_>, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let separators = text.contains(SEPARATORS);
+    let options = options(text, comments);
     let mut builder = Builder::default();
-    for event in Parser::new_from_str_with_options(text, options(text)) {
+    if options.emit_comments {
+        builder.indents = text.split('\n').map(|line| line.len() - line.trim_start_matches(' ').len()).collect();
+    }
+    for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| syntax(&error))?;
+        if separators && matches!(&event, Event::Scalar(text, ..) if text.contains(SEPARATORS)) {
+            return Err(at(
+                span,
+                "a text holds a line or paragraph separator of Unicode (U+2028, U+2029), which sops itself does not read back as it is: write it as `\\u2028` in double quotes",
+            ));
+        }
         builder.event(event, span)?;
     }
     match builder.root {
@@ -26,10 +45,12 @@ pub(crate) fn parse(text: &str) -> Result<Parsed<'_>, Error> {
     }
 }
 
-fn options(text: &str) -> Options {
+/// Characters that break a line for sops's YAML library, which folds them, and not for YAML 1.2.
+const SEPARATORS: [char; 2] = ['\u{2028}', '\u{2029}'];
+
+fn options(text: &str, comments: Comments) -> Options {
     let mut options = Options::default();
-    // Comments decide something only where a rule looks at them, and cost time.
-    options.emit_comments = text.contains("comment_regex");
+    options.emit_comments = comments == Comments::All || text.contains("comment_regex");
     options.max_buffered_comment_events = MOST_COMMENTS_IN_A_ROW;
     options
 }
@@ -52,6 +73,8 @@ struct Frame<'a> {
     anchor: usize,
     start: Span,
     filling: Filling<'a>,
+    /// The column of the dashes, if it is a list with dashes.
+    dashes: Option<usize>,
 }
 
 enum Filling<'a> {
@@ -75,19 +98,32 @@ struct Builder<'a> {
     anchors: HashMap<usize, Anchored<'a>>,
     budget: Budget,
     copied: usize,
+    /// How many blanks each line begins with, if comments are looked at.
+    indents: Vec<usize>,
     /// Comments on lines of their own, with their columns, that wait for what they stand above.
     comments: Vec<(usize, Cow<'a, str>)>,
 }
 
 impl<'a> Builder<'a> {
     fn event(&mut self, event: Event<'a>, span: Span) -> Result<(), Error> {
+        if self.documents > 1 && holds_something(&event) {
+            return Err(Error::unsupported(
+                "it holds several YAML documents",
+                "split it into one file for each document and encrypt them one by one",
+            ));
+        }
         match event {
-            Event::DocumentStart(..) => self.document(),
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                Ok(())
+            }
             Event::Comment(text, placement) => {
                 self.budget.take(1)?;
                 self.comment(text, placement == Placement::Right, span);
                 Ok(())
             }
+            // An empty document behind the first one.
+            Event::Scalar(..) if self.documents > 1 => Ok(()),
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain;
                 let tag = tag.as_deref().map(own_name);
@@ -95,26 +131,17 @@ impl<'a> Builder<'a> {
                     .map_err(|what| at(span, format!("a value {what}")))?;
                 self.node(Node::Leaf(leaf), anchor, span)
             }
-            Event::SequenceStart(_, anchor, _) => self.open(Filling::List(Vec::new()), anchor, span),
-            Event::MappingStart(_, anchor, _) => self.open(Filling::Map { items: Vec::new(), key: None }, anchor, span),
+            Event::SequenceStart(style, anchor, _) => self.open(Filling::List(Vec::new()), style, anchor, span),
+            Event::MappingStart(style, anchor, _) => {
+                self.open(Filling::Map { items: Vec::new(), key: None }, style, anchor, span)
+            }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(id) => self.alias(id, span),
             _ => Ok(()),
         }
     }
 
-    fn document(&mut self) -> Result<(), Error> {
-        self.documents += 1;
-        if self.documents > 1 {
-            return Err(Error::unsupported(
-                "it holds several YAML documents",
-                "split it into one file for each document and encrypt them one by one",
-            ));
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, filling: Filling<'a>, anchor: usize, span: Span) -> Result<(), Error> {
+    fn open(&mut self, filling: Filling<'a>, style: StructureStyle, anchor: usize, span: Span) -> Result<(), Error> {
         if self.stack.len() == MAX_DEPTH {
             return Err(at(span, format!("it nests deeper than {MAX_DEPTH} levels")));
         }
@@ -126,12 +153,21 @@ impl<'a> Builder<'a> {
             self.place_comments(span);
         }
         self.budget.take(1)?;
-        self.stack.push(Frame { anchor, start: span, filling });
+        let dashes = (style == StructureStyle::Block && matches!(filling, Filling::List(_))).then(|| self.dashes(span));
+        self.stack.push(Frame { anchor, start: span, filling, dashes });
         Ok(())
     }
 
+    /// The column of the dashes of a list that begins now. The parser gives that of the text behind the dash where a map has the list at its own
+    /// column, but the first dash of a map's list is always the first of its line.
+    fn dashes(&self, span: Span) -> usize {
+        let of_map = matches!(self.stack.last(), Some(Frame { filling: Filling::Map { .. }, .. }));
+        let indent = span.start.line().checked_sub(1).and_then(|line| self.indents.get(line)).filter(|_| of_map);
+        indent.copied().unwrap_or_else(|| span.start.col())
+    }
+
     fn close(&mut self) -> Result<(), Error> {
-        let Some(Frame { anchor, start, filling }) = self.stack.pop() else { return Ok(()) };
+        let Some(Frame { anchor, start, filling, .. }) = self.stack.pop() else { return Ok(()) };
         let node = match filling {
             Filling::List(items) => Node::List(items),
             Filling::Map { items, .. } => {
@@ -223,14 +259,30 @@ impl<'a> Builder<'a> {
         if self.comments.is_empty() {
             return;
         }
-        let column = span.start.col();
-        let Some(placed) = self.stack.last_mut().map(|frame| &mut frame.filling) else { return };
+        let Some(frame) = self.stack.last_mut() else { return };
+        let column = match (&frame.filling, frame.dashes) {
+            // Between two elements the dash counts, not what stands behind it: further to the right is the end of the element before.
+            (Filling::List(items), Some(dashes)) if !items.is_empty() => dashes,
+            _ => span.start.col(),
+        };
         for (_, text) in self.comments.drain(..).filter(|(indent, _)| *indent <= column) {
-            match placed {
+            match &mut frame.filling {
                 Filling::List(items) => items.push(Node::Comment(text)),
                 Filling::Map { items, .. } => items.push(Item::Comment(text)),
             }
         }
+    }
+}
+
+/// Whether an event shows that a document is not empty.
+fn holds_something(event: &Event<'_>) -> bool {
+    match event {
+        // The parser writes what is not there as `~`.
+        Event::Scalar(text, style, _, tag) => {
+            !matches!(&**text, "" | "~") || *style != ScalarStyle::Plain || tag.is_some()
+        }
+        Event::Alias(_) | Event::MappingStart(..) | Event::SequenceStart(..) => true,
+        _ => false,
     }
 }
 
@@ -284,11 +336,11 @@ mod tests {
     }
 
     fn read(text: &str) -> String {
-        outline(&parse(text).unwrap().items)
+        outline(&parse(text, Comments::WhereRuled).unwrap().items)
     }
 
     fn complaint(text: &str) -> String {
-        parse(text).err().expect("it is refused").to_string()
+        parse(text, Comments::WhereRuled).err().expect("it is refused").to_string()
     }
 
     #[test]
@@ -313,12 +365,48 @@ mod tests {
             "# top # second # right a=1 # on key b={# first x=1} c=[# one 1 # two 2] d=4 comment_regex=5"
         );
         assert_eq!(read("# top\na: 1"), "a=1", "comments cost time where no rule needs them");
+        assert_eq!(outline(&parse("# top\na: 1", Comments::All).unwrap().items), "# top a=1");
+    }
+
+    #[test]
+    fn comments_at_the_end_of_an_element_govern_nothing() {
+        for (text, expected) in [
+            ("a:\n  - b: 1\n    # tail\n  - c: 2\n", "a=[{b=1} {c=2}]"),
+            ("a:\n- b: 1\n  # tail\n- c: 2\n", "a=[{b=1} {c=2}]"),
+            ("a:\n  - b: 1\n  # head\n  - c: 2\n", "a=[{b=1} # head {c=2}]"),
+            ("a:\n  - - 1\n    # tail\n  - 2\n", "a=[[1] 2]"),
+            ("a:\n- - 1\n  # tail\n- 2\n# head\n-   3\n", "a=[[1] 2 # head 3]"),
+            ("a:\n  - b: 1\n    c:\n    - 2\n    # tail\n  - 3\n", "a=[{b=1 c=[2]} 3]"),
+            ("a:\n    # first\n  - 1\n", "a=[# first 1]"),
+            ("a: [1,\n    # two\n    2]\n", "a=[1 # two 2]"),
+        ] {
+            assert_eq!(outline(&parse(text, Comments::All).unwrap().items), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_behind_the_document_is_no_other_one() {
+        for text in ["a: 1\n---\n", "a: 1\n...\n---\n# end\n---\n", "a: 1\n...\n"] {
+            assert_eq!(read(text), "a=1", "{text}");
+        }
+        for text in ["a: 1\n---\n''\n", "a: 1\n---\n[]\n", "---\n---\na: 1\n", "a: 1\n---\n---\nx\n"] {
+            assert!(complaint(text).contains("several YAML documents"), "{text}");
+        }
+    }
+
+    #[test]
+    fn separators_of_unicode_are_refused_unless_escaped() {
+        assert_eq!(read("a: \"\\u2028\""), "a=\u{2028}");
+        for text in ["a: x\u{2028}y", "\"a\u{2029}b\": 1"] {
+            assert!(complaint(text).starts_with("a text holds a line or paragraph separator"), "{text}");
+        }
+        assert_eq!(read("a: 1 # \u{2028}"), "a=1");
     }
 
     #[test]
     fn many_comments_in_a_row_are_read() {
         let text = format!("{}a: 1\ncomment_regex: x", "# line\n".repeat(500));
-        assert_eq!(parse(&text).unwrap().items.len(), 502);
+        assert_eq!(parse(&text, Comments::WhereRuled).unwrap().items.len(), 502);
     }
 
     #[test]
@@ -356,12 +444,12 @@ mod tests {
             "- ".repeat(100_000),
             format!("a: {}", "{a: ".repeat(100_000)),
         ] {
-            assert!(parse(&nested).is_err());
+            assert!(parse(&nested, Comments::All).is_err());
         }
         let comments = "# c\n".repeat(400_000);
-        assert!(parse(&format!("comment_regex: x\n{comments}")).is_err());
+        assert!(parse(&comments, Comments::All).is_err());
         let spread = "a:\n# c\n- b\n".repeat(300_000);
-        assert!(parse(&format!("comment_regex: x\n{spread}")).is_err());
+        assert!(parse(&spread, Comments::All).is_err());
         let chain: Vec<_> = (1..100).map(|level| format!("a{level}: &a{level} [*a{}]", level - 1)).collect();
         assert!(complaint(&format!("a0: &a0 [x]\n{}", chain.join("\n"))).contains("deeper than 64"));
     }

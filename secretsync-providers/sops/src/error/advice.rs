@@ -15,8 +15,15 @@ impl Error {
     pub(super) fn advice(&self) -> Advice {
         use ErrorKind::{InvalidConfig, InvalidData, NotFound, Unavailable, Unsupported};
         let (kind, code, advice) = match self {
-            Self::Binding { .. } | Self::Credential(_) | Self::Identity { .. } | Self::NoKey { .. } => {
+            Self::Binding { .. }
+            | Self::Credential(_)
+            | Self::Identity { .. }
+            | Self::KeyFile { .. }
+            | Self::NoKey { .. } => {
                 return self.about_keys();
+            }
+            Self::Dangling { .. } => {
+                (Unavailable, Code::SopsPathRefused, "let the link lead to a file below the store's folder")
             }
             Self::Forged { .. } | Self::MacMismatch | Self::MacMissing => (
                 InvalidData,
@@ -81,6 +88,10 @@ impl Error {
                 (inner.kind(), Code::CredentialMissing, "create the Secret that the store's `keys` name")
             }
             Self::Identity { advice, .. } => (InvalidConfig, Code::SopsKeyMissing, *advice),
+            Self::KeyFile { kind: io::ErrorKind::NotFound, .. } => {
+                (ErrorKind::NotFound, Code::CredentialMissing, "correct the path in SOPS_AGE_KEY_FILE")
+            }
+            Self::KeyFile { kind, .. } => io_advice(*kind),
             Self::NoKey { only_unsupported: true, .. } => (
                 Unsupported,
                 Code::SopsKeyMissing,
@@ -104,9 +115,6 @@ fn io_advice(kind: io::ErrorKind) -> (ErrorKind, Code, &'static str) {
             Code::StoreInvalid,
             "correct `source.path`, which starts at the folder of the manifest",
         ),
-        io::ErrorKind::NotFound => {
-            (ErrorKind::NotFound, Code::CredentialMissing, "correct the path in SOPS_AGE_KEY_FILE")
-        }
         io::ErrorKind::PermissionDenied => {
             (ErrorKind::PermissionDenied, Code::ProviderUnavailable, "let secretsync read the file")
         }

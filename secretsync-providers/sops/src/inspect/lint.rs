@@ -15,7 +15,7 @@ pub(super) fn findings(document: &Document<'_>, rule: Option<&SopsRule>, inspect
     let leaked = values(document, rule, &mut findings);
     mac(document, leaked, inspector, &mut findings);
     if let Some(rule) = rule {
-        recipients(document, rule, &mut findings);
+        against_rule(document, rule, &mut findings);
     }
     let metadata = document.metadata();
     if metadata.is_ahead_of(Timestamp::now()) {
@@ -68,7 +68,10 @@ fn mac(document: &Document<'_>, leaked: bool, inspector: &SopsInspector, finding
         return;
     }
     let Some(data_key) = inspector.data_key(document) else {
-        let what = "no age key of the environment opens it, so its MAC was not verified";
+        let mut what = "no age key of the environment opens it, so its MAC was not verified".to_owned();
+        for unusable in inspector.ring.unusable() {
+            what = format!("{what}; {unusable}");
+        }
         findings.push(Finding::warning(Check::MacUnchecked, what));
         return;
     };
@@ -79,6 +82,18 @@ fn mac(document: &Document<'_>, leaked: bool, inspector: &SopsInspector, finding
             findings.push(Finding::error(Check::Mac, error.to_string()));
         }
         Err(error) => findings.push(Finding::error(Check::Unreadable, error.to_string())),
+    }
+}
+
+/// Compares who can read the document, and how it was encrypted, with its creation rule.
+fn against_rule(document: &Document<'_>, rule: &SopsRule, findings: &mut Vec<Finding>) {
+    // Without keys of its own a rule leaves them to whoever encrypts, on the command line or in the environment.
+    if rule.groups().iter().any(|group| !group.is_empty()) {
+        recipients(document, rule, findings);
+    }
+    if document.metadata().mac_only_encrypted != rule.mac_only_encrypted() {
+        let what = "its `mac_only_encrypted` is not that of the creation rule: encrypt it anew to change that";
+        findings.push(Finding::warning(Check::RuleDiffers, what));
     }
 }
 
@@ -108,9 +123,5 @@ fn recipients(document: &Document<'_>, rule: &SopsRule, findings: &mut Vec<Findi
     // No threshold means all groups, for the writer of a document.
     if several && metadata.groups.needed() != rule.needed() {
         findings.push(Finding::error(Check::RuleDiffers, "its `shamir_threshold` is not that of the creation rule"));
-    }
-    if metadata.mac_only_encrypted != rule.mac_only_encrypted() {
-        let what = "its `mac_only_encrypted` is not that of the creation rule: encrypt it anew to change that";
-        findings.push(Finding::warning(Check::RuleDiffers, what));
     }
 }

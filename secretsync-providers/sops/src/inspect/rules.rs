@@ -2,9 +2,9 @@
 
 use secretsync_core::error::Result;
 use secretsync_core::regex::GoRegex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::document::{Identity, Item, KeyKind, Leaf, Node, Selector, parse_yaml};
+use crate::document::{Comments, Identity, Item, KeyKind, Leaf, Node, Selector, parse_yaml};
 use crate::error::Error;
 
 /// The creation rules of a `.sops.yaml`.
@@ -34,7 +34,7 @@ impl SopsRules {
     fn read(text: &[u8]) -> Result<Self, Error> {
         // With the scalars of sops: `y` and `no` are texts.
         let text = std::str::from_utf8(text).map_err(|_| refused("it is no UTF-8 text"))?;
-        let parsed = parse_yaml(text).map_err(|error| refused(error.to_string()))?;
+        let parsed = parse_yaml(text, Comments::WhereRuled).map_err(|error| refused(error.to_string()))?;
         let config = json(&Node::Map(parsed.items));
         let rules = match config.get("creation_rules") {
             None | Some(Value::Null) => &Vec::new(),
@@ -122,9 +122,24 @@ fn json(node: &Node<'_>) -> Value {
                 Item::Entry { key, value } => Some((key.to_string(), json(value))),
                 Item::Comment(_) => None,
             };
-            Value::Object(items.iter().filter_map(member).collect())
+            merged(items.iter().filter_map(member).collect())
         }
     }
+}
+
+/// A map with what its merge key `<<` brings: one map or a list of them, of which the first wins, and own members before all.
+fn merged(mut members: Map<String, Value>) -> Value {
+    let more = match members.remove("<<") {
+        None => Vec::new(),
+        Some(Value::Array(maps)) => maps,
+        Some(map) => vec![map],
+    };
+    for (key, value) in
+        more.into_iter().filter_map(|map| if let Value::Object(map) = map { Some(map) } else { None }).flatten()
+    {
+        members.entry(key).or_insert(value);
+    }
+    Value::Object(members)
 }
 
 /// The keys of a rule or key group, each kind under the names that it has in either.
@@ -210,6 +225,18 @@ mod tests {
         assert!(rules.rule("x.env").unwrap().names_documents() && !rules.rule("other").unwrap().names_documents());
         assert!(read("creation_rules: []").is_empty() && read("").is_empty());
         assert!(read("creation_rules: [{path_regex: a, age: x}]").rule("b").is_none());
+    }
+
+    #[test]
+    fn merge_keys_bring_what_a_rule_does_not_have_itself() {
+        let rules = read(
+            "shared: &shared {age: a, encrypted_regex: ^x$}\nmore: &more {age: b, pgp: c}\ncreation_rules:\n- path_regex: one\n  <<: *shared\n- path_regex: two\n  <<: [*shared, *more]\n- {<<: *shared, age: own}\n",
+        );
+        for (path, expected) in [("one", vec!["a"]), ("two", vec!["C", "a"]), ("x", vec!["own"])] {
+            assert_eq!(names(rules.rule(path).unwrap()), [expected], "{path}");
+        }
+        assert!(rules.rule("one").unwrap().selector().encrypts(rules.rule("one").unwrap().selector().matches_key("x")));
+        assert!(!rules.rule("one").unwrap().selector().encrypts(false));
     }
 
     #[test]

@@ -85,8 +85,11 @@ async fn a_binding_that_is_there_twice_is_refused() {
         encrypt_for(&one_key(), br#"{"secretsync": {"namespace": "shop"}, "password": "x"}"#, Format::Json, &[]);
     for more in [r#"{"secretsync": {"namespace": ""}, "#, r#"{"secretsync": {"namespace": null}, "#] {
         let doubled = document.replacen('{', more, 1);
-        refused(Store::inline(&doubled), "more than once").await;
+        let text = Store::inline(&doubled).bound().complaint("inline").await;
+        assert!(text.contains("`secretsync` stands there twice"), "{text}");
     }
+    let twice = br#"{"secretsync": {"namespace": "web", "namespace": "shop"}, "password": "x"}"#;
+    refused(Store::inline(&encrypt_for(&one_key(), twice, Format::Json, &[])), "more than once").await;
     let (_, sealed) = document.split_once("\"namespace\": ").unwrap();
     let (sealed, _) = sealed.split_once('\n').unwrap();
     let moved = document.replacen('{', &format!("{{\"secretsync:namespace\": {sealed}, "), 1);

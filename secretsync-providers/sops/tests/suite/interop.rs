@@ -6,6 +6,7 @@ use std::fs;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use secretsync_core::error::chain;
 use serde_json::{Value, json};
 use xtask::rig::sops::Format;
 
@@ -90,6 +91,34 @@ async fn a_document_of_many_values_is_verified_like_a_small_one() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn comments_at_the_end_of_an_element_say_nothing_about_the_next_one() {
+    for (plain, expected) in [
+        (
+            "hosts:\n  - name: a\n    pw: b\n    # public from here on\n  - name: c\n",
+            json!([{ "name": "a", "pw": "b" }, { "name": "c" }]),
+        ),
+        (
+            "hosts:\n- name: a\n  # public\n- name: c\n# public\n- name: d\n",
+            json!([{ "name": "a" }, { "name": "c" }, { "name": "d" }]),
+        ),
+        ("hosts:\n- - a\n  # public\n  - b\n  # public\n- c\n", json!([["a", "b"], "c"])),
+    ] {
+        for rule in ["unencrypted_comment_regex", "encrypted_comment_regex"] {
+            let document = encrypt(plain, Format::Yaml, &[(rule, "public")]);
+            assert_eq!(read(&document).await["hosts"], expected, "{rule}: {plain}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_have_advice_of_their_own() {
+    let document = encrypt("a: !!binary /w==\n", Format::Yaml, &[]);
+    let error = Store::inline(&document).fetch("inline").await.unwrap_err();
+    assert!(chain(&error).contains("the value at `a` holds bytes that are no UTF-8 text"), "{}", chain(&error));
+    assert!(error.hint().unwrap().advice().contains("as a document of its own"), "{error:?}");
 }
 
 /// Made by another implementation; it has an encrypted comment inside a list, which some versions of sops cannot verify.

@@ -28,6 +28,7 @@ fn keys() -> Vec<(&'static str, String)> {
         ("one key", one_key()),
         ("several keys", format!("    age: {},{RECIPIENT},{}\n", other(), other())),
         ("one group", format!("    key_groups:\n{}", group(RECIPIENT))),
+        ("one group and a threshold", groups(2, &[RECIPIENT])),
         ("two of three parts", groups(2, &[&other(), RECIPIENT, RECIPIENT])),
         ("three of three parts", groups(3, &[RECIPIENT, RECIPIENT, RECIPIENT])),
     ]

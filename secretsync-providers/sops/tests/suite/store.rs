@@ -77,7 +77,9 @@ async fn only_an_entry_missing_in_a_readable_folder_is_absent() {
     assert_eq!((missing.kind(), missing.hint().unwrap().code()), (ErrorKind::NotFound, Code::StoreInvalid));
     assert!(chain(&missing).contains("`none`, the source of the store, does not exist"), "{}", chain(&missing));
     symlink("nowhere.yaml", base.path().join("secrets/dangling.yaml")).unwrap();
-    assert!(store.complaint("dangling.yaml").await.contains("a link that leads to nothing"));
+    let dangling = store.fetch("dangling.yaml").await.unwrap_err();
+    assert!(chain(&dangling).contains("`dangling.yaml` is a link that leads to nothing"), "{}", chain(&dangling));
+    assert_eq!(dangling.kind(), ErrorKind::Unavailable, "the link of a mounted ConfigMap is about to lead somewhere");
 }
 
 #[tokio::test]
@@ -327,8 +329,14 @@ async fn the_environment_is_asked_beside_the_configured_keys() {
             .unwrap_err()
             .contains("failed to read `/nowhere/key.txt`")
     );
+    let one_missing = opens(&[("SOPS_AGE_KEY", KEY), ("SOPS_AGE_KEY_FILE", "/nowhere/key.txt")]).await;
+    assert!(one_missing.is_ok(), "what cannot be used does not take the other away: {one_missing:?}");
     if cfg!(target_os = "linux") {
         assert!(opens(&[("HOME", home_text)]).await.is_err());
+        fs::write(&keys, "AGE-PLUGIN-YUBIKEY-1QQQ").unwrap();
+        assert!(opens(&[("HOME", home_text), ("SOPS_AGE_KEY", KEY)]).await.is_ok());
+        let only = opens(&[("HOME", home_text)]).await.unwrap_err();
+        assert!(only.contains("an identity of an age plugin on line 1"), "{only}");
         fs::write(&keys, KEY).unwrap();
         assert!(opens(&[("HOME", home_text)]).await.is_ok());
         assert!(

@@ -8,6 +8,7 @@ use secretsync_core::provider::Fetched;
 use serde_json::{Value, json};
 use xtask::rig::sops::{Format, Sops};
 
+use crate::matrix::{encrypt_for, one_key};
 use crate::support::{RECIPIENT, Store, fetch, shape};
 
 const CANARY: &str = "canary-7f3a9c";
@@ -125,6 +126,40 @@ async fn emptied_values_show_in_the_mac() {
     let as_comment = value("first:").replace("type:str", "type:comment");
     let (_, code, _) = refused(&DOCUMENT.replace(value("first:"), &as_comment)).await;
     assert_eq!(code, Code::SopsDocumentInvalid);
+}
+
+#[tokio::test]
+async fn a_value_cannot_be_blanked_by_another_one_of_its_key() {
+    for (name, before, after) in [
+        ("doc.json", "\"db\": {", "\"first\": \"\", \"db\": {"),
+        ("doc.json", "\"db\": {", "\"first\": null, \"db\": {"),
+        ("doc.json", "\"port\":", "\"user\": \"\", \"port\":"),
+        ("doc.json", ",\n\t\t\"port\":", "}, \"db\": {\"port\":"),
+        ("doc.env", "SECOND=", "FIRST=\nSECOND="),
+        ("doc.ini", "[mail]", "[db]\nuser =\n[mail]"),
+        ("doc.bin", "\"data\":", "\"data\": \"\", \"data\":"),
+        ("doc.bin", "\"sops\":", "\"data\": \"\", \"sops\":"),
+    ] {
+        let (_, document) = IN_EVERY_FORMAT.iter().find(|(known, _)| *known == name).unwrap();
+        assert!(document.contains(before), "{name}: {before}");
+        let text = Store::named(name, &document.replacen(before, after, 1)).complaint(name).await;
+        assert!(text.contains("stands there twice, and the MAC does not see both"), "{name}, {after}: {text}");
+        assert!(!text.contains(CANARY), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_were_there_twice_when_sops_encrypted_give_the_last_value() {
+    let sops = Sops::new().unwrap();
+    for (name, format, plain) in [
+        ("doc.json", Format::Json, r#"{"a": "one", "b": 1, "a": "two"}"#),
+        ("doc.env", Format::Dotenv, "a=one\nb=1\na=two\n"),
+    ] {
+        let document = sops.encrypt(plain, format, &[RECIPIENT], &[]).unwrap();
+        assert_eq!(Store::named(name, &document).read(name).await.unwrap()["a"], json!("two"), "{name}");
+        let only = encrypt_for(&one_key(), plain.as_bytes(), format, &[("mac_only_encrypted", "true")]);
+        assert!(Store::named(name, &only).complaint(name).await.contains("`a` stands there twice"), "{name}");
+    }
 }
 
 #[tokio::test]

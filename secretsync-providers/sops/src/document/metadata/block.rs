@@ -27,23 +27,14 @@ impl<'t, 'a> Block<'t, 'a> {
 
     /// The text of a scalar; nothing for null and for an empty text.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'t, str>> {
-        let Node::Leaf(leaf) = self.member(name)? else { return None };
-        let text = match leaf {
-            Leaf::Bool(value) => Cow::from(value.to_string()),
-            Leaf::Float(number) => float_text(*number).into(),
-            Leaf::Int(number) => number.to_string().into(),
-            Leaf::Null => return None,
-            Leaf::Text(text) => Cow::from(text.as_ref()),
-            Leaf::Time(text) => Cow::from(text.as_str()),
-        };
-        (!text.is_empty()).then_some(text)
+        scalar(self.member(name)?).filter(|text| !text.is_empty())
     }
 
-    /// The texts of a map of scalars. Nulls are left out, as sops does.
+    /// The texts of a map of scalars by their exact names. Nulls are left out, as sops does.
     pub(super) fn texts(&self, name: &str) -> BTreeMap<String, String> {
         let Some(inner) = self.member(name).and_then(Block::of) else { return BTreeMap::new() };
         let member = |item: &Item<'_>| match item {
-            Item::Entry { key, .. } => Some((key.to_string(), inner.text(key)?.into_owned())),
+            Item::Entry { key, value } => Some((key.to_string(), scalar(value)?.into_owned())),
             Item::Comment(_) => None,
         };
         inner.0.iter().filter_map(member).collect()
@@ -63,4 +54,17 @@ impl<'t, 'a> Block<'t, 'a> {
             _ => Vec::new(),
         }
     }
+}
+
+/// The text of a scalar; nothing for null, and for what holds other values.
+fn scalar<'t>(node: &'t Node<'_>) -> Option<Cow<'t, str>> {
+    let Node::Leaf(leaf) = node else { return None };
+    Some(match leaf {
+        Leaf::Bool(value) => Cow::from(value.to_string()),
+        Leaf::Float(number) => float_text(*number).into(),
+        Leaf::Int(number) => number.to_string().into(),
+        Leaf::Null => return None,
+        Leaf::Text(text) => Cow::from(text.as_ref()),
+        Leaf::Time(text) => Cow::from(text.as_str()),
+    })
 }

@@ -53,9 +53,11 @@ impl KeyGroups {
         if groups.iter().all(Vec::is_empty) {
             return Err(Error::metadata("names no key that could open it"));
         }
+        // One group's keys have the data key undivided, whatever threshold sops was told.
         let threshold =
             match block.text("shamir_threshold").as_deref() {
                 None | Some("0") => None,
+                Some(_) if groups.len() == 1 => None,
                 Some(text) => {
                     let threshold = text.parse().ok().filter(|threshold| *threshold <= groups.len());
                     Some(threshold.ok_or_else(|| {
