@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use secretsync_core::engine::Engine;
 use secretsync_core::error::Result;
+use secretsync_core::layer::LayerSettings;
 use secretsync_core::memory::{MemoryProvider, MemoryStore};
 use secretsync_core::object::{ObjectRef, Read};
 use secretsync_core::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use secretsync_core::secret::SecretMap;
 use secretsync_core::store::{Applied, Observed, OwnerId, Pass, Removed, Store, TargetRef, Write};
 use secretsync_core::sync::{
-    CreationPolicy, DataEntry, DeletionPolicy, Outcome, ProviderKey, RefreshPolicy, Sync as _, SyncSpec,
+    CreationPolicy, DataEntry, DeletionPolicy, Outcome, ProviderKey, RefreshPolicy, Sync as _, SyncSpec, TemplateSpec,
 };
 
 /// A store that recalls that nothing is there, whatever is true, until a write shows it.
@@ -47,6 +49,10 @@ impl Store for Forgetful {
     async fn recall(&self, _target: &TargetRef, _owner: &OwnerId) -> Result<Option<Observed>> {
         *self.recalled.lock().unwrap() = true;
         Ok(Some(Observed::Absent))
+    }
+
+    async fn own_values(&self, target: &TargetRef, owner: &OwnerId) -> Result<SecretMap> {
+        self.inner.own_values(target, owner).await
     }
 
     async fn admit(&self, _write: &Write<'_>) -> Result<()> {
@@ -174,4 +180,20 @@ async fn a_plan_looks() {
     world.engine.sync(&spec()).await;
     assert_eq!(world.engine.plan(&spec()).await.into_report().outcome, Outcome::Unchanged);
     assert_eq!(world.figures().0, 1);
+}
+
+#[tokio::test]
+async fn a_random_value_follows_its_data_although_the_first_write_was_outdated() {
+    let world = World::new();
+    let mut template = TemplateSpec::default();
+    template.data.insert("dsn".to_owned(), "{{ .password }} {{ randAlphaNum 16 }}".to_owned());
+    let spec = spec().with_template(Some(template));
+    let dsn = || String::from_utf8(world.store.inner.value("shop", "db", "dsn").unwrap().expose().to_vec()).unwrap();
+    assert_eq!(world.engine.sync(&spec).await.outcome, Outcome::Created);
+    let changed = MemoryProvider::new("demo").with_json("app/db", r#"{"password": "n3w"}"#);
+    world.engine.provide(ProviderKey::new("demo"), Ok(Arc::new(changed) as _), &LayerSettings::default());
+    assert_eq!(world.engine.sync(&spec).await.outcome, Outcome::Updated);
+    let made = dsn();
+    assert!(made.starts_with("n3w "));
+    assert_eq!((world.engine.sync(&spec).await.outcome, dsn()), (Outcome::Unchanged, made));
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use secretsync_core::engine::{Engine, EngineBuilder};
-use secretsync_core::error::{Code, ErrorKind, Result, chain};
+use secretsync_core::error::{Code, Error, ErrorKind, Result, chain};
 use secretsync_core::layer::LayerSettings;
 use secretsync_core::memory::{MemoryProvider, MemoryStore};
 use secretsync_core::provider::{CredentialRef, CredentialSource, RemoteRef};
@@ -134,6 +134,21 @@ async fn a_random_value_made_of_data_follows_them_and_else_stays() {
     // Another process does not know what it was made of.
     assert_eq!(builder(&store).build().sync(&spec).await.outcome, Outcome::Updated);
     assert!(dsn().starts_with("zoe "));
+}
+
+#[tokio::test]
+async fn a_random_value_made_of_data_stays_when_they_cannot_be_read_for_a_while() {
+    let (store, key) = (Arc::new(MemoryStore::new()), ProviderKey::new("m"));
+    let engine = builder(&store).build();
+    let mut template = TemplateSpec::default();
+    template.data.insert("dsn".to_owned(), "{{ .user }} {{ randAlphaNum 16 }}".to_owned());
+    let spec = spec(template);
+    assert_eq!(engine.sync(&spec).await.outcome, Outcome::Created);
+    engine.provide(key.clone(), Err(Error::new(ErrorKind::Unavailable, "reach")), &LayerSettings::default());
+    assert_eq!(engine.sync(&spec).await.reason, Reason::SourceFailed);
+    let back = MemoryProvider::new("m").with_json("app/db", r#"{"user": "zoe"}"#);
+    engine.provide(key, Ok(Arc::new(back) as _), &LayerSettings::default());
+    assert_eq!(engine.sync(&spec).await.outcome, Outcome::Unchanged);
 }
 
 #[tokio::test]

@@ -16,9 +16,9 @@ impl Inputs {
         self.known().get(sync) == Some(inputs)
     }
 
-    /// Puts these in the place of the known ones, and says whether they were the same.
-    pub(crate) fn replace(&self, sync: SyncKey, inputs: Fingerprint) -> bool {
-        self.known().insert(sync, inputs) == Some(inputs)
+    /// The target holds what was made of these now.
+    pub(crate) fn set(&self, sync: SyncKey, inputs: Fingerprint) {
+        self.known().insert(sync, inputs);
     }
 
     /// The target may not hold what was made of them.

@@ -17,7 +17,7 @@ use super::reads::{ObjectKey, Reads};
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{FetchOptions, Fetched, Provider};
-use crate::secret::SecretMap;
+use crate::secret::{Fingerprint, SecretMap};
 use crate::store::{Desired, Observed};
 use crate::sync::{Changes, CreationPolicy, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec};
 
@@ -48,6 +48,8 @@ pub(crate) struct Run<'a> {
     issues: bool,
     /// Whether the target was there.
     found: bool,
+    /// What its random templates were rendered from.
+    inputs: Option<Fingerprint>,
 }
 
 /// A failure with the step it belongs to.
@@ -55,7 +57,7 @@ struct Failure(Reason, Error);
 
 impl<'a> Run<'a> {
     pub(crate) fn new(shared: &'a Shared, spec: &'a SyncSpec, mode: Mode, keeping: Option<Keeping>) -> Self {
-        Self { shared, spec, mode, keeping, issues: false, found: false }
+        Self { shared, spec, mode, keeping, issues: false, found: false, inputs: None }
     }
 
     /// Runs every step. A failure is a report too. What the sync was issued comes along, to be kept or given back.
@@ -64,7 +66,6 @@ impl<'a> Run<'a> {
         let mut report = match self.steps().await {
             Ok(report) => report,
             Err(Failure(reason, error)) => {
-                self.shared.inputs.forget(&self.key());
                 let refused = reason == Reason::WriteFailed && error.kind() == ErrorKind::NotOwned;
                 let reason = if refused { Reason::NotOwned } else { reason };
                 SyncReport::failed(owner, target, reason, error)
@@ -155,8 +156,11 @@ impl<'a> Run<'a> {
         let desired = self.render(observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
         let decision = decide(self.spec, observed, &desired, &assembled.keep).map_err(writing)?;
         refuse_blind(&decision, observed, &assembled)?;
-        let report = self.settle(decision, &desired, &assembled, ground).await?;
-        Ok(report.map(|report| self.accept(report, issuing)))
+        let Some(report) = self.settle(decision, &desired, &assembled, ground).await? else { return Ok(None) };
+        if let (Some(inputs), Mode::Sync, Reason::Synced) = (self.inputs, self.mode, report.reason) {
+            self.shared.inputs.set(self.key(), inputs);
+        }
+        Ok(Some(self.accept(report, issuing)))
     }
 
     /// Lets the background work go by this spec from now on: it may have been suspended.
@@ -303,7 +307,8 @@ impl<'a> Run<'a> {
     }
 
     /// Reads what templates need, and renders off the async threads: a template may compute for a while.
-    async fn render(&self, observed: &Observed, data: SecretMap) -> Result<Desired> {
+    async fn render(&mut self, observed: &Observed, data: SecretMap) -> Result<Desired> {
+        self.inputs = None;
         let meta = self.spec.meta.clone();
         let Some(template) = self.spec.template.clone() else { return Ok(Desired::new(data, meta)) };
         let texts = texts(&template, self.shared.templates.as_deref()).await?;
@@ -312,10 +317,8 @@ impl<'a> Run<'a> {
         let mut kept = if templates.mint() { self.kept(observed).await? } else { Kept::default() };
         if templates.mint_from_data() {
             let inputs = templates.inputs(&data);
-            kept.current = match self.mode {
-                Mode::Plan => self.shared.inputs.are(&self.key(), &inputs),
-                Mode::Sync => self.shared.inputs.replace(self.key(), inputs),
-            };
+            kept.current = self.shared.inputs.are(&self.key(), &inputs);
+            self.inputs = Some(inputs);
         }
         self.compute(move || templates.render(data, meta, &kept)).await
     }

@@ -56,6 +56,10 @@ impl Run<'_> {
                     return Ok(Some(self.done(outcome, Reason::Synced, changes, assembled)));
                 }
                 let applied = self.shared.store.apply(&write).await;
+                if applied.is_err() {
+                    // It may have been written all the same.
+                    self.shared.inputs.forget(&self.key());
+                }
                 if applied.as_ref().is_err_and(is_immutable) && self.shared.store.marks() {
                     // A store that sees no values learns only here that it is.
                     self.mark(desired.meta.clone()).await?;
