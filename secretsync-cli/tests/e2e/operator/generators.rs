@@ -49,9 +49,11 @@ fn a_generator_gives_the_keys_and_a_changed_one_gives_others_at_once() {
     until_told("there is no such generator", || stage.ready("externalsecret", "thrown"));
     stage.apply(&generator("sys/tools/random/8"));
     until(&16, || stage.value("thrown", "made_random_bytes").len());
-    assert_eq!(stage.ready("externalsecret", "thrown"), "True SecretSynced: secret synced");
-    let events = stage.namespace.kubectl(&["get", "events", "-o", "jsonpath={.items[*].reason}"]).unwrap();
-    assert!(events.contains("UpdateFailed") && events.contains("Created"), "{events}");
+    // The status comes after the Secret, and events after the status.
+    until_told("True SecretSynced: secret synced", || stage.ready("externalsecret", "thrown"));
+    let events = || stage.namespace.kubectl(&["get", "events", "-o", "jsonpath={.items[*].reason}"]).unwrap();
+    until_told("Created", events);
+    assert!(events().contains("UpdateFailed"), "{}", events());
 
     stage.apply(&generator("sys/tools/random/16"));
     until(&32, || stage.value("thrown", "made_random_bytes").len());
