@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 pub(super) use self::lease::Replacements;
 use self::plan::Plan;
-use self::world::World;
+use self::world::{StoreState, World};
 use super::Context;
 use super::job::{self, Done, Work};
 use super::object::SyncObject;
@@ -177,7 +177,8 @@ impl Controller {
             },
             Key::Store(kind, id) => {
                 let origin = origin(*kind, id);
-                let Some(store) = self.world.stores.get(&origin) else { return self.driver.skip(&key) };
+                let ours = |store: &&StoreState| store.object.is_validated_by(&self.context.settings);
+                let Some(store) = self.world.stores.get(&origin).filter(ours) else { return self.driver.skip(&key) };
                 let (context, object, mass) = (Arc::clone(&self.context), store.current(), self.guard.paused(&origin));
                 let work = async move { Finished::Store(Box::new(validate(&context, object, mass).await)) };
                 self.driver.start(key, lane, work);
@@ -236,3 +237,6 @@ fn origin(kind: Kind, id: &Id) -> StoreOrigin {
 
 /// How many changes may wait to be taken in.
 const CHANGES: usize = 256;
+
+#[cfg(test)]
+mod tests;

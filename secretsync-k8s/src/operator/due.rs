@@ -31,6 +31,11 @@ pub(super) fn due(spec: &SyncSpec, status: &Status, revision: &str, now: SystemT
     }
 }
 
+/// Whether a sync reads its sources again and again.
+pub(super) fn is_refreshed(spec: &SyncSpec) -> bool {
+    spec.refresh == RefreshPolicy::Periodic && spec.timing.interval.is_some()
+}
+
 fn periodic(spec: &SyncSpec, status: &Status, urgent: bool, now: SystemTime) -> Due {
     let Some(interval) = spec.timing.interval else {
         // Without an interval not even a changed manifest counts, once it was synced.

@@ -1,12 +1,12 @@
 //! One run of one ExternalSecret. What it has to tell is told afterwards: see [`super::outbox`].
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use kube::ResourceExt;
 use secretsync_core::engine::{Announcement, ObjectKey};
 use secretsync_core::store::{OwnerId, Store as _, TargetRef};
-use secretsync_core::sync::{Issued, Outcome, Reason, Sync as _, SyncReport, SyncSpec};
+use secretsync_core::sync::{Issued, Reason, Sync as _, SyncReport, SyncSpec};
 use serde_json::json;
 
 use super::Context;
@@ -15,7 +15,7 @@ use super::lease::{self, Issuances};
 use super::listed::Listed;
 use super::object::{FINALIZER, SyncObject};
 use super::store::{Needed, patch};
-use super::watch::{Id, Kind};
+use super::watch::Id;
 use crate::request::{Call, Target, Verb, View};
 
 /// What is to be done for one ExternalSecret.
@@ -51,6 +51,7 @@ pub(super) struct Done {
     pub(super) uid: String,
     pub(super) revision: String,
     pub(super) started: SystemTime,
+    pub(super) took: Duration,
     pub(super) ended: Ended,
     /// What it reads, where that can be told.
     pub(super) objects: Option<Vec<ObjectKey>>,
@@ -94,12 +95,9 @@ pub(super) async fn run(context: Arc<Context>, job: Job) -> Done {
             Ended::Synced(report)
         }
     };
-    if let Ended::Replaced(report) | Ended::Synced(report) = &ended {
-        let holds = report.outcome != Outcome::Failed;
-        context.metrics.count(Kind::ExternalSecret, &job.id, holds, started.elapsed().unwrap_or_default());
-    }
+    let took = started.elapsed().unwrap_or_default();
     let Job { id, uid, revision, .. } = job;
-    Done { id, uid, revision, started, ended, objects, notes }
+    Done { id, uid, revision, started, took, ended, objects, notes }
 }
 
 /// Removes what an earlier name of the target left (`eso-compat.md` 2.7).

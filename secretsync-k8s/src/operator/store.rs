@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures::FutureExt as _;
 use secretsync_core::engine::Engine;
@@ -140,6 +140,7 @@ pub(super) struct Validated {
     pub(super) ready: Condition,
     /// The condition that tells that none of its targets is deleted, while that is so.
     pub(super) paused: Option<Condition>,
+    pub(super) took: Duration,
 }
 
 /// Proves that a store works, and tells it in its status and, where it is news, in an event; so, too, whether deletions are paused.
@@ -147,7 +148,7 @@ pub(super) async fn validate(context: &Context, store: StoreObject, mass: Option
     let started = SystemTime::now();
     let checked = check(context, &store).await;
     let now = SystemTime::now();
-    context.metrics.count(store.kind, &store.id, checked.is_ok(), now.duration_since(started).unwrap_or_default());
+    let took = now.duration_since(started).unwrap_or_default();
     let ready = match &checked {
         Ok(()) => Condition::new(true, "Valid", "store validated", now),
         Err((stage, error)) => {
@@ -177,7 +178,7 @@ pub(super) async fn validate(context: &Context, store: StoreObject, mass: Option
         (Some(_), None) => context.events.note(kind, id, uid, Note::normal("DeletionResumed", RESUMED)).await,
         _ => {}
     }
-    Validated { store, ready, paused }
+    Validated { store, ready, paused, took }
 }
 
 fn pause(mass: &MassDeletion, now: SystemTime) -> Condition {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kube::api::DynamicObject;
 use secretsync_core::sync::{Change, Changes, CreationPolicy, DataEntry, DeletionPolicy, OnMissing, SyncSpec};
 
+use super::due::is_refreshed;
 use crate::problems::quote;
 use crate::store::ownership::Marks;
 use crate::store::snapshot::Snapshot;
@@ -15,18 +16,31 @@ pub(super) fn read(object: &DynamicObject) -> Option<Snapshot> {
     serde_json::from_value(json).ok()
 }
 
-/// Whether nobody has touched what the sync wrote: its marks are there, its record has exactly the keys of the last apply, and where the policy replaces
-/// foreign keys, there are none. After a restart, the keys of the last apply are known as far as the manifest names them.
-fn is_untouched(target: &Snapshot, spec: &SyncSpec, written: Option<&[String]>) -> bool {
+/// Which keys the last apply of a sync left.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Keys<'a> {
+    /// These, sorted.
+    Written(&'a [String]),
+    /// Those that the manifest names, as far as it names them: an earlier process applied it.
+    Named,
+    /// Only an earlier process knew: the manifest was changed since.
+    Unknown,
+}
+
+/// Whether nobody has touched what the sync wrote: its record has exactly the keys of the last apply, and where the policy replaces foreign keys, there are
+/// none. Its marks must be there only if it is refreshed anyway: a repair reads the sources anew, which is too much for a label (`eso-compat.md` 2.4).
+fn is_untouched(target: &Snapshot, spec: &SyncSpec, keys: Keys<'_>) -> bool {
     let marks = Marks::new(&spec.owner);
-    if !marks.are_on(target) || (spec.creation == CreationPolicy::Owner && marks.lack_owner(target)) {
+    let is_marked = || marks.are_on(target) && !(spec.creation == CreationPolicy::Owner && marks.lack_owner(target));
+    if is_refreshed(spec) && !is_marked() {
         return false;
     }
     let fields = &target.metadata.managed_fields;
     let own = fields.keys_of(&marks.manager);
-    let whole = match written {
-        Some(written) => own.iter().copied().eq(written.iter().map(String::as_str)),
-        None => !has_all_it_names(spec) || spec.named_keys().is_subset(&own),
+    let whole = match keys {
+        Keys::Written(written) => own.iter().copied().eq(written.iter().map(String::as_str)),
+        Keys::Named => !has_all_it_names(spec) || spec.named_keys().is_subset(&own),
+        Keys::Unknown => true,
     };
     whole && (!spec.creation.replaces_foreign_keys() || fields.all_keys().is_subset(&own))
 }
@@ -39,10 +53,10 @@ fn has_all_it_names(spec: &SyncSpec) -> bool {
 
 /// Whether a target needs no repair. A target that is left to others never does; one that survives its ExternalSecret counts as it is until its next
 /// refresh, even when it is gone (`eso-compat.md` 2.4).
-pub(super) fn is_valid(target: Option<&Snapshot>, spec: &SyncSpec, written: Option<&[String]>) -> bool {
+pub(super) fn is_valid(target: Option<&Snapshot>, spec: &SyncSpec, keys: Keys<'_>) -> bool {
     match spec.creation {
         CreationPolicy::None | CreationPolicy::Orphan => true,
-        _ => target.is_some_and(|target| is_untouched(target, spec, written)),
+        _ => target.is_some_and(|target| is_untouched(target, spec, keys)),
     }
 }
 
@@ -64,7 +78,9 @@ pub(super) fn written(changes: &Changes) -> Box<[String]> {
 mod tests {
     use secretsync_core::provider::RemoteRef;
     use secretsync_core::store::{OwnerId, TargetRef};
-    use secretsync_core::sync::{ProviderKey, RefreshPolicy};
+    use std::time::Duration;
+
+    use secretsync_core::sync::{ProviderKey, RefreshPolicy, Timing};
     use serde_json::{Value, json};
 
     use super::*;
@@ -98,7 +114,7 @@ mod tests {
         use CreationPolicy::{CreateOrMerge, Merge, Owner};
         for creation in [Owner, Merge, CreateOrMerge] {
             let valid = |ours: &[&str], theirs: &[&str]| {
-                is_valid(Some(&target(ours, theirs)), &spec(creation, DeletionPolicy::Retain), None)
+                is_valid(Some(&target(ours, theirs)), &spec(creation, DeletionPolicy::Retain), Keys::Named)
             };
             assert!(valid(&["a", "b"], &[]), "{creation:?}");
             assert!(!valid(&["a"], &[]), "{creation:?}: a key was removed");
@@ -110,10 +126,40 @@ mod tests {
     #[test]
     fn a_key_that_may_be_missing_is_not_missed_after_a_restart() {
         for deletion in [DeletionPolicy::Delete, DeletionPolicy::Merge] {
-            assert!(is_valid(Some(&target(&["a"], &[])), &spec(CreationPolicy::Owner, deletion), None));
+            assert!(is_valid(Some(&target(&["a"], &[])), &spec(CreationPolicy::Owner, deletion), Keys::Named));
         }
         let written = ["a", "b"].map(str::to_owned);
         let spec = spec(CreationPolicy::Owner, DeletionPolicy::Merge);
-        assert!(!is_valid(Some(&target(&["a"], &[])), &spec, Some(&written)), "here it was written");
+        assert!(!is_valid(Some(&target(&["a"], &[])), &spec, Keys::Written(&written)), "here it was written");
+    }
+
+    #[test]
+    fn a_manifest_that_was_changed_since_says_nothing_of_the_keys_that_were_written() {
+        let valid = |ours: &[&str], theirs: &[&str]| {
+            is_valid(Some(&target(ours, theirs)), &spec(CreationPolicy::Owner, DeletionPolicy::Retain), Keys::Unknown)
+        };
+        assert!(valid(&["a", "old"], &[]), "keys that it does not name any more, and lacks one that it names now");
+        assert!(!valid(&["a"], &["old"]), "a key was edited");
+    }
+
+    #[test]
+    fn marks_alone_are_put_back_only_where_the_sources_are_read_again_anyway() {
+        let bare = snapshot(&json!({"metadata": {"managedFields": [{
+            "manager": "externalsecrets.external-secrets.io/db", "operation": "Apply",
+            "fieldsV1": {"f:data": {"f:a": {}, "f:b": {}}},
+        }]}}));
+        let written = ["a", "b"].map(str::to_owned);
+        let hour = Some(Duration::from_hours(1));
+        for (refresh, interval, expected) in [
+            (RefreshPolicy::CreatedOnce, hour, true),
+            (RefreshPolicy::OnChange, hour, true),
+            (RefreshPolicy::Periodic, None, true),
+            (RefreshPolicy::Periodic, hour, false),
+        ] {
+            let spec = spec(CreationPolicy::Owner, DeletionPolicy::Retain)
+                .with_policies(CreationPolicy::Owner, DeletionPolicy::Retain, refresh)
+                .with_timing(Timing::new(interval));
+            assert_eq!(is_valid(Some(&bare), &spec, Keys::Written(&written)), expected, "{refresh:?} {interval:?}");
+        }
     }
 }

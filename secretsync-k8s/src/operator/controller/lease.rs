@@ -76,7 +76,7 @@ impl Controller {
         }
         let Some(state) = self.world.syncs.get_mut(&done.id) else { return };
         if report.outcome != Outcome::Failed {
-            state.ends_at = report.look_again_at(SystemTime::now());
+            state.note_ends(report, SystemTime::now());
             state.settle(written(&report.changes));
         }
         let revision = state.status.synced_revision.clone().unwrap_or_else(|| done.revision.clone());
@@ -145,7 +145,7 @@ impl Controller {
             }
             return;
         }
-        let foreign = self.world.is_foreign(&object, &self.context.settings);
+        let foreign = self.world.is_of_other_class(&object, &self.context.settings);
         let resolved = self.world.resolve(&self.context, &SyncState::new(object.clone(), None), &id);
         let known = self.forget(&id).filter(|known| known.object.uid == object.uid);
         if foreign {

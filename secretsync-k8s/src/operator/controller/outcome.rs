@@ -15,7 +15,7 @@ use crate::operator::outbox::Told;
 use crate::operator::status::Run;
 use crate::operator::store::Validated;
 use crate::operator::target::written;
-use crate::operator::watch::Id;
+use crate::operator::watch::{Id, Kind};
 
 impl Controller {
     pub(super) fn finished(&mut self, key: &Key, result: Option<Finished>) {
@@ -58,6 +58,10 @@ impl Controller {
         }
         let Some(state) = self.world.syncs.get_mut(&id) else { return };
         state.running = false;
+        if let Ended::Replaced(report) | Ended::Synced(report) = &done.ended {
+            let holds = report.outcome != Outcome::Failed;
+            self.context.metrics.count(Kind::ExternalSecret, &id, holds, done.took);
+        }
         let report = match &done.ended {
             Ended::Synced(report) => report,
             Ended::Adopted(adopted) => return self.adoption_ended(&id, *adopted),
@@ -65,7 +69,7 @@ impl Controller {
             Ended::Replaced(report) => return self.replacement_told(done, report),
         };
         state.last = Some(report.reason);
-        state.ends_at = report.look_again_at(SystemTime::now());
+        state.note_ends(report, SystemTime::now());
         self.counted(&id, report);
         if report.reason == Reason::DeletionHeld {
             return self.held(&id);
@@ -121,10 +125,15 @@ impl Controller {
     }
 
     fn store_validated(&mut self, validated: Validated) {
-        let Validated { store, ready, paused } = validated;
+        let Validated { store, ready, paused, took } = validated;
         let origin = origin(store.kind, &store.id);
         let key = Key::Store(store.kind, store.id.clone());
         let Some(state) = self.world.stores.get_mut(&origin) else { return };
+        if !state.object.is_validated_by(&self.context.settings) {
+            // It was handed to another controller meanwhile.
+            return;
+        }
+        self.context.metrics.count(store.kind, &store.id, ready.holds, took);
         if state.version_for(None) != store.version {
             return self.driver.scheduler().request(&key, Lane::Urgent, Instant::now());
         }

@@ -68,8 +68,8 @@ impl World {
                 return Plan::Run(Box::new(job(state, id, work)));
             }
             return match due(spec, &state.status, &state.object.revision, now) {
-                Due::Never => Plan::Leave,
-                Due::At(..) | Due::Window => Plan::NotYet,
+                Due::Never if state.ends_at.is_none() && state.issuance.look_at.is_none() => Plan::Leave,
+                _ => Plan::NotYet,
             };
         }
         match self.resolve(context, state, id) {

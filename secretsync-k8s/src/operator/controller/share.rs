@@ -16,9 +16,12 @@ use crate::operator::store::Needed;
 use crate::operator::watch::Id;
 
 impl Controller {
-    /// Takes in what an ExternalSecret reads: nothing where its stores are not known yet, or do not let it.
+    /// Takes in what an ExternalSecret reads: nothing where it is none of ours, or its stores are not known yet or do not let it.
     pub(super) fn index(&mut self, id: &Id) {
         let Some(state) = self.world.syncs.get(id) else { return };
+        if self.world.is_foreign(&state.object, &self.context.settings) {
+            return self.reads(id, Vec::new());
+        }
         let spec = self.world.resolve(&self.context, state, id).ok();
         let objects = spec.and_then(|(spec, _)| self.context.engine.objects(&spec).ok());
         self.reads(id, objects.unwrap_or_default());

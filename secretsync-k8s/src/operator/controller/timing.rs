@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use secretsync_core::schedule::{Backoff, Lane, Place};
 use secretsync_core::store::TargetRef;
-use secretsync_core::sync::{Reason, Timing};
+use secretsync_core::sync::{Reason, RefreshPolicy, SyncReport, Timing, after_end};
 use tokio::time::Instant;
 
 use super::world::{SyncState, World};
 use super::{Controller, Key};
 use crate::operator::due::{Due, due};
-use crate::operator::target::{is_valid, rivals};
+use crate::operator::target::{Keys, is_valid, rivals};
 use crate::operator::watch::Id;
 
 impl Controller {
@@ -102,6 +102,17 @@ impl SyncState {
         self.written = Some(written);
     }
 
+    /// Takes note of when its sources are to be looked at again. What is read only once is not, unless it was issued: that is replaced before its end.
+    pub(super) fn note_ends(&mut self, report: &SyncReport, now: SystemTime) {
+        self.ends_at = match &self.spec {
+            Ok(spec) if spec.refresh == RefreshPolicy::CreatedOnce => {
+                let first = report.issued.iter().map(|issued| issued.expires_at).min();
+                first.map(|end| after_end(end, true, now))
+            }
+            _ => report.look_again_at(now),
+        };
+    }
+
     /// Whether its target is there on purpose, so that its loss is one.
     fn needs_target(&self) -> bool {
         !matches!(
@@ -115,7 +126,12 @@ impl World {
     /// Whether the target of an ExternalSecret needs no repair, as far as the watches tell.
     fn is_valid(&self, state: &SyncState) -> bool {
         let Ok(spec) = &state.spec else { return true };
-        is_valid(self.known.get(&spec.target).as_deref(), spec, state.written.as_deref())
+        let keys = match &state.written {
+            Some(written) => Keys::Written(written),
+            None if state.status.synced_revision.as_ref() == Some(&state.object.revision) => Keys::Named,
+            None => Keys::Unknown,
+        };
+        is_valid(self.known.get(&spec.target).as_deref(), spec, keys)
     }
 }
 

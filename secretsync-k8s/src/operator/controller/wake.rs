@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 use kube::api::DynamicObject;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::Lane;
-use secretsync_core::sync::RefreshPolicy;
 use tokio::time::Instant;
 
 use super::world::{StoreState, SyncState};
 use super::{Chore, Controller, Key, origin};
+use crate::operator::due::is_refreshed;
 use crate::operator::object::StoreObject;
 use crate::operator::reference::{Referred, Referrer};
 use crate::operator::watch::{Id, Kind};
@@ -146,7 +146,8 @@ impl Controller {
                 continue;
             }
             let Some(state) = self.world.syncs.get_mut(&id).filter(|state| state.may_wake(now)) else { continue };
-            state.forced = true;
+            // One that it names and does not use only says whose object it is.
+            state.forced |= state.stores().contains(origin);
             let lane = if state.failures > 0 { Lane::Urgent } else { Lane::Refresh };
             self.request(&id, lane, at);
         }
@@ -154,11 +155,12 @@ impl Controller {
 }
 
 impl SyncState {
-    /// Whether it follows its sources: one that is synced once, or on change only, and works, stays as it is, and so does one outside of its windows.
+    /// Whether it follows its sources, or waits for them: one that is synced once, or on change only, and works, stays as it is, and so does one outside of its
+    /// windows.
     fn may_wake(&self, now: SystemTime) -> bool {
         let Ok(spec) = &self.spec else { return false };
-        let periodic = spec.refresh == RefreshPolicy::Periodic && spec.timing.interval.is_some();
-        !spec.suspended && (self.failures > 0 || periodic && spec.timing.permits(now))
+        let is_wanted = self.failures > 0 || self.status.synced_revision.is_none();
+        !spec.suspended && (is_wanted || is_refreshed(spec) && spec.timing.permits(now))
     }
 }
 

@@ -13,7 +13,7 @@ use secretsync_core::engine::Announcement;
 use secretsync_core::error::Result;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::store::TargetRef;
-use secretsync_core::sync::{Reason, SyncSpec};
+use secretsync_core::sync::{Reason, RefreshPolicy, SyncSpec};
 
 use super::lease::Issuance;
 use super::wake::Renewals;
@@ -194,11 +194,16 @@ impl World {
 
     /// Whether an ExternalSecret is another controller's: no trace is left at it then.
     pub(super) fn is_foreign(&self, object: &SyncObject, settings: &OperatorSettings) -> bool {
+        let unserved = |store: &StoreOrigin| store.namespace().is_none() && !settings.cluster_stores;
+        object.stores.usual.as_ref().is_some_and(unserved) || self.is_of_other_class(object, settings)
+    }
+
+    /// Whether an ExternalSecret names a store of another class, whose controller sees to it.
+    pub(super) fn is_of_other_class(&self, object: &SyncObject, settings: &OperatorSettings) -> bool {
         let foreign = |store: &StoreOrigin| {
             self.stores.get(store).is_some_and(|store| !store.object.is_of_class(&settings.class))
         };
-        let unserved = |store: &StoreOrigin| store.namespace().is_none() && !settings.cluster_stores;
-        object.stores.usual.as_ref().is_some_and(unserved) || object.stores.all().any(foreign)
+        object.stores.all().any(foreign)
     }
 
     /// The ExternalSecrets that write a target.
@@ -222,7 +227,12 @@ impl SyncState {
         });
         match before {
             // What failed with the old manifest says nothing about the new one.
-            Some(before) => Self { object, spec, failures: 0, repairs: 0, rivals: None, ..before },
+            Some(before) => {
+                let once = spec.as_ref().is_ok_and(|spec| spec.refresh == RefreshPolicy::CreatedOnce);
+                // Only what was issued ends for one that is not to be read again.
+                let ends_at = before.ends_at.filter(|_| !once || !before.status.issued.is_empty());
+                Self { object, spec, ends_at, failures: 0, repairs: 0, rivals: None, ..before }
+            }
             None => Self {
                 issuance: Issuance::new(&object.status.issued),
                 status: object.status.clone(),
