@@ -208,8 +208,7 @@ fn a_broken_field_of_an_external_secret_fails_that_one_alone() {
 #[test]
 fn a_broken_field_of_a_store_fails_its_own_syncs_alone() {
     let samples = [("vault-", vault_store()), ("aws-", aws_store()), ("sops-", sops_store())];
-    let stores: Vec<_> =
-        samples.iter().flat_map(|(prefix, store)| broken(store, prefix, &hostile_values())).collect();
+    let stores: Vec<_> = samples.iter().flat_map(|(prefix, store)| broken(store, prefix, &hostile_values())).collect();
     let sync = |store: &Value| {
         let name = &store["metadata"]["name"];
         let data = json!([{"secretKey": "a", "remoteRef": {"key": "x"}}]);
