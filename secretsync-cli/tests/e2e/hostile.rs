@@ -71,6 +71,39 @@ pub(crate) fn vault_store() -> Value {
     })
 }
 
+/// Every field of a store in AWS. Its keys are not there, so that no request is sent.
+pub(crate) fn aws_store() -> Value {
+    let key = |key: &str| json!({"name": "gone", "key": key});
+    let keys = json!({"accessKeyIDSecretRef": key("id"), "secretAccessKeySecretRef": key("key"), "sessionTokenSecretRef": key("token")});
+    store_with(&json!({"aws": {
+        "service": "SecretsManager", "region": "eu-central-1", "prefix": "p/", "auth": {"secretRef": keys},
+        "role": "arn:aws:iam::123456789012:role/a", "additionalRoles": ["arn:aws:iam::123456789012:role/b"], "externalID": "e",
+        "sessionTags": [{"key": "a", "value": "b"}], "sessionTagsPolicy": "Custom", "customSessionTags": {"c": "d"}, "transitiveTagKeys": ["a"],
+        "secretsManager": {"forceDeleteWithoutRecovery": false, "recoveryWindowInDays": 7},
+    }}))
+}
+
+/// A store of SOPS documents with every kind of key. Documents and keys are not there.
+pub(crate) fn sops_store() -> Value {
+    let token = json!({"tokenSecretRef": {"name": "gone", "key": "k"}});
+    let keys = json!({"accessKeyIDSecretRef": {"name": "gone", "key": "id"}, "secretAccessKeySecretRef": {"name": "gone", "key": "key"}});
+    store_with(&json!({"sops": {
+        "source": {"configMapRef": {"name": "gone"}}, "bind": "Namespace",
+        "keys": [
+            {"age": {"secretRef": {"name": "gone", "key": "k"}}},
+            {"vaultTransit": {"server": "http://127.0.0.1:1", "path": "transit", "keys": ["a"], "auth": token}},
+            {"awsKms": {"region": "eu-central-1", "role": "arn:aws:iam::123456789012:role/a", "keys": ["arn:aws:kms:eu-central-1:123456789012:key/a"], "auth": {"secretRef": keys}}},
+        ],
+    }}))
+}
+
+fn store_with(provider: &Value) -> Value {
+    json!({
+        "apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "store", "namespace": "shop"},
+        "spec": {"provider": provider},
+    })
+}
+
 /// Values of wrong types, and texts that nobody would write.
 pub(crate) fn hostile_values() -> Vec<Value> {
     let mut deep = json!(1);
@@ -174,7 +207,8 @@ fn a_broken_field_of_an_external_secret_fails_that_one_alone() {
 
 #[test]
 fn a_broken_field_of_a_store_fails_its_own_syncs_alone() {
-    let stores = broken(&vault_store(), "store-", &hostile_values());
+    let samples = [("vault-", vault_store()), ("aws-", aws_store()), ("sops-", sops_store())];
+    let stores: Vec<_> = samples.iter().flat_map(|(prefix, store)| broken(store, prefix, &hostile_values())).collect();
     let sync = |store: &Value| {
         let name = &store["metadata"]["name"];
         let data = json!([{"secretKey": "a", "remoteRef": {"key": "x"}}]);

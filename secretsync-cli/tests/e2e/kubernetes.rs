@@ -102,7 +102,10 @@ fn an_unowned_secret_is_adopted_and_a_foreign_one_is_refused() {
     );
     namespace.kubectl(&["patch", "secret", "app", "-p", &owner]).unwrap();
     let run = sandbox.run(SYNC);
-    assert!(run.code == 1 && run.stderr.contains("hint[not-owned]") && run.stdout.contains("ConfigMap"), "{run:?}");
+    assert!(
+        run.code == 1 && run.stderr.contains("hint[target-controlled]") && run.stdout.contains("ConfigMap"),
+        "{run:?}"
+    );
     assert_eq!(sandbox.run(PLAN).code, 1);
 }
 

@@ -145,7 +145,11 @@ fn without_a_key_everything_but_the_mac_is_checked() {
     let run = sandbox.run("sops lint docs");
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.contains("mac-unchecked") && run.stdout.contains("an identity of an age plugin"), "{run:?}");
-    assert_eq!(sandbox.run("sops keys docs/app.yaml").code, 0);
+    let run = sandbox.run("sops keys docs/app.yaml");
+    assert!(run.code == 0 && run.stdout.contains("note: ") && run.stdout.contains("of an age plugin"), "{run:?}");
+    sandbox.set("SOPS_AGE_KEY_FILE", "/nowhere/key.txt");
+    let run = sandbox.run("sops lint docs");
+    assert!(run.code == 2 && run.stderr.contains("`/nowhere/key.txt`"), "what was named counts: {run:?}");
 }
 
 #[test]

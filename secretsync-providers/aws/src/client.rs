@@ -35,34 +35,34 @@ pub(crate) use http::{Fetcher, nearby};
 /// The connections and endpoints of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
-    http: Arc<Connections>,
-    endpoints: Arc<Endpoints>,
-}
-
-/// Connections that are prepared when the first is needed: reading the authorities of the system takes a good part of a small sync.
-#[derive(Debug)]
-struct Connections {
     environment: Ambient,
-    /// What is wrong is told to those who connect.
-    http: OnceLock<Result<SharedHttpClient, Error>>,
+    /// Made when the first is needed: most programs that could connect to AWS do not, and reading the authorities takes a good part of a small sync.
+    http: Arc<OnceLock<SharedHttpClient>>,
+    endpoints: Arc<Endpoints>,
 }
 
 impl Network {
     /// The connections and endpoints that an environment names.
     pub(crate) fn new(environment: &Ambient) -> Self {
-        let http = Connections { environment: environment.clone(), http: OnceLock::new() };
-        Self { http: Arc::new(http), endpoints: Arc::new(Endpoints::new(environment)) }
+        Self {
+            environment: environment.clone(),
+            http: Arc::default(),
+            endpoints: Arc::new(Endpoints::new(environment)),
+        }
     }
 
     /// The same connections, to the endpoints that a profile names, too.
     pub(crate) fn led_by_profile(&self, found: impl Fn(&'static str) -> Option<String>) -> Self {
-        Self { http: Arc::clone(&self.http), endpoints: Arc::new(self.endpoints.or_of_profile(found)) }
+        Self { endpoints: Arc::new(self.endpoints.or_of_profile(found)), ..self.clone() }
     }
 
-    /// The connections, for those who send by themselves.
+    /// The connections, for those who send by themselves. What is wrong with the environment may be mended meanwhile, so it is looked at again each time.
     pub(crate) fn http(&self) -> Result<SharedHttpClient, Error> {
-        let Connections { environment, http } = &*self.http;
-        http.get_or_init(|| http::guarded(environment)).clone()
+        if let Some(http) = self.http.get() {
+            return Ok(http.clone());
+        }
+        let http = http::guarded(&self.environment)?;
+        Ok(self.http.get_or_init(|| http).clone())
     }
 
     /// The settings of a client: an API in a region, with somebody's credentials or none.

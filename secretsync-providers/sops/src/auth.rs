@@ -39,7 +39,7 @@ impl Keys {
     /// Obtains the keys as they are now; there may be none. Fails if all that somebody named cannot be used.
     pub(crate) async fn load_optional(&self) -> Result<KeyRing, Error> {
         match self.collect().await {
-            (ring, Some(Refused { error, named: true })) if ring.is_empty() => Err(error),
+            (_, Some(Refused { error, decides: true })) => Err(error),
             (ring, _) => Ok(ring),
         }
     }
@@ -53,7 +53,7 @@ impl Keys {
         for reference in &self.references {
             if let Err(error) = add(&mut age, reference, self.credentials.as_ref()).await {
                 age.note(format!("{reference} cannot be used"));
-                refused.get_or_insert(Refused { error, named: true });
+                refused.get_or_insert(Refused { error, decides: true });
             }
         }
         (KeyRing { age, services: Arc::clone(&self.services) }, refused)

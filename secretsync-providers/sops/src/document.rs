@@ -10,6 +10,7 @@ mod json;
 mod limits;
 mod mac;
 mod metadata;
+mod paths;
 mod plain;
 mod selector;
 mod shamir;

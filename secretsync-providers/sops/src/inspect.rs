@@ -53,7 +53,7 @@ impl SopsInspector {
     ///
     /// # Errors
     ///
-    /// A key file that is named and cannot be read or used.
+    /// Keys that are named, by `SOPS_AGE_KEY` or `SOPS_AGE_KEY_FILE`, and of which none can be used.
     pub async fn new(environment: Ambient) -> Result<Self> {
         let keys = Keys {
             ambient: Some(environment),
@@ -63,6 +63,11 @@ impl SopsInspector {
         };
         let ring = keys.load_optional().await;
         Ok(Self { ring: ring.map_err(|error| error.into_core("read", "the age keys of the environment"))? })
+    }
+
+    /// What of the environment's keys cannot be used, in words.
+    pub fn unusable(&self) -> impl Iterator<Item = &str> {
+        self.ring.unusable()
     }
 
     /// An inspector without any key: it sees what anybody sees.

@@ -7,14 +7,20 @@ use serde_json::{Value, json};
 use super::{Told, files, inspector, is_text, shown};
 use crate::args::SopsKeys;
 use crate::diagnose::Exit;
-use crate::output;
+use crate::output::{self, printable};
 
 /// Says who can read a document.
 pub(super) async fn run(job: SopsKeys) -> Result<Told> {
     let SopsKeys { path, output } = job;
     let content = files::read(&path)?;
-    let recipients = inspector().await?.recipients(&shown(&path), &content)?;
-    let text = if is_text(output) { text(&recipients) } else { super::json(&report(&shown(&path), &recipients)) };
+    let inspector = inspector().await?;
+    let recipients = inspector.recipients(&shown(&path), &content)?;
+    let unusable: Vec<&str> = inspector.unusable().collect();
+    let text = if is_text(output) {
+        unusable.iter().fold(text(&recipients), |text, what| format!("{text}note: {}\n", printable(what)))
+    } else {
+        super::json(&report(&shown(&path), &recipients, &unusable))
+    };
     Ok(Told { text, exit: Exit::Done })
 }
 
@@ -44,12 +50,13 @@ fn text(recipients: &SopsRecipients) -> String {
     format!("{}\n{who}\n", output::rows(&head, rows))
 }
 
-fn report(path: &str, recipients: &SopsRecipients) -> Value {
+fn report(path: &str, recipients: &SopsRecipients, unusable: &[&str]) -> Value {
     let key = |key: &SopsRecipient| json!({ "group": key.group, "kind": key.kind, "key": key.name, "wrapped": key.created, "opens_here": key.opens });
     json!({
         "command": "sops keys",
         "path": path,
         "keys": recipients.keys.iter().map(key).collect::<Vec<_>>(),
         "groups_needed": recipients.needed,
+        "unusable": unusable,
     })
 }

@@ -46,7 +46,7 @@ pub(super) fn guarded(environment: &Ambient) -> Result<SharedHttpClient> {
     Ok(SharedHttpClient::new(Capped(Ways { secure, plain })))
 }
 
-/// The proxy for https, and who is reached without it, as Go's programs read them.
+/// The proxy for https, and who is reached without it. To a proxy the address of AWS goes by name: what that leads to, the proxy decides.
 fn proxy(environment: &Ambient) -> Result<ProxyConfig> {
     let find = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, text(environment, name)?)));
     let Some((name, url)) = find(["HTTPS_PROXY", "https_proxy"]) else { return Ok(ProxyConfig::disabled()) };
@@ -57,8 +57,26 @@ fn proxy(environment: &Ambient) -> Result<ProxyConfig> {
             .because("it is no http or https URL of a proxy")
             .with_hint(Hint::new(Code::StoreInvalid, "write it as `http://host:port`, or remove the variable"))
     })?;
-    let direct = find(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |(_, names)| names + ",");
+    let direct = find(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |(_, names)| direct(&names));
     Ok(proxy.no_proxy(direct + "localhost,127.0.0.0/8,::1"))
+}
+
+/// The names of `NO_PROXY` in the form of the library: without the star and the port that Go's programs know as well. An entry for another port than that of
+/// https says nothing about us.
+fn direct(names: &str) -> String {
+    let mut direct = String::new();
+    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let (host, port) = match name.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port),
+            _ => (name, "443"),
+        };
+        if port == "443" {
+            let host = host.trim_matches(['[', ']']);
+            direct += host.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(host);
+            direct.push(',');
+        }
+    }
+    direct
 }
 
 /// Connections for the SDK's client of the instance's metadata service, a link-local address.
@@ -183,6 +201,16 @@ const NEARBY: Duration = Duration::from_secs(2);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_reached_without_a_proxy_may_have_a_star_or_a_port() {
+        assert_eq!(
+            direct(
+                " *.amazonaws.com, vpce-1.example.com:443,10.0.0.1:443,other:8443,*,::1,[fd00::1]:443, .x,10.0.0.0/8,"
+            ),
+            ".amazonaws.com,vpce-1.example.com,10.0.0.1,*,::1,fd00::1,.x,10.0.0.0/8,"
+        );
+    }
 
     #[tokio::test]
     async fn a_name_that_leads_to_a_refused_address_is_not_connected_to() {

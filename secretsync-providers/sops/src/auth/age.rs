@@ -136,8 +136,8 @@ pub(crate) struct Offered {
 /// A source of keys that cannot be used.
 pub(crate) struct Refused {
     pub(crate) error: Error,
-    /// Whether somebody named it. The other one is the file where sops looks by itself, which may be there for other programs.
-    pub(crate) named: bool,
+    /// Whether nothing that somebody named can be used. What is in the file where sops looks by itself may be there for other programs.
+    pub(crate) decides: bool,
 }
 
 impl Offered {
@@ -146,7 +146,7 @@ impl Offered {
         let offered = tokio::task::spawn_blocking(move || Self::read(&ambient)).await;
         offered.unwrap_or_else(|_| Self {
             identities: Identities::default(),
-            refused: Some(Refused { error: Error::Interrupted, named: true }),
+            refused: Some(Refused { error: Error::Interrupted, decides: true }),
         })
     }
 
@@ -154,15 +154,20 @@ impl Offered {
         let mut offered = Self::default();
         if let Some(text) = ambient.secret("SOPS_AGE_KEY") {
             let added = offered.identities.add("SOPS_AGE_KEY", text.expose());
-            offered.note(added, true);
+            offered.note(added);
         }
         if let Some(path) = ambient.path("SOPS_AGE_KEY_FILE") {
             let added = offered.add_file(&path);
-            offered.note(added, true);
+            offered.note(added);
         }
-        if let Some(path) = default_file(ambient).filter(|path| path.exists()) {
-            let added = offered.add_file(&path);
-            offered.note(added, false);
+        if let Some(refused) = &mut offered.refused {
+            refused.decides = offered.identities.is_empty();
+        }
+        if let Some(path) = default_file(ambient) {
+            match offered.add_file(&path) {
+                Err(Error::KeyFile { kind: io::ErrorKind::NotFound, .. }) => {}
+                added => offered.note(added),
+            }
         }
         for name in ["SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"] {
             if ambient.path(name).is_some() {
@@ -178,10 +183,10 @@ impl Offered {
         self.identities.add(&format!("`{}`", path.display()), &text)
     }
 
-    fn note(&mut self, added: Result<(), Error>, named: bool) {
+    fn note(&mut self, added: Result<(), Error>) {
         if let Err(error) = added {
             self.identities.note(format!("an age key of the environment cannot be used: {error}"));
-            self.refused.get_or_insert(Refused { error, named });
+            self.refused.get_or_insert(Refused { error, decides: false });
         }
     }
 }

@@ -26,17 +26,8 @@ impl Folder {
     }
 
     /// A document; nothing only if the folder is there and has no such entry.
-    ///
-    /// The links of a mounted `ConfigMap` are exchanged with each change of it, and a look in that moment finds half of either.
     pub(crate) fn read(&self, name: &str) -> Result<Option<Content>, Error> {
-        const LOOKS: usize = 3;
-        for _ in 1..LOOKS {
-            match self.look(name) {
-                Err(error) if error.is_fleeting() => {}
-                settled => return settled,
-            }
-        }
-        self.look(name)
+        settled(|| self.look(name))
     }
 
     fn look(&self, name: &str) -> Result<Option<Content>, Error> {
@@ -66,8 +57,12 @@ impl Folder {
     }
 
     /// The names of the documents, sorted: files with the ending of a format, and others that sops encrypted. Hidden files and folders are left
-    /// out, and links to folders are not followed.
+    /// out, and links to folders are not followed. What cannot be looked at is an error: whoever counts on a complete list deletes what is not in it.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        settled(|| self.look_for_all())
+    }
+
+    fn look_for_all(&self) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
         match self.open()? {
             Entry::File(_) => names.push(self.file_name()),
@@ -86,7 +81,8 @@ impl Folder {
                 continue;
             }
             let name = if below.is_empty() { file_name.to_owned() } else { format!("{below}/{file_name}") };
-            if is_document(folder.as_fd(), file_name, entry.file_type()) {
+            let refused = |obstacle| refusal(&name, obstacle);
+            if is_document(folder.as_fd(), file_name, entry.file_type()).map_err(refused)? {
                 if names.len() == MOST_DOCUMENTS {
                     return Err(Error::TooLarge {
                         what: format!("the folder has more than {MOST_DOCUMENTS} documents"),
@@ -95,7 +91,7 @@ impl Folder {
                 names.push(name);
             } else if depth < DEEPEST
                 && entry.file_type() != FileType::Symlink
-                && let Ok(Entry::Folder(inner)) = file::walk(folder.as_fd(), Path::new(file_name))
+                && let Some(Entry::Folder(inner)) = entered(folder.as_fd(), file_name).map_err(refused)?
             {
                 self.list(&inner, &name, depth + 1, names)?;
             }
@@ -126,19 +122,43 @@ const DEEPEST: usize = 16;
 
 /// Whether an entry is a file or a link, which is looked at when it is fetched, and has the ending of a format. A file of another name is one only
 /// if it is a binary document: a folder may have a README beside its documents.
-fn is_document(folder: BorrowedFd<'_>, name: &str, kind: FileType) -> bool {
+fn is_document(folder: BorrowedFd<'_>, name: &str, kind: FileType) -> Result<bool, Obstacle> {
     if !matches!(kind, FileType::RegularFile | FileType::Symlink | FileType::Unknown) {
-        return false;
+        return Ok(false);
     }
     let named = Format::of(name) != Format::Binary;
     // Some file systems do not tell the kind while listing.
     if named && kind != FileType::Unknown {
-        return true;
+        return Ok(true);
     }
+    let Some(Entry::File(file)) = entered(folder, name)? else { return Ok(false) };
+    if named {
+        return Ok(true);
+    }
+    let content = file::read(file).map_err(|error| Obstacle::Io(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    Ok(Format::is_binary_document(&content))
+}
+
+/// What an entry of a list leads to; nothing if it is certainly no document: gone since, a link that leaves the folder, or a device.
+fn entered(folder: BorrowedFd<'_>, name: &str) -> Result<Option<Entry>, Obstacle> {
     match file::walk(folder, Path::new(name)) {
-        Ok(Entry::File(file)) => named || file::read(file).is_ok_and(|content| Format::is_binary_document(&content)),
-        _ => false,
+        Ok(entry) => Ok(Some(entry)),
+        Err(Obstacle::Absent | Obstacle::Leaves | Obstacle::NotRegular) => Ok(None),
+        Err(obstacle) => Err(obstacle),
     }
+}
+
+/// Looks again where something was exchanged meanwhile: the links of a mounted `ConfigMap` are with each change of it, and a look in that moment finds half of
+/// either.
+fn settled<T>(look: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    const LOOKS: usize = 3;
+    for _ in 1..LOOKS {
+        match look() {
+            Err(error) if error.is_fleeting() => {}
+            settled => return settled,
+        }
+    }
+    look()
 }
 
 fn refusal(name: &str, obstacle: Obstacle) -> Error {

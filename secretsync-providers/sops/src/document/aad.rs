@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::error::quoted;
+
 /// The way from the top of the document to the value at hand.
 ///
 /// The authenticated form joins the keys with colons, ends with one, and knows nothing of list indices (section 3 of the format). So a value
@@ -43,6 +45,11 @@ impl<'t> Place<'t> {
             && self.steps.iter().zip(keys).all(|(step, key)| matches!(step, Step::Key(name) if *name == key))
     }
 
+    /// The path of a key below here, for a message.
+    pub(crate) fn path_to(&self, key: &str) -> String {
+        if self.steps.is_empty() { quoted(key) } else { format!("{self}.{}", quoted(key)) }
+    }
+
     /// What the value's tag authenticates beside the value.
     pub(crate) fn aad(&self) -> &[u8] {
         if self.aad.is_empty() { b":" } else { self.aad.as_bytes() }
@@ -59,7 +66,7 @@ impl std::fmt::Display for Place<'_> {
                 Step::Key(key) => write!(path, ".{key}")?,
             }
         }
-        f.write_str(&crate::error::quoted(&path))
+        f.write_str(&quoted(&path))
     }
 }
 

@@ -10,10 +10,11 @@ use super::binding::{self, Binding};
 use super::format::Format;
 use super::mac::Mac;
 use super::metadata::Metadata;
+use super::paths::ambiguous;
 use super::plain::{self, Plain};
 use super::tree::{Item, Leaf, Node};
 use super::value::{Cipher, Clear, Refusal, bool_text, float_text};
-use crate::error::Error;
+use crate::error::{Error, quoted};
 
 /// How whole numbers that are not encrypted are read.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -51,8 +52,13 @@ impl Walk<'_> {
             binding: Binding::default(),
             large: false,
         };
-        let mut walker = Walker { walk: self, place: Place::default(), pass };
+        let mut walker = Walker { walk: self, place: Place::default(), pass, colons: false };
         walker.pass.plain.members = walker.map(items, false)?;
+        if walker.colons
+            && let Some(path) = ambiguous(&walker.pass.plain.members)
+        {
+            return Err(Error::Value { path: quoted(&path), what: AMBIGUOUS });
+        }
         Ok(walker.pass)
     }
 }
@@ -62,6 +68,8 @@ struct Walker<'t> {
     walk: &'t Walk<'t>,
     place: Place<'t>,
     pass: Pass,
+    /// Whether a key has a colon in it.
+    colons: bool,
 }
 
 impl<'t> Walker<'t> {
@@ -73,6 +81,7 @@ impl<'t> Walker<'t> {
             match item {
                 Item::Comment(text) => marked |= selector.matches_comment(text),
                 Item::Entry { key, value } => {
+                    self.colons |= key.contains(':');
                     self.place.enter_key(key);
                     let value = self.node(value, matched || marked || selector.matches_key(key))?;
                     let value = value.ok_or_else(|| self.refused("is a comment where a value belongs"))?;
@@ -93,17 +102,31 @@ impl<'t> Walker<'t> {
             (Entry::Occupied(mut place), Json::Object(more)) if self.walk.format == Format::Ini => {
                 let Json::Object(known) = place.get_mut() else { return Err(self.refused(TWICE)) };
                 for (key, value) in *more {
-                    self.add(known, key, value)?;
+                    match known.entry(key) {
+                        Entry::Vacant(place) => drop(place.insert(value)),
+                        Entry::Occupied(mut place) => {
+                            let path = self.place.path_to(place.key());
+                            let replaced = self.replace(place.get_mut(), value);
+                            replaced.map_err(|what| Error::Value { path, what })?;
+                        }
+                    }
                 }
             }
             (Entry::Occupied(mut place), value) => {
-                let hashed = |value| !self.walk.metadata.mac_only_encrypted && plain::is_hashed(value);
-                if !hashed(place.get()) || !hashed(&value) {
-                    return Err(self.refused(TWICE));
-                }
-                place.insert(value);
+                self.replace(place.get_mut(), value).map_err(|what| self.refused(what))?;
             }
         }
+        Ok(())
+    }
+
+    /// Takes another value of a key that stands twice. dotenv and INI documents have neither maps nor lists below a key, so what stands there was there when the
+    /// document was encrypted, in this order, if the MAC has it.
+    fn replace(&self, known: &mut Json, value: Json) -> Result<(), &'static str> {
+        let flat = matches!(self.walk.format, Format::Dotenv | Format::Ini) && !self.walk.metadata.mac_only_encrypted;
+        if !flat || !plain::is_hashed(known) || !plain::is_hashed(&value) {
+            return Err(TWICE);
+        }
+        *known = value;
         Ok(())
     }
 
@@ -250,4 +273,6 @@ impl<'t> Walker<'t> {
 }
 
 const NOT_ENCRYPTED: &str = "is not encrypted, although the document's rule says so";
-const TWICE: &str = "stands there twice, and the MAC does not see both: one of them may have been added";
+const TWICE: &str = "stands there twice: one of them may have been added unnoticed";
+const AMBIGUOUS: &str =
+    "has the same path for sops as another one, and the MAC does not see both: one of them may have been moved";

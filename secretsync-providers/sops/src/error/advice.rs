@@ -23,7 +23,7 @@ impl Error {
                 return self.about_keys();
             }
             Self::Dangling { .. } => {
-                (Unavailable, Code::SopsPathRefused, "let the link lead to a file below the store's folder")
+                (InvalidConfig, Code::SopsPathRefused, "let the link lead to a file below the store's folder")
             }
             Self::Forged { .. } | Self::MacMismatch | Self::MacMissing => (
                 InvalidData,

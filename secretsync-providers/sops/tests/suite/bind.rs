@@ -88,8 +88,8 @@ async fn a_binding_that_is_there_twice_is_refused() {
         let text = Store::inline(&doubled).bound().complaint("inline").await;
         assert!(text.contains("`secretsync` stands there twice"), "{text}");
     }
-    let twice = br#"{"secretsync": {"namespace": "web", "namespace": "shop"}, "password": "x"}"#;
-    refused(Store::inline(&encrypt_for(&one_key(), twice, Format::Json, &[])), "more than once").await;
+    let twice = b"[secretsync]\nnamespace = web\n[secretsync]\nnamespace = shop\n[a]\nk = v\n";
+    refused(Store::inline(&encrypt_for(&one_key(), twice, Format::Ini, &[])), "more than once").await;
     let (_, sealed) = document.split_once("\"namespace\": ").unwrap();
     let (sealed, _) = sealed.split_once('\n').unwrap();
     let moved = document.replacen('{', &format!("{{\"secretsync:namespace\": {sealed}, "), 1);

@@ -79,7 +79,7 @@ async fn only_an_entry_missing_in_a_readable_folder_is_absent() {
     symlink("nowhere.yaml", base.path().join("secrets/dangling.yaml")).unwrap();
     let dangling = store.fetch("dangling.yaml").await.unwrap_err();
     assert!(chain(&dangling).contains("`dangling.yaml` is a link that leads to nothing"), "{}", chain(&dangling));
-    assert_eq!(dangling.kind(), ErrorKind::Unavailable, "the link of a mounted ConfigMap is about to lead somewhere");
+    assert_eq!(dangling.kind(), ErrorKind::InvalidConfig, "one document's fault is not the store's");
 }
 
 #[tokio::test]
@@ -347,6 +347,17 @@ async fn the_environment_is_asked_beside_the_configured_keys() {
     }
     let configured = Store::inline(&DOCUMENT).with_ambient(&[]);
     assert!(configured.read("inline").await.is_ok(), "the configured key is used as well");
+}
+
+/// Whoever finds less than there is deletes what is missing.
+#[tokio::test]
+async fn what_cannot_be_looked_at_is_never_left_out_of_what_is_found() {
+    let base = tree();
+    let find = async || Store::path(base.path(), "secrets").build().await.unwrap().find(&Query::default()).await;
+    assert!(find().await.is_ok());
+    symlink("nowhere", base.path().join("secrets/token")).unwrap();
+    let error = find().await.unwrap_err();
+    assert!(chain(&error).contains("`token` is a link that leads to nothing"), "{}", chain(&error));
 }
 
 #[tokio::test]

@@ -130,36 +130,53 @@ async fn emptied_values_show_in_the_mac() {
 
 #[tokio::test]
 async fn a_value_cannot_be_blanked_by_another_one_of_its_key() {
-    for (name, before, after) in [
-        ("doc.json", "\"db\": {", "\"first\": \"\", \"db\": {"),
-        ("doc.json", "\"db\": {", "\"first\": null, \"db\": {"),
-        ("doc.json", "\"port\":", "\"user\": \"\", \"port\":"),
-        ("doc.json", ",\n\t\t\"port\":", "}, \"db\": {\"port\":"),
-        ("doc.env", "SECOND=", "FIRST=\nSECOND="),
-        ("doc.ini", "[mail]", "[db]\nuser =\n[mail]"),
-        ("doc.bin", "\"data\":", "\"data\": \"\", \"data\":"),
-        ("doc.bin", "\"sops\":", "\"data\": \"\", \"sops\":"),
+    for (name, path, before, after) in [
+        ("doc.json", "first", "\"db\": {", "\"first\": \"\", \"db\": {"),
+        ("doc.json", "first", "\"db\": {", "\"first\": null, \"db\": {"),
+        ("doc.json", "db.user", "\"port\":", "\"user\": \"\", \"port\":"),
+        ("doc.json", "db", ",\n\t\t\"port\":", "}, \"db\": {\"port\":"),
+        ("doc.env", "FIRST", "SECOND=", "FIRST=\nSECOND="),
+        ("doc.ini", "db.user", "[mail]", "[db]\nuser =\n[mail]"),
+        ("doc.bin", "data", "\"data\":", "\"data\": \"\", \"data\":"),
+        ("doc.bin", "data", "\"sops\":", "\"data\": \"\", \"sops\":"),
     ] {
         let (_, document) = IN_EVERY_FORMAT.iter().find(|(known, _)| *known == name).unwrap();
         assert!(document.contains(before), "{name}: {before}");
         let text = Store::named(name, &document.replacen(before, after, 1)).complaint(name).await;
-        assert!(text.contains("stands there twice, and the MAC does not see both"), "{name}, {after}: {text}");
+        assert!(text.contains(&format!("the value at `{path}` stands there twice")), "{name}, {after}: {text}");
         assert!(!text.contains(CANARY), "{text}");
     }
 }
 
+/// The same value is authentic at `db.user` and at `db:user`, and the MAC sees no empty one.
 #[tokio::test]
-async fn keys_that_were_there_twice_when_sops_encrypted_give_the_last_value() {
+async fn a_value_cannot_be_moved_to_a_key_of_the_same_path_and_leave_an_empty_one() {
+    let (name, document) = &IN_EVERY_FORMAT[1];
+    let user = document.lines().find(|line| line.contains("\"user\":")).unwrap();
+    let (_, value) = user.split_once(": ").unwrap();
+    let moved =
+        document.replace(user, "\"user\": \"\",").replacen("\"db\": {", &format!("\"db:user\": {value} \"db\": {{"), 1);
+    let text = Store::named(name, &moved).complaint(name).await;
+    assert!(text.contains("the value at `db.user` has the same path for sops as another one"), "{text}");
+    let plain = r#"{"a:b": "1", "a": "2", "a:c": {"x": "3"}, "c:d": {"e": "4"}}"#;
+    let document = Sops::new().unwrap().encrypt(plain, Format::Json, &[RECIPIENT], &[]).unwrap();
+    assert_eq!(
+        Store::named(name, &document).read(name).await.unwrap()["a:b"],
+        json!("1"),
+        "colons do no harm by themselves"
+    );
+}
+
+#[tokio::test]
+async fn keys_that_were_there_twice_when_sops_encrypted_give_the_last_value_where_nothing_can_be_moved() {
     let sops = Sops::new().unwrap();
-    for (name, format, plain) in [
-        ("doc.json", Format::Json, r#"{"a": "one", "b": 1, "a": "two"}"#),
-        ("doc.env", Format::Dotenv, "a=one\nb=1\na=two\n"),
-    ] {
-        let document = sops.encrypt(plain, format, &[RECIPIENT], &[]).unwrap();
-        assert_eq!(Store::named(name, &document).read(name).await.unwrap()["a"], json!("two"), "{name}");
-        let only = encrypt_for(&one_key(), plain.as_bytes(), format, &[("mac_only_encrypted", "true")]);
-        assert!(Store::named(name, &only).complaint(name).await.contains("`a` stands there twice"), "{name}");
-    }
+    let dotenv = "a=one\nb=1\na=two\n";
+    let document = sops.encrypt(dotenv, Format::Dotenv, &[RECIPIENT], &[]).unwrap();
+    assert_eq!(Store::named("doc.env", &document).read("doc.env").await.unwrap()["a"], json!("two"));
+    let only = encrypt_for(&one_key(), dotenv.as_bytes(), Format::Dotenv, &[("mac_only_encrypted", "true")]);
+    assert!(Store::named("doc.env", &only).complaint("doc.env").await.contains("`a` stands there twice"));
+    let document = sops.encrypt(r#"{"a": "one", "a": "two"}"#, Format::Json, &[RECIPIENT], &[]).unwrap();
+    assert!(Store::named("doc.json", &document).complaint("doc.json").await.contains("`a` stands there twice"));
 }
 
 #[tokio::test]

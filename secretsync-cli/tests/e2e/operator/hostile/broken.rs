@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::scene::{NAMESPACE, full};
-use crate::hostile::{hostile_values, places, vault_store};
+use crate::hostile::{aws_store, hostile_values, places, sops_store, vault_store};
 
 /// A text that cannot be the name of anything, as somebody pastes it into the wrong field.
 const PASTED: &str = "Pasted 7713/..";
@@ -86,7 +86,10 @@ pub(super) fn syncs() -> Vec<Broken> {
 }
 
 pub(super) fn stores() -> Vec<Broken> {
-    each(&vault_store(), "ss", 2, |_| None)
+    [("ss", vault_store()), ("as", aws_store()), ("ps", sops_store())]
+        .iter()
+        .flat_map(|(prefix, store)| each(store, prefix, 2, |_| None))
+        .collect()
 }
 
 /// Only what a store of the cluster has of its own.
