@@ -97,36 +97,28 @@ impl<'t> Walker<'t> {
     /// Adds the member whose place this is.
     fn add(&self, members: &mut IndexMap<String, Json>, key: String, value: Json) -> Result<(), Error> {
         match (members.entry(key), value) {
-            (Entry::Vacant(place), value) => drop(place.insert(value)),
-            // Sections of the same name, which only INI documents have.
+            // Sections of the same name become one, which only INI documents have.
             (Entry::Occupied(mut place), Json::Object(more)) if self.walk.format == Format::Ini => {
                 let Json::Object(known) = place.get_mut() else { return Err(self.refused(TWICE)) };
-                for (key, value) in *more {
-                    match known.entry(key) {
-                        Entry::Vacant(place) => drop(place.insert(value)),
-                        Entry::Occupied(mut place) => {
-                            let path = self.place.path_to(place.key());
-                            let replaced = self.replace(place.get_mut(), value);
-                            replaced.map_err(|what| Error::Value { path, what })?;
-                        }
-                    }
-                }
+                let mut more = (*more).into_iter();
+                more.try_for_each(|(key, value)| self.put(known.entry(key), value, |key| self.place.path_to(key)))
             }
-            (Entry::Occupied(mut place), value) => {
-                self.replace(place.get_mut(), value).map_err(|what| self.refused(what))?;
-            }
+            (entry, value) => self.put(entry, value, |_| self.place.to_string()),
         }
-        Ok(())
     }
 
-    /// Takes another value of a key that stands twice. dotenv and INI documents have neither maps nor lists below a key, so what stands there was there when the
-    /// document was encrypted, in this order, if the MAC has it.
-    fn replace(&self, known: &mut Json, value: Json) -> Result<(), &'static str> {
+    /// Puts a value where no other is, or of a key that stands twice the last one. dotenv and INI documents have neither maps nor lists below a key, so what stands
+    /// there was there when the document was encrypted, in this order, if the MAC has it.
+    fn put(&self, entry: Entry<'_, String, Json>, value: Json, path: impl FnOnce(&str) -> String) -> Result<(), Error> {
+        let Entry::Occupied(mut place) = entry else {
+            entry.or_insert(value);
+            return Ok(());
+        };
         let flat = matches!(self.walk.format, Format::Dotenv | Format::Ini) && !self.walk.metadata.mac_only_encrypted;
-        if !flat || !plain::is_hashed(known) || !plain::is_hashed(&value) {
-            return Err(TWICE);
+        if !flat || !plain::is_hashed(place.get()) || !plain::is_hashed(&value) {
+            return Err(Error::Value { path: path(place.key()), what: TWICE });
         }
-        *known = value;
+        place.insert(value);
         Ok(())
     }
 
