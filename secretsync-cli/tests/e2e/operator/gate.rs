@@ -1,34 +1,14 @@
 //! Stores that the operator is told not to look after.
 
-use crate::operator::stage::{Stage, until};
-
-const STORE: &str = r#"
-apiVersion: v1
-kind: Secret
-metadata: {name: bao-token, namespace: "@NS@"}
-stringData: {token: "@TOKEN@"}
----
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: store, namespace: "@NS@"}
-spec:
-  controller: "@NS@"
-  provider: {vault: {server: "@BAO@", path: secret, auth: {tokenSecretRef: {name: bao-token, key: token}}}}
----
-apiVersion: external-secrets.io/v1
-kind: ExternalSecret
-metadata: {name: app, namespace: "@NS@"}
-spec:
-  secretStoreRef: {name: store}
-  dataFrom: [{extract: {key: gate}}]
-"#;
+use crate::operator::stage::{Stage, app, until};
 
 #[test]
 fn a_store_that_nobody_has_tried_is_not_ready_and_one_that_somebody_else_has_is() {
     let stage = Stage::new("gate");
     stage.servers().bao.write("secret/data/gate", &serde_json::json!({"data": {"a": "1"}})).unwrap();
     let _operator = stage.operator("--enable-secret-store-reconciler=false");
-    stage.apply(&STORE.replace("@TOKEN@", stage.servers().bao.token()));
+    stage.apply_token();
+    stage.apply(&app("gate"));
     let not_ready = "False SecretSyncedError: could not get secret data from provider";
     until(&true, || stage.ready("externalsecret", "app").starts_with(not_ready));
     assert!(stage.ready("externalsecret", "app").contains("SecretStore \"store\" is not ready"));

@@ -1,6 +1,6 @@
 //! An operator that may work in one namespace and see nothing beside it.
 
-use crate::operator::stage::{Stage, until};
+use crate::operator::stage::{Stage, app, until};
 
 /// What External Secrets Operator's chart gives such an operator, as far as it is used here.
 const RIGHTS: &str = r#"
@@ -21,27 +21,6 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: scoped}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: guest-3}]
 "#;
 
-const MANIFESTS: &str = r#"
-apiVersion: v1
-kind: Secret
-metadata: {name: bao-token, namespace: "@NS@"}
-stringData: {token: "@TOKEN@"}
----
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: store, namespace: "@NS@"}
-spec:
-  controller: "@NS@"
-  provider: {vault: {server: "@BAO@", path: secret, auth: {tokenSecretRef: {name: bao-token, key: token}}}}
----
-apiVersion: external-secrets.io/v1
-kind: ExternalSecret
-metadata: {name: app, namespace: "@NS@"}
-spec:
-  secretStoreRef: {name: store}
-  dataFrom: [{extract: {key: scoped}}]
-"#;
-
 #[test]
 fn an_operator_without_any_right_beyond_its_namespace_works_there() {
     let mut stage = Stage::new("scoped");
@@ -49,7 +28,8 @@ fn an_operator_without_any_right_beyond_its_namespace_works_there() {
     stage.set("KUBECONFIG", &kubeconfig.display().to_string());
     stage.servers().bao.write("secret/data/scoped", &serde_json::json!({"data": {"a": "1"}})).unwrap();
     stage.apply(RIGHTS);
-    stage.apply(&MANIFESTS.replace("@TOKEN@", stage.servers().bao.token()));
+    stage.apply_token();
+    stage.apply(&app("scoped"));
     for cluster_stores in [false, true] {
         let flags =
             format!("--namespace={} --enable-cluster-store-reconciler={cluster_stores}", stage.namespace.name());
@@ -66,7 +46,8 @@ fn events_tell_their_source() {
     let stage = Stage::new("source");
     let _operator = stage.operator("");
     stage.servers().bao.write("secret/data/scoped", &serde_json::json!({"data": {"a": "1"}})).unwrap();
-    stage.apply(&MANIFESTS.replace("@TOKEN@", stage.servers().bao.token()));
+    stage.apply_token();
+    stage.apply(&app("scoped"));
     let source = |kind: &str| {
         let selector = format!("involvedObject.kind={kind}");
         let path = "jsonpath={range .items[*]}{.source.component} {.reason}{end}";

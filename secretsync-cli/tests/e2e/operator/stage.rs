@@ -172,6 +172,22 @@ spec:
     )
 }
 
+/// The store `store` on [`VAULT`], and the ExternalSecret `app` with everything at a key of it.
+pub(crate) fn app(key: &str) -> String {
+    format!(
+        "{}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {{name: app, namespace: '@NS@'}}
+spec:
+  secretStoreRef: {{name: store}}
+  dataFrom: [{{extract: {{key: {key}}}}}]
+",
+        store("store", VAULT)
+    )
+}
+
 /// A Secret.
 pub(crate) fn secret(name: &str, data: &Value) -> String {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "@NS@"}, "stringData": data})
