@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use code::Code;
 pub use hint::Hint;
-pub use report::{chain, one_line};
+pub use report::{causes, chain, one_line};
 pub use template::{TemplateFailure, TemplatePlace};
 
 /// A boxed cause, as std spells it.

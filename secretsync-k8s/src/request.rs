@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
-use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, causes};
 use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) use gate::{Gate, Priority};
@@ -314,12 +314,8 @@ async fn read_body(body: Body) -> Option<Zeroizing<Vec<u8>>> {
 
 /// What went wrong on the way, without what a client's own message may quote (the output of a login program, for example).
 fn transport_problem(error: &kube::Error) -> String {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            return io.to_string();
-        }
-        cause = current.source();
+    if let Some(io) = causes(error).find_map(<dyn StdError>::downcast_ref::<std::io::Error>) {
+        return io.to_string();
     }
     match error {
         kube::Error::Auth(_) => "the login that the kubeconfig asks for failed".to_owned(),

@@ -1,18 +1,24 @@
-//! Prints an error with its causes, each message once.
+//! An error with its causes, and how they are printed: each message once.
 
 use std::error::Error as StdError;
+
+/// An error and its causes, the outermost first.
+pub fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        error.source()
+    })
+}
 
 /// The error and its causes joined by `: `. A cause whose text already ends the line is left out.
 pub fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
+    for cause in causes(error).skip(1) {
         let message = cause.to_string();
         if !message.is_empty() && !text.ends_with(&message) {
             text.push_str(": ");
             text.push_str(&message);
         }
-        source = cause.source();
     }
     text
 }

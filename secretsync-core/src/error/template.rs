@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use super::Error;
+use super::{Error, causes};
 use crate::provider::CredentialRef;
 use crate::yaml::Step;
 
@@ -37,14 +37,7 @@ impl TemplateFailure {
 
     /// Finds the failure among an error and its causes.
     pub fn of(error: &Error) -> Option<&Self> {
-        let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-        while let Some(error) = cause {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            cause = error.source();
-        }
-        None
+        causes(error).find_map(<dyn StdError>::downcast_ref)
     }
 
     /// Where the template stands.

@@ -12,6 +12,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::{Client, ResourceExt};
+use secretsync_core::error::causes;
 use tokio::sync::mpsc::Sender;
 
 use super::OperatorSettings;
@@ -258,7 +259,7 @@ async fn tell(
 /// What went wrong with a watch, for logs. What complains of an answer may quote it, so of that only the place is told.
 pub(super) fn problem(error: &(dyn StdError + 'static)) -> String {
     let mut text = String::new();
-    for cause in std::iter::successors(Some(error), |&error| error.source()) {
+    for cause in causes(error) {
         if let Some(unread) = cause.downcast_ref::<serde_json::Error>() {
             return format!("the answer cannot be read at line {} column {}", unread.line(), unread.column());
         }

@@ -16,13 +16,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::os_shim_internal::{Env, Fs};
-use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, causes};
 use secretsync_core::provider::Ambient;
 
 use super::ambient::{Environment, Link, LinkKind};
 use super::sts::{self, Sts};
 use crate::client::{endpoint_text as text, timeouts};
-use crate::error::{Failure, causes};
+use crate::error::Failure;
 
 /// The credentials of the profile, if there is one with credentials.
 pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<Option<Credentials>> {

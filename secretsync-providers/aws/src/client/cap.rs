@@ -9,8 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{LengthLimitError, Limited};
-
-use crate::error::causes;
+use secretsync_core::error::causes;
 
 /// A client or connector whose answers end at 32 MiB: reading on fails then.
 #[derive(Debug)]
