@@ -27,3 +27,4 @@ pub mod sync;
 pub mod yaml;
 
 pub use error::{Error, ErrorKind, Result};
+pub use secretsync_template::float;

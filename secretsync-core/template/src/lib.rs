@@ -7,6 +7,7 @@ mod budget;
 mod cache;
 mod error;
 mod execute;
+pub mod float;
 mod function;
 #[cfg(feature = "crypto")]
 mod key;

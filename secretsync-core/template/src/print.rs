@@ -4,7 +4,6 @@ use crate::budget::Budget;
 use crate::error::Failure;
 use crate::value::{Buffer, Value};
 
-pub(crate) mod float;
 pub(crate) mod quote;
 mod verb;
 

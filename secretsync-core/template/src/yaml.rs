@@ -1,7 +1,7 @@
 //! What a plain scalar means in YAML 1.1, as `kubectl` and External Secrets Operator read it.
 
+use crate::float;
 use crate::literal;
-use crate::print::float;
 use crate::time::Time;
 
 /// The type of a scalar that is neither quoted nor tagged.
@@ -92,11 +92,21 @@ fn is_timestamp(text: &str) -> bool {
 
 /// A float as the same library writes it: Go's shortest form, with an exponent below -4 and from 6 on.
 pub fn float_text(value: f64) -> String {
+    named(value).map_or_else(|| float::format(value, 'g', None), str::to_owned)
+}
+
+/// A float with the fewest digits that give the same `f32` again: how that library turns the keys of a mapping into texts.
+pub(crate) fn single_float_text(value: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "losing digits is what the library does")]
+    let single = value as f32;
+    named(single.into()).map_or_else(|| float::shortest_single(single), str::to_owned)
+}
+
+fn named(value: f64) -> Option<&'static str> {
     match value {
-        value if value.is_nan() => ".nan".to_owned(),
-        f64::INFINITY => ".inf".to_owned(),
-        f64::NEG_INFINITY => "-.inf".to_owned(),
-        value => float::format(value, 'g', None),
+        f64::INFINITY => Some(".inf"),
+        f64::NEG_INFINITY => Some("-.inf"),
+        value => value.is_nan().then_some(".nan"),
     }
 }
 

@@ -1,10 +1,9 @@
 //! A decrypted document.
 
 use indexmap::IndexMap;
+use secretsync_core::float;
 use secretsync_core::json::Json;
 use zeroize::Zeroizing;
-
-use super::value::float_text;
 
 /// Where a binary document has its content.
 pub(super) const CONTENT: &str = "data";
@@ -23,7 +22,7 @@ pub(super) fn float(number: f64) -> Json {
         f64::INFINITY => Json::text(".inf"),
         f64::NEG_INFINITY => Json::text("-.inf"),
         number if number.is_nan() => Json::text(".nan"),
-        number => Json::number(float_text(number)),
+        number => Json::number(float::plain(number)),
     }
 }
 

@@ -131,17 +131,6 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// The text that sops encrypts and hashes for a number: never an exponent, no needless `.0`.
-pub(crate) fn float_text(number: f64) -> String {
-    if number == f64::INFINITY {
-        return "+Inf".to_owned();
-    }
-    if number == f64::NEG_INFINITY {
-        return "-Inf".to_owned();
-    }
-    number.to_string()
-}
-
 /// The text that sops encrypts and hashes for a boolean.
 pub(crate) fn bool_text(value: bool) -> &'static str {
     if value { "True" } else { "False" }
@@ -224,23 +213,6 @@ mod tests {
             "ENC[AES256_GCM,data:a,iv:b,tag:c,type:str",
         ] {
             assert_eq!(cipher().decrypt(text, b"a:"), Err(Refusal::NotEncrypted), "{text}");
-        }
-    }
-
-    #[test]
-    fn floats_have_the_text_that_sops_gives_them() {
-        for (number, expected) in [
-            (2.0, "2"),
-            (1e21, "1000000000000000000000"),
-            (1e-7, "0.0000001"),
-            (0.25, "0.25"),
-            (-0.0, "-0"),
-            (1.1, "1.1"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NEG_INFINITY, "-Inf"),
-            (f64::NAN, "NaN"),
-        ] {
-            assert_eq!(float_text(number), expected);
         }
     }
 }

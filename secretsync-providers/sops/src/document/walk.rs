@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
+use secretsync_core::float;
 use secretsync_core::json::Json;
 use zeroize::Zeroizing;
 
@@ -13,7 +14,7 @@ use super::metadata::Metadata;
 use super::paths::ambiguous;
 use super::plain::{self, Plain};
 use super::tree::{Item, Leaf, Node};
-use super::value::{Cipher, Clear, Refusal, bool_text, float_text};
+use super::value::{Cipher, Clear, Refusal, bool_text};
 use crate::error::{Error, quoted};
 
 /// How whole numbers that are not encrypted are read.
@@ -178,7 +179,7 @@ impl<'t> Walker<'t> {
             }
             Clear::Comment => None,
             Clear::Float(number) => {
-                mac.add(Zeroizing::new(float_text(number)).as_bytes(), true);
+                mac.add(Zeroizing::new(float::plain(number)).as_bytes(), true);
                 Some(plain::float(number))
             }
             Clear::Int(number) => {
@@ -255,7 +256,7 @@ impl<'t> Walker<'t> {
     }
 
     fn plain_float(&mut self, number: f64) -> Json {
-        self.pass.mac.add(float_text(number).as_bytes(), false);
+        self.pass.mac.add(float::plain(number).as_bytes(), false);
         plain::float(number)
     }
 

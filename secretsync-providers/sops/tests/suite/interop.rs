@@ -43,6 +43,18 @@ async fn large_numbers_of_old_json_documents_are_what_sops_made_of_them() {
     );
 }
 
+/// Two texts of 17 digits are equally near to these: Go takes the one that ends in an even digit.
+#[tokio::test]
+async fn floats_have_the_text_that_sops_gives_them() {
+    for format in [Format::Json, Format::Yaml] {
+        for rule in [&[][..], EVERYTHING_PLAIN] {
+            let document = encrypt(r#"{"n": 1307957890579637.25, "m": -175949043212599.625}"#, format, rule);
+            let expected = json!({ "n": number("1307957890579637.2"), "m": number("-175949043212599.62") });
+            assert_eq!(read(&document).await, expected, "{document}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn long_values_and_many_values_are_read() {
     let mut plain = format!("long: {}\nlines: |\n", "x".repeat(100_000));

@@ -1,5 +1,6 @@
 //! A value on its way through a property path.
 
+use secretsync_template::float;
 use zeroize::Zeroizing;
 
 use super::scan;
@@ -91,7 +92,7 @@ impl<'a> Value<'a> {
             Kind::Number if raw.strip_prefix(b"-").unwrap_or(raw).iter().all(u8::is_ascii_digit) => {
                 Zeroizing::new(raw.to_vec())
             }
-            Kind::Number => shortest(self.number()),
+            Kind::Number => Zeroizing::new(float::plain(self.number()).into_bytes()),
         }
     }
 
@@ -129,13 +130,4 @@ pub(super) fn boolean(text: &[u8]) -> Option<bool> {
 pub(super) fn unquote(raw: &[u8]) -> Zeroizing<Vec<u8>> {
     let inner = raw.strip_prefix(b"\"").unwrap_or(raw);
     unescape(inner.strip_suffix(b"\"").unwrap_or(inner))
-}
-
-/// Go writes infinity in its own way.
-fn shortest(number: f64) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(match number {
-        f64::INFINITY => b"+Inf".to_vec(),
-        f64::NEG_INFINITY => b"-Inf".to_vec(),
-        number => number.to_string().into_bytes(),
-    })
 }

@@ -2,7 +2,7 @@
 
 use crate::budget::Budget;
 use crate::error::Failure;
-use crate::print::float;
+use crate::float;
 use crate::rune::runes;
 use crate::value::{Buffer, Bytes, Value};
 

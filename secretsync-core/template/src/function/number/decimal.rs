@@ -5,6 +5,7 @@ use num_bigint::BigInt;
 use super::to_float;
 use crate::budget::Budget;
 use crate::error::Failure;
+use crate::float;
 use crate::value::Value;
 
 /// `digits × 10^exponent`
@@ -80,12 +81,10 @@ impl Decimal {
         if !value.is_finite() {
             return Err(Failure::execute("no decimal arithmetic with infinity or NaN"));
         }
-        let text = format!("{value:e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let places = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-        let digits: i64 = mantissa.replace('.', "").parse().unwrap_or(0);
-        let exponent = exponent.parse::<i32>().unwrap_or(0) - i32::try_from(places).unwrap_or(0);
-        Ok(Self { digits: BigInt::from(digits), exponent })
+        let float::Decimal { negative, digits, exponent } = float::Decimal::shortest(value);
+        let places = i32::try_from(digits.len()).unwrap_or(i32::MAX) - 1;
+        let digits: i64 = digits.parse().unwrap_or(0);
+        Ok(Self { digits: BigInt::from(if negative { -digits } else { digits }), exponent: exponent - places })
     }
 
     fn to_float(&self) -> f64 {

@@ -10,7 +10,7 @@ use crate::function::dict;
 use crate::function::encode::decode_64;
 use crate::print;
 use crate::value::{Bytes, ElementType, Map, Value};
-use crate::yaml::{Resolved, resolve};
+use crate::yaml::{self, Resolved, resolve};
 
 /// Why there is no value.
 pub(super) enum Refused {
@@ -101,7 +101,10 @@ impl<'t> Reader<'t, '_> {
                 event => event,
             };
             let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
-            let key = self.node(event, depth + 1)?;
+            let key = match number_key(&event) {
+                Some(number) => number,
+                None => self.node(event, depth + 1)?,
+            };
             let event = self.next()?;
             let value = self.node(event, depth + 1)?;
             if merges {
@@ -119,7 +122,8 @@ impl<'t> Reader<'t, '_> {
         match key {
             Value::Bytes(text) => Ok(text.clone()),
             Value::Bool(flag) => Ok(Bytes::from(if *flag { "true" } else { "false" })),
-            Value::Float(number) => Ok(Bytes::from(number.to_string())),
+            Value::Int(number) => Ok(Bytes::from(number.to_string())),
+            Value::Float(number) => Ok(Bytes::from(yaml::single_float_text(*number))),
             key => {
                 let format = b"unsupported map key of type: %s, key: %#v, value: %#v";
                 let kind = if matches!(key, Value::Nil) { Value::Nil } else { Value::text(key.type_name()) };
@@ -150,6 +154,18 @@ impl<'t> Reader<'t, '_> {
             Resolved::Float(_) => Err(Refused::Text(format!("{CONVERT}: json: unsupported value"))),
             Resolved::Text | Resolved::Timestamp => Ok(self.budget.text(text)?),
         }
+    }
+}
+
+/// A plain number that is a key; unlike a value it does not pass through JSON.
+fn number_key(event: &Event<'_>) -> Option<Value> {
+    let Event::Scalar(text, ScalarStyle::Plain, 0, None) = event else { return None };
+    match resolve(text) {
+        Resolved::Integer(number) => {
+            i64::try_from(number).map(Value::Int).or_else(|_| u64::try_from(number).map(Value::Uint)).ok()
+        }
+        Resolved::Float(number) => Some(Value::Float(number)),
+        _ => None,
     }
 }
 

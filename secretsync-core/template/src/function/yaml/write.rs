@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use super::scalar::{self, Place};
 use crate::budget::Budget;
+use crate::float;
 use crate::function::json::Failed;
-use crate::print::float;
 use crate::value::{Buffer, Bytes, Value};
 
 /// Without the newline at the end.

@@ -2,7 +2,8 @@
 
 use super::Printer;
 use crate::error::Failure;
-use crate::print::{float, quote};
+use crate::float;
+use crate::print::quote;
 use crate::rune;
 use crate::value::Buffer;
 

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use secretsync_core::float;
+
 use crate::document::tree::{Item, Leaf, Node};
-use crate::document::value::float_text;
 use crate::error::Error;
 
 /// A map read as sops reads its metadata: names in any case, scalars in any type.
@@ -61,7 +62,7 @@ fn scalar<'t>(node: &'t Node<'_>) -> Option<Cow<'t, str>> {
     let Node::Leaf(leaf) = node else { return None };
     Some(match leaf {
         Leaf::Bool(value) => Cow::from(value.to_string()),
-        Leaf::Float(number) => float_text(*number).into(),
+        Leaf::Float(number) => float::plain(*number).into(),
         Leaf::Int(number) => number.to_string().into(),
         Leaf::Null => return None,
         Leaf::Text(text) => Cow::from(text.as_ref()),
