@@ -42,6 +42,9 @@ impl Controller {
             Change::Gone(Kind::ExternalSecret, id) => {
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 if let Some(state) = self.forget(&id) {
+                    if let Ok(spec) = &state.spec {
+                        self.wake_refused(&spec.target);
+                    }
                     self.give_back(state);
                 }
                 self.produced_gone(&id);
