@@ -7,6 +7,7 @@ use std::fs;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use secretsync_core::error::chain;
+use secretsync_core::float;
 use serde_json::{Value, json};
 use xtask::rig::sops::Format;
 
@@ -183,7 +184,7 @@ fn expected(value: &Value) -> Value {
     match value {
         Value::Number(given) => match given.as_i64() {
             Some(whole) => number(&whole.to_string()),
-            None => number(&given.as_f64().unwrap().to_string()),
+            None => number(&float::plain(given.as_f64().unwrap())),
         },
         Value::Array(items) => items.iter().map(expected).collect(),
         Value::Object(members) => {
