@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use self::claims::Claims;
 use self::owners::Owners;
-use self::ownership::{Claim, Marks, check_fixed, contest, controlled, refusal};
+use self::ownership::{Claim, Marks, check_fixed, contest, controlled, refusal, stranger};
 use self::patch::Apply;
 use self::sight::present;
 use self::snapshot::Snapshot;
@@ -214,7 +214,7 @@ impl Store for KubeStore {
             };
             let Some(secret) = present else { return Ok(()) };
             let uid = self.uid_for(write).await?;
-            self.check_claim(write.target, &marks, &secret, uid.as_deref()).await?;
+            self.check_claim(write, &marks, &secret, uid.as_deref()).await?;
             let body = Zeroizing::new(Apply::new(write, &marks, uid.as_deref(), Some(&secret)).marks());
             let call = call(Verb::Patch, write.target, View::Metadata)
                 .with_query(format!("fieldManager={}", marks.manager))
@@ -276,12 +276,12 @@ impl KubeStore {
         let holder = match self.claim(&marks, &secret, self.owners.trusted(owner)).await? {
             Claim::Nobody => Holder::Nobody,
             Claim::Ours => Holder::Ours,
-            Claim::Controller(holder) => Holder::Controller(holder),
             Claim::Other(holder) => Holder::Other(holder),
             Claim::Sync(manager) => Holder::Other(marks.describe(manager.as_deref())),
         };
         let living = self.owners.living(&marks, &secret).await?;
         let mut present = present(holder, &secret, &marks, &living);
+        present.controller = stranger(&secret);
         if self.view == View::Metadata {
             self.written.complete(&mut present, target, owner, &secret);
         }
@@ -303,7 +303,7 @@ impl KubeStore {
 
     /// Whether the Secret may be written at all.
     async fn check(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot, uid: Option<&str>) -> Result<()> {
-        self.check_claim(write.target, marks, secret, uid).await?;
+        self.check_claim(write, marks, secret, uid).await?;
         let target = secret_of(write.target);
         let living = self.owners.living(marks, secret).await?;
         if let Some((key, holder)) = marks.contested(secret, write, &living) {
@@ -312,17 +312,20 @@ impl KubeStore {
         check_fixed(target, secret, write)
     }
 
-    /// Whether the Secret is somebody else's.
+    /// Whether the Secret is somebody else's. What a controller holds that is no ExternalSecret takes keys beside its own, and nothing else.
     async fn check_claim(
         &self,
-        target: &TargetRef,
+        write: &Write<'_>,
         marks: &Marks<'_>,
         secret: &Snapshot,
         uid: Option<&str>,
     ) -> Result<()> {
+        let target = write.target;
+        if let Some(holder) = stranger(secret).filter(|_| write.creation.replaces_foreign_keys()) {
+            return Err(controlled(secret_of(target), &holder));
+        }
         match self.claim(marks, secret, uid).await? {
             Claim::Nobody | Claim::Ours => Ok(()),
-            Claim::Controller(holder) => Err(controlled(secret_of(target), &holder)),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
         }
@@ -331,9 +334,11 @@ impl KubeStore {
     fn check_removal(&self, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) -> Result<()> {
         let marks = Marks::new(owner);
         let labelled = secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|label| label == marks.created_by());
+        if let Some(holder) = stranger(secret) {
+            return Err(controlled(secret_of(target), &holder));
+        }
         match marks.claim(secret, self.owners.trusted(owner)) {
             Claim::Ours if labelled || marks.control(secret) => Ok(()),
-            Claim::Controller(holder) => Err(controlled(secret_of(target), &holder)),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
             Claim::Nobody | Claim::Ours => {

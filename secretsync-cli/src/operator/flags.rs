@@ -17,7 +17,7 @@ use crate::args::LogLevel;
 ///
 /// The flags are those of External Secrets Operator's controller, so its Deployment needs another image only. Flags without a meaning here are accepted.
 #[derive(Parser)]
-#[command(name = "secretsync-operator", version, max_term_width = 100)]
+#[command(name = "secretsync-operator", version, max_term_width = 100, args_override_self = true)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Flags {
     /// Where `/metrics` is served; `0` for nowhere.
@@ -53,23 +53,23 @@ pub(super) struct Flags {
     store_requeue_interval: Duration,
 
     /// Whether ExternalSecrets wait for their store to be ready.
-    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, value_parser = boolean, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     enable_flood_gate: bool,
 
     /// Whether ClusterSecretStores are served.
-    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, value_parser = boolean, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     enable_cluster_store_reconciler: bool,
 
     /// Whether SecretStores are validated.
-    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, value_parser = boolean, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     enable_secret_store_reconciler: bool,
 
     /// Whether ClusterExternalSecrets are spread over namespaces; never with `--namespace`.
-    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, value_parser = boolean, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     enable_cluster_external_secret_reconciler: bool,
 
     /// Whether metrics bear the labels `app.kubernetes.io/…` of the objects that they are about.
-    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    #[arg(long, value_name = "BOOLEAN", action = ArgAction::Set, value_parser = boolean, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     enable_extended_metric_labels: bool,
 
     /// What begins an action in templates.
@@ -225,6 +225,15 @@ fn address(flag: &str, text: &str) -> Result<Option<SocketAddr>> {
     })
 }
 
+/// A boolean as Go's flags take it.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("write `true` or `false`".to_owned()),
+    }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed = GoDuration::parse(text).filter(|duration| !duration.is_negative());
     parsed
@@ -274,6 +283,24 @@ mod tests {
         let given = Flags::parse(arguments.map(OsString::from)).unwrap().ignored.given();
         assert_eq!(given.len(), 7, "{given:?}");
         assert!(given.contains(&"--leader-election-id".to_owned()));
+    }
+
+    #[test]
+    fn of_a_flag_that_is_given_twice_the_last_one_counts() {
+        let settings = settings(
+            "--loglevel=info --concurrent=5 --enable-flood-gate=false --client-qps=1 --enable-http2 --leader-election-id=a --loglevel=debug --concurrent 7 \
+             --enable-flood-gate --client-qps=2 --enable-http2=true --leader-election-id b",
+        );
+        assert_eq!((settings.concurrency, settings.gate, settings.rate), (7, true, Some((2.0, 100))));
+    }
+
+    #[test]
+    fn booleans_are_read_as_go_reads_them() {
+        for (text, expected) in [("T", true), ("1", true), ("True", true), ("0", false), ("f", false), ("FALSE", false)]
+        {
+            assert_eq!(settings(&format!("--enable-flood-gate={text}")).gate, expected, "{text}");
+        }
+        assert!(boolean("yes").is_err() && boolean("tRUE").is_err() && boolean("").is_err());
     }
 
     #[test]

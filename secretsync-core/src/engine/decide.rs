@@ -42,9 +42,11 @@ pub(crate) fn before_reading(spec: &SyncSpec, observed: &Observed) -> Result<Opt
     if spec.refresh == RefreshPolicy::CreatedOnce && present.holder == Holder::Ours && present.finished {
         return Ok(Some(leave(Reason::KeptOnce)));
     }
+    if let Some(holder) = present.controller.as_ref().filter(|_| spec.creation.replaces_foreign_keys()) {
+        let hint = Hint::new(Code::TargetControlled, ELSEWHERE);
+        return Err(not_owned(format!("target `{}`", spec.target), holder, ELSEWHERE).with_hint(hint));
+    }
     match &present.holder {
-        Holder::Controller(holder) => Err(not_owned(format!("target `{}`", spec.target), holder, ELSEWHERE)
-            .with_hint(Hint::new(Code::TargetControlled, ELSEWHERE))),
         Holder::Other(holder) => Err(not_owned(format!("target `{}`", spec.target), holder, ELSEWHERE)),
         Holder::Nobody | Holder::Ours => Ok(None),
     }

@@ -190,7 +190,7 @@ impl Store for MemoryStore {
         match found.holder(owner) {
             Holder::Ours => {}
             Holder::Nobody => return Err(refusal(target, "nobody that this sync knows of")),
-            Holder::Controller(holder) | Holder::Other(holder) => return Err(refusal(target, &holder)),
+            Holder::Other(holder) => return Err(refusal(target, &holder)),
         }
         if found.owner.is_none() {
             found.keys.retain(|_, kept| kept.writer.as_ref() != Some(owner));

@@ -19,8 +19,10 @@ pub enum Observed {
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Present {
-    /// Who holds it.
+    /// Which sync holds it.
     pub holder: Holder,
+    /// Its controller, where that is no sync, in words for a message: "Deployment `web`". Keys may be added to it, and nothing of it is replaced or removed.
+    pub controller: Option<String>,
     /// Its keys, as far as this store lets a sync decide about them.
     pub keys: BTreeMap<SecretKey, KeyState>,
     /// Type, labels and annotations that are there on behalf of this owner; `None` where the store keeps none.
@@ -38,11 +40,20 @@ pub struct Present {
 impl Present {
     /// A target held by `holder`, without keys and metadata, otherwise intact.
     pub fn new(holder: Holder) -> Self {
-        Self { holder, keys: BTreeMap::new(), meta: None, intact: true, immutable: false, sole: None, finished: true }
+        Self {
+            holder,
+            controller: None,
+            keys: BTreeMap::new(),
+            meta: None,
+            intact: true,
+            immutable: false,
+            sole: None,
+            finished: true,
+        }
     }
 }
 
-/// Who holds a target.
+/// Which sync holds a target.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Holder {
@@ -50,8 +61,6 @@ pub enum Holder {
     Nobody,
     /// This owner, from an earlier run.
     Ours,
-    /// A controller that is no sync, in words for a message: "Deployment `web`".
-    Controller(String),
     /// Another sync, in words for a message: "ExternalSecret `shop/db`".
     Other(String),
 }

@@ -97,6 +97,11 @@ impl Metrics {
         self.series().remove(&key);
     }
 
+    /// Tells no more of an object that another controller handles now.
+    pub(super) fn hush(&self, kind: Kind, id: &Id) {
+        self.series().remove(&(kind, id.clone()));
+    }
+
     /// Everything in Prometheus' text format.
     pub(super) fn render(&self) -> String {
         let series = self.series().clone();

@@ -12,7 +12,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::{Client, ResourceExt};
-use secretsync_core::error::causes;
+use secretsync_core::error::{causes, chain};
 use tokio::sync::mpsc::Sender;
 
 use super::OperatorSettings;
@@ -258,19 +258,10 @@ async fn tell(
 
 /// What went wrong with a watch, for logs. What complains of an answer may quote it, so of that only the place is told.
 pub(super) fn problem(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    for cause in causes(error) {
-        if let Some(unread) = cause.downcast_ref::<serde_json::Error>() {
-            return format!("the answer cannot be read at line {} column {}", unread.line(), unread.column());
-        }
-        let cause = cause.to_string();
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
+    match causes(error).find_map(|cause| cause.downcast_ref::<serde_json::Error>()) {
+        Some(unread) => format!("the answer cannot be read at line {} column {}", unread.line(), unread.column()),
+        None => chain(error),
     }
-    text
 }
 
 fn event_of<A, B>(event: Event<A>, convert: impl Fn(A) -> B) -> Event<B> {

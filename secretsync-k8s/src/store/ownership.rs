@@ -19,8 +19,6 @@ pub(crate) enum Claim {
     Nobody,
     /// This owner's.
     Ours,
-    /// That of a controller which is no ExternalSecret, in words for a message.
-    Controller(String),
     /// Another ExternalSecret's, which is its controller, in words for a message.
     Other(String),
     /// Another sync's, by the mark that it left: its field manager, where that can be told.
@@ -45,12 +43,11 @@ impl<'a> Marks<'a> {
         &self.created_by
     }
 
-    /// Whose the Secret is. `uid` is that of our ExternalSecret, where it is known.
+    /// Whose the Secret is among ExternalSecrets. `uid` is that of ours, where it is known.
     pub(crate) fn claim(&self, secret: &Snapshot, uid: Option<&str>) -> Claim {
-        if let Some(controller) = secret.metadata.owner_references.iter().find(|reference| reference.controller) {
+        if let Some(controller) = controller(secret).filter(|controller| is_sync(controller)) {
             if !self.is_ours(controller) {
-                let holder = format!("{} {}", plain(&controller.kind), quote(&controller.name));
-                return if is_sync(controller) { Claim::Other(holder) } else { Claim::Controller(holder) };
+                return Claim::Other(in_words(controller));
             }
             if uid.is_some_and(|uid| uid != controller.uid) {
                 return Claim::Other(format!("an earlier ExternalSecret {}, which is gone", quote(&controller.name)));
@@ -126,13 +123,26 @@ impl<'a> Marks<'a> {
     }
 }
 
+/// The controller of a Secret, in words for a message, where it is no ExternalSecret.
+pub(crate) fn stranger(secret: &Snapshot) -> Option<String> {
+    controller(secret).filter(|controller| !is_sync(controller)).map(in_words)
+}
+
+fn controller(secret: &Snapshot) -> Option<&OwnerReference> {
+    secret.metadata.owner_references.iter().find(|reference| reference.controller)
+}
+
+fn in_words(reference: &OwnerReference) -> String {
+    format!("{} {}", plain(&reference.kind), quote(&reference.name))
+}
+
 /// Whether a reference is to an ExternalSecret.
 fn is_sync(reference: &OwnerReference) -> bool {
     let group = reference.api_version.split_once('/').map(|(group, _)| group);
     group == Some(GROUP) && reference.kind == "ExternalSecret"
 }
 
-/// The refusal to write a Secret that a controller holds which is no ExternalSecret.
+/// The refusal to replace or remove a Secret that a controller holds which is no ExternalSecret.
 pub(crate) fn controlled(target: impl std::fmt::Display, holder: &str) -> Error {
     let advice = "choose another `target.name`, or remove the Secret from its owner first";
     not_owned(target, holder, advice).with_hint(Hint::new(Code::TargetControlled, advice))
@@ -208,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_controller_decides_first() {
+    fn an_external_secret_that_is_the_controller_decides_first() {
         let v1 = "external-secrets.io/v1";
         for (metadata, uid, expected) in [
             (controller(v1, "ExternalSecret", "db"), None, Claim::Ours),
@@ -219,16 +229,25 @@ mod tests {
                 Claim::Other("an earlier ExternalSecret `db`, which is gone".into()),
             ),
             (controller(v1, "ExternalSecret", "other"), None, Claim::Other("ExternalSecret `other`".into())),
-            (controller("apps/v1", "Deployment", "web"), None, Claim::Controller("Deployment `web`".into())),
-            (
-                controller("example.com/v1", "ExternalSecret", "db"),
-                None,
-                Claim::Controller("ExternalSecret `db`".into()),
-            ),
-            (controller("v1", "ExternalSecret", "db"), None, Claim::Controller("ExternalSecret `db`".into())),
+            (controller("apps/v1", "Deployment", "web"), None, Claim::Nobody),
         ] {
             assert_eq!(claim(&metadata, uid), expected, "{metadata}");
         }
+    }
+
+    #[test]
+    fn a_controller_that_is_no_external_secret_is_a_stranger() {
+        let seen = |metadata: &Value| stranger(&snapshot(&json!({ "metadata": metadata })));
+        for (api_version, kind, expected) in [
+            ("external-secrets.io/v1", "ExternalSecret", None),
+            ("apps/v1", "Deployment", Some("Deployment `db`")),
+            ("example.com/v1", "ExternalSecret", Some("ExternalSecret `db`")),
+            ("v1", "ExternalSecret", Some("ExternalSecret `db`")),
+        ] {
+            let metadata = controller(api_version, kind, "db");
+            assert_eq!(seen(&metadata).as_deref(), expected, "{metadata}");
+        }
+        assert_eq!(seen(&json!({})), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::support::{World, line, pairs};
 const CREATED_BY: &str = "reconcile.external-secrets.io/created-by";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_of_another_controller_is_refused_and_untouched() {
+async fn a_secret_of_another_controller_takes_keys_beside_its_own_and_nothing_else() {
     let world = World::new().await;
     world.source(Some(json!({"user": "ada"})));
     world.namespace.kubectl(&["create", "configmap", "web"]).unwrap();
@@ -17,7 +17,7 @@ async fn a_secret_of_another_controller_is_refused_and_untouched() {
     let owners = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "web", "uid": uid, "controller": true}]);
     world.secret_of("helm", "db", &json!({"metadata": {"ownerReferences": owners}, "data": {"user": "YQ=="}}));
     let version = world.version("db");
-    for creation in ["Owner", "Orphan", "Merge"] {
+    for creation in ["Owner", "Orphan"] {
         let manifest = world.manifest("db", &json!({"creationPolicy": creation}));
         let expected = format!(
             "failed not_owned []: failed to write target `{}/db`: it belongs to ConfigMap `web`",
@@ -27,6 +27,14 @@ async fn a_secret_of_another_controller_is_refused_and_untouched() {
         assert_eq!(line(&world.sync(&manifest).await), expected);
     }
     assert_eq!(world.version("db"), version);
+
+    // Keys beside those of the controller take nothing away from it.
+    assert_eq!(
+        line(&world.sync(&world.manifest("db", &json!({"creationPolicy": "Merge"}))).await),
+        "updated synced [user updated]"
+    );
+    let metadata = &world.get("db").unwrap()["metadata"];
+    assert_eq!((&metadata["ownerReferences"], metadata["labels"].get(CREATED_BY)), (&owners, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

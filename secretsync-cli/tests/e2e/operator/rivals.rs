@@ -88,3 +88,61 @@ fn who_changes_a_value_again_and_again_is_named_from_the_third_repair_on() {
     }
     until_told("; it is changed again and again by field manager `rival`", ready);
 }
+
+#[test]
+fn a_secret_of_another_controller_takes_keys_beside_its_own_and_nothing_else() {
+    let stage = setup();
+    stage.namespace.kubectl(&["create", "configmap", "web"]).unwrap();
+    let uid = &stage.get("configmap", "web")["metadata"]["uid"];
+    let owners = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "web", "uid": uid, "controller": true}]);
+    for name in ["owner", "orphan", "merge", "createormerge"] {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "stringData": {"mine": "3"},
+            "metadata": {"name": name, "namespace": stage.namespace.name(), "ownerReferences": owners},
+        });
+        stage.apply(&secret.to_string());
+    }
+    let _operator = stage.operator("");
+    for policy in ["Merge", "CreateOrMerge"] {
+        let name = policy.to_lowercase();
+        stage.apply(&sync(&name, policy));
+        until(&"right".to_owned(), || stage.value(&name, "user"));
+        until(&"True SecretSynced: secret synced".to_owned(), || stage.ready("externalsecret", &name));
+        let patch = json!({"stringData": {"user": "wrong"}}).to_string();
+        stage.namespace.kubectl(&["patch", "secret", &name, "--type=merge", "-p", &patch]).unwrap();
+        until(&"right".to_owned(), || stage.value(&name, "user"));
+        assert_eq!(stage.value(&name, "mine"), "3", "{policy}");
+        assert_eq!(stage.get("secret", &name)["metadata"]["ownerReferences"], owners, "{policy}");
+    }
+    for policy in ["Owner", "Orphan"] {
+        let name = policy.to_lowercase();
+        stage.apply(&sync(&name, policy));
+        until_told("failed to take ownership of target secret", || stage.ready("externalsecret", &name));
+        assert_eq!(
+            (stage.value(&name, "mine"), stage.value(&name, "user")),
+            ("3".to_owned(), String::new()),
+            "{policy}"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_two_want_is_the_others_when_the_first_one_goes() {
+    let stage = setup();
+    stage.apply(
+        &json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shared", "namespace": stage.namespace.name()},
+        })
+        .to_string(),
+    );
+    let shared = |name: &str| sync(name, "Merge").replace("target: {", "target: {name: shared, ");
+    let ready = |name: &str| stage.ready("externalsecret", name);
+    let _operator = stage.operator("");
+    stage.apply(&shared("first"));
+    until(&"True SecretSynced: secret synced".to_owned(), || ready("first"));
+    stage.apply(&shared("second"));
+    until_told("target is owned by another ExternalSecret", || ready("second"));
+    stage.namespace.kubectl(&["delete", "externalsecret", "first"]).unwrap();
+    until(&"True SecretSynced: secret synced".to_owned(), || ready("second"));
+    assert_eq!(stage.value("shared", "user"), "right");
+}

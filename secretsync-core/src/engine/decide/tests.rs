@@ -109,14 +109,23 @@ fn a_bystander_is_written_over_when_wanted_and_stays_otherwise() {
 
 #[test]
 fn foreign_targets_are_refused_before_anything_is_read() {
-    for (holder, code) in [
-        (Holder::Controller("Deployment `web`".to_owned()), Code::TargetControlled),
-        (Holder::Other("Deployment `web`".to_owned()), Code::NotOwned),
+    let other = present(Holder::Other("ExternalSecret `web`".to_owned()), &[], &[("a", "1")]);
+    let refused = |creation, observed: &Observed| {
+        let error = before_reading(&spec(creation, DeletionPolicy::Retain), observed).err()?;
+        assert!(error.kind() == ErrorKind::NotOwned && error.to_string().contains("`web`"), "{error}");
+        Some(error.hint().unwrap().code())
+    };
+    for (creation, code) in [
+        (CreationPolicy::Owner, Some(Code::TargetControlled)),
+        (CreationPolicy::Orphan, Some(Code::TargetControlled)),
+        (CreationPolicy::Merge, None),
+        (CreationPolicy::CreateOrMerge, None),
     ] {
-        let observed = present(holder, &[], &[("a", "1")]);
-        let error = before_reading(&spec(CreationPolicy::Owner, DeletionPolicy::Retain), &observed).unwrap_err();
-        assert_eq!((error.kind(), error.hint().unwrap().code()), (ErrorKind::NotOwned, code));
-        assert!(error.to_string().contains("Deployment `web`"));
+        let mut controlled = present(Holder::Nobody, &[], &[("a", "1")]);
+        if let Observed::Present(present) = &mut controlled {
+            present.controller = Some("Deployment `web`".to_owned());
+        }
+        assert_eq!((refused(creation, &controlled), refused(creation, &other)), (code, Some(Code::NotOwned)));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
+use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::{Lane, Place};
 use secretsync_core::store::TargetRef;
 use tokio::time::Instant;
@@ -42,6 +43,9 @@ impl Controller {
             Change::Gone(Kind::ExternalSecret, id) => {
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
                 if let Some(state) = self.forget(&id) {
+                    if let Ok(spec) = &state.spec {
+                        self.wake_refused(&spec.target);
+                    }
                     self.give_back(state);
                 }
                 self.produced_gone(&id);
@@ -112,15 +116,20 @@ impl Controller {
 
     fn put_store(&mut self, kind: Kind, object: &DynamicObject) {
         let store = StoreObject::read(kind, object);
-        let key = Key::Store(kind, store.id.clone());
+        let is_ours = store.is_of_class(&self.context.settings.class);
+        let id = store.id.clone();
+        let key = Key::Store(kind, id.clone());
         let validates = store.is_validated_by(&self.context.settings);
-        self.driver.scheduler().add(key.clone(), Place::new(store.id.to_string(), &*store.id.namespace), LONGEST_WAIT);
-        let origin = origin(kind, &store.id);
+        self.driver.scheduler().add(key.clone(), Place::new(id.to_string(), &*id.namespace), LONGEST_WAIT);
+        let origin = origin(kind, &id);
         if store.paused.is_some() && !self.world.stores.contains_key(&origin) {
             self.guard.resume(&origin, Instant::now());
         }
         self.guard.allow(&origin, store.allows_mass_deletion, Instant::now());
         if self.world.put_store(origin.clone(), store, &self.context.settings) {
+            if !is_ours {
+                self.hush(kind, &id, &origin);
+            }
             if validates {
                 self.driver.scheduler().request(&key, Lane::Urgent, Instant::now());
             } else if self.is_ready() {
@@ -128,6 +137,15 @@ impl Controller {
             }
         }
         self.tell_pause(&origin);
+    }
+
+    /// Tells no more figures of a store that was handed to another class, and of who uses it.
+    fn hush(&self, kind: Kind, store: &Id, origin: &StoreOrigin) {
+        let metrics = &self.context.metrics;
+        metrics.hush(kind, store);
+        for id in self.world.users(origin) {
+            metrics.hush(Kind::ExternalSecret, &id);
+        }
     }
 
     /// Forgets an ExternalSecret; gives what was known of it.

@@ -123,9 +123,7 @@ impl Controller {
         let plan = self.world.spreads.plan(spread, &self.world.namespaces, |id| self.world.syncs.contains_key(id));
         let object = &spread.object;
         if plan.is_done() && plan.status() == object.status {
-            let id = Id { namespace: String::new(), name: name.to_owned() };
-            let holds = plan.failed.is_empty();
-            self.context.metrics.count(Kind::ClusterExternalSecret, &id, holds, Duration::ZERO);
+            self.count_spread(name, plan.failed.is_empty(), Duration::ZERO);
             self.plan_next_look(name);
             if let Some(spread) = self.world.spreads.get_mut(name) {
                 spread.repairs = 0;
@@ -148,13 +146,19 @@ impl Controller {
             return;
         };
         spread.object.status = done.status;
-        if !done.again {
-            spread.failures = 0;
+        spread.failures = if done.again { spread.failures + 1 } else { 0 };
+        let failures = spread.failures;
+        self.count_spread(&done.name, done.holds, done.took);
+        if failures == 0 {
             return self.plan_next_look(&done.name);
         }
-        spread.failures += 1;
-        let pause = Backoff::SYNCS.after(spread.failures);
+        let pause = Backoff::SYNCS.after(failures);
         self.driver.scheduler().request(&Key::Spread(done.name), Lane::Refresh, Instant::now() + pause);
+    }
+
+    fn count_spread(&self, name: &str, holds: bool, took: Duration) {
+        let id = Id { namespace: String::new(), name: name.to_owned() };
+        self.context.metrics.count(Kind::ClusterExternalSecret, &id, holds, took);
     }
 
     /// The next pass where nothing happens before.

@@ -25,6 +25,7 @@ use crate::api::names::{MANAGED_LABEL, field_manager, synced_revision};
 use crate::convert;
 use crate::operator::job::Ended;
 use crate::operator::object::{FINALIZER, StoreObject};
+use crate::operator::spread::status::SpreadStatus;
 use crate::operator::status::{Condition, text_of};
 use crate::operator::{Operator, OperatorSettings};
 
@@ -248,6 +249,49 @@ async fn a_store_that_is_handed_to_another_class_is_not_validated_any_more() {
     controller.finished(&key(&of), Some(Finished::Store(Box::new(validated))));
     assert_eq!(controller.driver.scheduler().wake(), None);
     assert!(!controller.context.metrics.render().contains("name=\"main\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_figures_of_a_store_and_of_its_users_end_when_it_is_handed_to_another_class() {
+    let mut controller = controller(OperatorSettings::default());
+    let main = Id { name: "main".to_owned(), ..id() };
+    put(&mut controller, Kind::ExternalSecret, sync(json!({}), true));
+    for (generation, class, told) in [(1, "default", true), (2, "other", false)] {
+        run_ended(&mut controller, report());
+        controller.context.metrics.count(Kind::SecretStore, &main, true, Duration::ZERO);
+        put(&mut controller, Kind::SecretStore, store("SecretStore", "main", generation, class));
+        assert_eq!(controller.context.metrics.render().contains("namespace=\"shop\""), told, "{class}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_ends_after_its_object_is_gone_leaves_no_figures() {
+    let mut controller = controller(OperatorSettings::default());
+    let of = Id { namespace: String::new(), name: "all".to_owned() };
+    let done = || {
+        let (name, uid) = ("all".to_owned(), "c".to_owned());
+        let done = spread::Done {
+            name,
+            uid,
+            status: SpreadStatus::default(),
+            again: false,
+            holds: true,
+            took: Duration::ZERO,
+        };
+        Some(Finished::Spread(Box::new(done)))
+    };
+    let object = json!({
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ClusterExternalSecret",
+        "metadata": {"name": "all", "uid": "c", "generation": 1},
+        "spec": {"externalSecretSpec": sync(json!({}), false)["spec"]},
+    });
+    put(&mut controller, Kind::ClusterExternalSecret, object);
+    controller.finished(&Key::Spread("all".to_owned()), done());
+    assert!(controller.context.metrics.render().contains("name=\"all\""));
+    controller.change(Change::Gone(Kind::ClusterExternalSecret, of));
+    controller.finished(&Key::Spread("all".to_owned()), done());
+    assert!(!controller.context.metrics.render().contains("name=\"all\""));
 }
 
 #[tokio::test(start_paused = true)]

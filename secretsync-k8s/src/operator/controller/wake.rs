@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 use kube::api::DynamicObject;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::Lane;
+use secretsync_core::store::TargetRef;
+use secretsync_core::sync::Reason;
 use tokio::time::Instant;
 
 use super::world::{StoreState, SyncState};
@@ -150,6 +152,14 @@ impl Controller {
             state.forced |= state.stores().contains(origin);
             let lane = if state.failures > 0 { Lane::Urgent } else { Lane::Refresh };
             self.request(&id, lane, at);
+        }
+    }
+
+    /// Has the syncs tried again that a target was refused to: one that writes it has gone.
+    pub(super) fn wake_refused(&mut self, target: &TargetRef) {
+        let refused = |id: &Id| self.world.syncs.get(id).is_some_and(|state| state.last == Some(Reason::NotOwned));
+        for id in self.world.writers(target).into_iter().filter(refused).collect::<Vec<_>>() {
+            self.request(&id, Lane::Urgent, Instant::now());
         }
     }
 }

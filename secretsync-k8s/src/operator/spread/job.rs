@@ -1,7 +1,7 @@
 //! One pass over the namespaces of one ClusterExternalSecret: ExternalSecrets first, then the status.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt as _, stream};
 use kube::ResourceExt as _;
@@ -16,7 +16,7 @@ use super::status::SpreadStatus;
 use crate::api::{API_VERSION, ClusterExternalSecret, ExternalSecret, Manifest as _};
 use crate::operator::Context;
 use crate::operator::store::patch;
-use crate::operator::watch::{Id, Kind};
+use crate::operator::watch::Id;
 use crate::request::{Call, Failure, Target, Verb, View};
 
 /// What is to be done for one ClusterExternalSecret.
@@ -40,6 +40,9 @@ pub(in crate::operator) struct Done {
     pub(in crate::operator) status: SpreadStatus,
     /// Whether something failed that may succeed later.
     pub(in crate::operator) again: bool,
+    /// Whether every namespace has its ExternalSecret.
+    pub(in crate::operator) holds: bool,
+    pub(in crate::operator) took: Duration,
 }
 
 /// One write, and where it belongs.
@@ -77,13 +80,10 @@ pub(in crate::operator) async fn run(context: Arc<Context>, job: Job) -> Done {
         }
     }
     let status = SpreadStatus::after(status.name, status.provisioned, status.failed);
-    let id = Id { namespace: String::new(), name: job.name.clone() };
-    let took = started.elapsed().unwrap_or_default();
-    context.metrics.count(Kind::ClusterExternalSecret, &id, status.failed.is_empty(), took);
-    if status == job.status || !write(&context, &job, &status).await {
-        return Done { again, status: job.status, name: job.name, uid: job.uid };
-    }
-    Done { again, status, name: job.name, uid: job.uid }
+    let (holds, took) = (status.failed.is_empty(), started.elapsed().unwrap_or_default());
+    let is_written = status != job.status && write(&context, &job, &status).await;
+    let status = if is_written { status } else { job.status };
+    Done { again, holds, took, status, name: job.name, uid: job.uid }
 }
 
 /// Why a step did not succeed.
