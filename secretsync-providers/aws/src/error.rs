@@ -6,9 +6,12 @@ mod transport;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::Display;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
 use secretsync_core::net::{Cause, Transport};
@@ -55,20 +58,21 @@ impl Failure {
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
-        let status = error.raw_response().map(|response| response.status().as_u16());
+        let answer = error.raw_response();
+        let status = answer.map_or(0, |response| response.status().as_u16());
+        let pause = answer.and_then(|response| pause(response.headers().get("retry-after")?));
         match error {
             SdkError::ServiceError(context) => {
                 let meta = context.err().meta();
-                let pause = context.raw().headers().get("retry-after").and_then(|text| text.trim().parse().ok());
                 match meta.code() {
                     Some(code) => Self::Refused(Refusal::new(code, meta.message().unwrap_or_default(), pause)),
-                    None => Self::unnamed(status.unwrap_or_default()),
+                    None => Self::unnamed(status, pause),
                 }
             }
             // The answer could not be read to its end, or not be understood.
             SdkError::ResponseError(_) if is_too_big(error) => Self::TooBig,
             SdkError::ResponseError(_) => match Transport::read(error, |_| None) {
-                broken if broken.cause() == Cause::Other => Self::unnamed(status.unwrap_or_default()),
+                broken if broken.cause() == Cause::Other => Self::unnamed(status, pause),
                 broken => Self::Transport(broken),
             },
             SdkError::TimeoutError(_) => Self::Transport(Cause::TimedOut.into()),
@@ -77,10 +81,10 @@ impl Failure {
     }
 
     /// An answer without a code of AWS's.
-    fn unnamed(status: u16) -> Self {
+    fn unnamed(status: u16, pause: Option<Duration>) -> Self {
         match status {
-            429 => Self::Refused(Refusal::new("Throttling", "", None)),
-            500..=599 => Self::Refused(Refusal::new("ServiceUnavailable", "", None)),
+            429 => Self::Refused(Refusal::new("Throttling", "", pause)),
+            500..=599 => Self::Refused(Refusal::new("ServiceUnavailable", "", pause)),
             _ => Self::NotAws(status),
         }
     }
@@ -142,7 +146,7 @@ impl Failure {
             Self::Malformed(_) => (
                 ErrorKind::InvalidData,
                 Code::DataInvalid,
-                "check the endpoint; AWS itself always gives a string or a binary".into(),
+                "check the endpoint: AWS itself gives no such answer".into(),
             ),
             Self::MarkedDeleted => (ErrorKind::NotFound, Code::SecretMissing, refusal::RESTORE.into()),
             Self::NotAws(_) => (
@@ -172,4 +176,14 @@ impl Failure {
             }
         }
     }
+}
+
+/// The pause that an answer asks for: `Retry-After` is a number of seconds, or a time.
+fn pause(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = SystemTime::try_from(DateTime::from_str(text, Format::HttpDate).ok()?).ok()?;
+    until.duration_since(SystemTime::now()).ok()
 }

@@ -50,13 +50,16 @@ pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<O
         .with_custom_provider("Ec2InstanceMetadata", link(LinkKind::Instance))
         .configure(&surroundings)
         .build();
-    match provider.provide_credentials().await {
-        Ok(found) => Ok(Some(found)),
-        Err(CredentialsError::CredentialsNotLoaded(_)) if named.is_none() => Ok(None),
-        Err(error) => Err(causes(&error)
-            .find_map(|cause| told(cause, &name))
-            .unwrap_or_else(|| refused(&name, "it gives no credentials"))),
-    }
+    let error = match provider.provide_credentials().await {
+        Ok(found) => return Ok(Some(found)),
+        Err(CredentialsError::CredentialsNotLoaded(_)) if named.is_none() => return Ok(None),
+        Err(error) => error,
+    };
+    let known = causes(&error).find_map(|cause| told(cause, &name));
+    Err(match known {
+        Some(known) => known,
+        None => refused(&name, flaw(variables, &name).await),
+    })
 }
 
 /// What the profile says of endpoints, by the name of a service: `endpoint_url` of its `services` section, or its own. Files that cannot be read say nothing here; whoever
@@ -100,6 +103,15 @@ fn told(error: &(dyn StdError + 'static), profile: &str) -> Option<Error> {
     let by_keys = error.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>().map(Failure::of);
     let by_token = || error.downcast_ref::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>().map(Failure::of);
     by_keys.or_else(by_token).map(not_taken).or_else(|| error.downcast_ref::<Error>().cloned())
+}
+
+/// What is wrong with a profile of which the SDK makes nothing.
+async fn flaw(variables: &Ambient, profile: &str) -> &'static str {
+    match sections(variables).await {
+        None => "the files with profiles cannot be understood",
+        Some(sections) if sections.get_profile(profile).is_none() => "there is none of this name",
+        Some(_) => "it gives no credentials",
+    }
 }
 
 /// The SDK's own words are left out: they may quote a line of the files.

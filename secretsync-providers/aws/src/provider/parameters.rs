@@ -176,9 +176,10 @@ fn payload(object: &ObjectRef, parameter: Option<Parameter>) -> Result<Fetched, 
     Ok(taken(value.into_bytes(), Some(parameter.version.to_string())))
 }
 
-/// Whether a name, with or without a version, has only letters that names of parameters can have.
+/// Whether a name, with or without a version, is one that a parameter can have: its letters, and a slash before the first step of a hierarchy.
 fn is_plain(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/:".contains(&byte))
+    let rooted = name.starts_with('/') || name.starts_with("arn:") || !name.contains('/');
+    rooted && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/:".contains(&byte))
 }
 
 const NOBODYS: &str = "/secretsync/check";

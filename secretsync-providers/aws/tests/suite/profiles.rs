@@ -29,7 +29,8 @@ async fn profiles_give_keys_and_take_roles() {
     let provider = build(&factory(&server.uri()), &bare(&json!({})), own(&[("HOME", home), ("AWS_PROFILE", "none")]))
         .await
         .unwrap();
-    failure(read(&*provider, "app").await, ErrorKind::Unauthenticated, Code::AwsCredentialsInvalid);
+    let (text, _) = failure(read(&*provider, "app").await, ErrorKind::Unauthenticated, Code::AwsCredentialsInvalid);
+    assert!(text.ends_with("failed to use the AWS profile `none`: there is none of this name"), "{text}");
 }
 
 /// A store that uses the role of a profile, taken at an endpoint of its own for STS.

@@ -141,3 +141,14 @@ async fn a_search_for_nothing_in_particular_is_refused_before_anything_is_sent()
         }
     }
 }
+
+#[tokio::test]
+async fn a_path_that_is_no_hierarchy_is_refused_before_anything_is_sent() {
+    let provider = provider("http://127.0.0.1:1", "ParameterStore", "eu-west-1").await;
+    let mut query = Query::default();
+    (query.path, query.name) = (Some("app".to_owned()), Some(".*".to_owned()));
+    assert_eq!(provider.requests(Asked::Find(&query)), []);
+    let found = provider.find(&query).await.map(|_| Fetched::Absent);
+    let (told, _) = failure(found, ErrorKind::InvalidConfig, Code::ManifestInvalid);
+    assert!(told.contains("does not begin with a slash"), "{told}");
+}
