@@ -15,6 +15,7 @@ use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
 use secretsync_core::net::{Cause, Transport};
+use secretsync_core::provider::Absence;
 use thiserror::Error;
 
 use crate::client::is_too_big;
@@ -97,9 +98,17 @@ impl Failure {
         }
     }
 
-    /// Whether AWS positively said that the object is not there.
-    pub(crate) fn is_absence(&self) -> bool {
-        matches!(self.meaning(), Some(Meaning::Missing | Meaning::MarkedDeleted))
+    /// Why the object is not there, if AWS positively said so.
+    pub(crate) fn absence(&self) -> Option<Absence> {
+        match self.meaning()? {
+            Meaning::MarkedDeleted => Some(Absence { reason: "it is marked for deletion", advice: refusal::RESTORE }),
+            Meaning::Missing => Some(Absence::default()),
+            Meaning::ValueMissing => Some(Absence {
+                reason: "it has no value of this version or stage",
+                advice: "give it one, or correct `remoteRef.version`",
+            }),
+            _ => None,
+        }
     }
 
     /// Whether the credentials are at fault, so that others may do better.

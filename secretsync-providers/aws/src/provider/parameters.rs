@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::{Parameter, ResourceTypeForTagging};
 use secretsync_core::object::{ObjectRef, Part};
-use secretsync_core::provider::Fetched;
+use secretsync_core::provider::{Absence, Fetched};
 
 use super::together::{Alone, Answer, Together};
 use super::{or_absent, tags_as_json, taken};
@@ -60,7 +60,7 @@ impl Parameters {
         });
         match asked.await {
             Ok(answer) => {
-                let tags = answer.tag_list.unwrap_or_default().into_iter();
+                let tags = answer.tag_list.ok_or(Failure::Malformed("it has no list of tags"))?.into_iter();
                 tags_as_json(&tags.map(|tag| (tag.key, tag.value)).collect())
             }
             // Only a missing value is an answer, as External Secrets Operator has it.
@@ -105,7 +105,7 @@ impl Parameters {
                 && objects[index].version().is_none()
                 && is_plain(&name)
             {
-                answers[index] = Some(Ok(Fetched::Absent));
+                answers[index] = Some(Ok(Fetched::Absent(Absence::default())));
             }
         }
         Ok(answers)
