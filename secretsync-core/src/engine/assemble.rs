@@ -134,7 +134,7 @@ impl Assembly<'_> {
                 for one in found {
                     match self.answer(&entry.provider, &one.object)? {
                         Fetched::Found(secret) => {
-                            values.push((one.name.clone(), property::value(&secret.payload, None)?))
+                            values.push((one.name.clone(), property::value(&secret.payload, None)?));
                         }
                         // Listed, but gone: a deleted version is listed on. It is left out, and told.
                         Fetched::Absent(_) => drop(self.result.miss(&origin.naming(&one.name), None)),

@@ -48,6 +48,7 @@ pub enum Fetched {
 }
 
 /// Why there is no object, for whoever needs it: one that is missing is told otherwise than one that can be brought back.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Absence {
     /// What the other side said of the object, without values.
@@ -56,10 +57,17 @@ pub struct Absence {
     pub advice: &'static str,
 }
 
+impl Absence {
+    /// An absence with more to say of it.
+    pub const fn new(reason: &'static str, advice: &'static str) -> Self {
+        Self { reason, advice }
+    }
+}
+
 impl Default for Absence {
     /// There is no such object.
     fn default() -> Self {
-        Self { reason: "it does not exist", advice: "create it or correct the key" }
+        Self::new("it does not exist", "create it or correct the key")
     }
 }
 

@@ -101,12 +101,12 @@ impl Failure {
     /// Why the object is not there, if AWS positively said so.
     pub(crate) fn absence(&self) -> Option<Absence> {
         match self.meaning()? {
-            Meaning::MarkedDeleted => Some(Absence { reason: "it is marked for deletion", advice: refusal::RESTORE }),
+            Meaning::MarkedDeleted => Some(Absence::new("it is marked for deletion", refusal::RESTORE)),
             Meaning::Missing => Some(Absence::default()),
-            Meaning::ValueMissing => Some(Absence {
-                reason: "it has no value of this version or stage",
-                advice: "give it one, or correct `remoteRef.version`",
-            }),
+            Meaning::ValueMissing => Some(Absence::new(
+                "it has no value of this version or stage",
+                "give it one, or correct `remoteRef.version`",
+            )),
             _ => None,
         }
     }

@@ -38,10 +38,10 @@ pub(super) fn found(object: &ObjectRef, version: KvVersion, body: Json) -> Resul
     }
 }
 
-const DELETED: Absence = Absence {
-    reason: "this version of it is deleted or destroyed",
-    advice: "bring it back with `vault kv undelete`, or write a new one",
-};
+const DELETED: Absence = Absence::new(
+    "this version of it is deleted or destroyed",
+    "bring it back with `vault kv undelete`, or write a new one",
+);
 
 /// One version of an object: `data` and `metadata`.
 fn versioned(data: Json) -> Result<Fetched, Odd> {
