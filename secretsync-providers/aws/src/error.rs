@@ -102,7 +102,7 @@ impl Failure {
     pub(crate) fn absence(&self) -> Option<Absence> {
         match self.meaning()? {
             Meaning::MarkedDeleted => Some(Absence::new("it is marked for deletion", refusal::RESTORE)),
-            Meaning::Missing => Some(Absence::default()),
+            Meaning::Missing => Some(MISSING),
             Meaning::ValueMissing => Some(Absence::new(
                 "it has no value of this version or stage",
                 "give it one, or correct `remoteRef.version`",
@@ -186,6 +186,10 @@ impl Failure {
         }
     }
 }
+
+/// A secret or parameter that AWS does not know, where it was asked for.
+pub(crate) const MISSING: Absence =
+    Absence::new("it does not exist", "create it, or correct the key or `region` of the store");
 
 /// The pause that an answer asks for: `Retry-After` is a number of seconds, or a time.
 fn pause(text: &str) -> Option<Duration> {

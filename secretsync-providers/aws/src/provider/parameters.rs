@@ -7,14 +7,14 @@ use std::num::NonZeroUsize;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::{Parameter, ResourceTypeForTagging};
 use secretsync_core::object::{ObjectRef, Part};
-use secretsync_core::provider::{Absence, Fetched};
+use secretsync_core::provider::Fetched;
 
 use super::together::{Alone, Answer, Together};
 use super::{or_absent, tags_as_json, taken};
 use crate::address;
 use crate::client::{Call, Clients};
 use crate::config::Region;
-use crate::error::{Failure, Meaning};
+use crate::error::{Failure, MISSING, Meaning};
 
 /// The parameters of one region, and those elsewhere that ARNs name.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Parameters {
                 && objects[index].version().is_none()
                 && is_plain(&name)
             {
-                answers[index] = Some(Ok(Fetched::Absent(Absence::default())));
+                answers[index] = Some(Ok(Fetched::Absent(MISSING)));
             }
         }
         Ok(answers)

@@ -173,7 +173,7 @@ async fn what_is_not_there_says_whether_it_can_be_brought_back() {
     let provider = provider(&server.uri(), "SecretsManager", REGION).await;
     let answers = read_all(&*provider, &["deleted", "empty", "missing"]).await;
     let says = ["marked for deletion", "no value of this version", "it does not exist"];
-    for ((answer, says), advice) in answers.iter().zip(says).zip(["restore-secret", "remoteRef.version", "create it"]) {
+    for ((answer, says), advice) in answers.iter().zip(says).zip(["restore-secret", "remoteRef.version", "`region`"]) {
         let Ok(Fetched::Absent(absence)) = answer else { panic!("{answer:?}") };
         assert!(absence.reason.contains(says) && absence.advice.contains(advice), "{absence:?}");
     }
