@@ -17,7 +17,7 @@ use super::ledger::{AtHand, Fresh, Keeping, SyncKey};
 use super::reads::{ObjectKey, Reads};
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
-use crate::provider::{FetchOptions, Fetched, Provider};
+use crate::provider::{Absence, FetchOptions, Fetched, Provider};
 use crate::secret::SecretMap;
 use crate::store::{Desired, Observed};
 use crate::sync::{Changes, CreationPolicy, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec};
@@ -373,7 +373,8 @@ async fn issue(shared: &Shared, object: &ObjectKey) -> Result<Fresh> {
     match provider.fetch(std::slice::from_ref(name), &FetchOptions::default()).await.pop() {
         Some(Ok(Fetched::Found(secret))) => Ok(Fresh::new(secret, provider, shared.tasks.clone())),
         Some(Err(error)) => Err(error),
-        Some(Ok(Fetched::Absent)) | None => Err(super::assemble::absent(key, name)),
+        Some(Ok(Fetched::Absent(absence))) => Err(super::assemble::absent(key, name, absence)),
+        None => Err(super::assemble::absent(key, name, Absence::default())),
     }
 }
 

@@ -15,6 +15,7 @@ use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
 use secretsync_core::net::{Cause, Transport};
+use secretsync_core::provider::Absence;
 use thiserror::Error;
 
 use crate::client::is_too_big;
@@ -97,9 +98,17 @@ impl Failure {
         }
     }
 
-    /// Whether AWS positively said that the object is not there.
-    pub(crate) fn is_absence(&self) -> bool {
-        matches!(self.meaning(), Some(Meaning::Missing | Meaning::MarkedDeleted))
+    /// Why the object is not there, if AWS positively said so.
+    pub(crate) fn absence(&self) -> Option<Absence> {
+        match self.meaning()? {
+            Meaning::MarkedDeleted => Some(Absence::new("it is marked for deletion", refusal::RESTORE)),
+            Meaning::Missing => Some(MISSING),
+            Meaning::ValueMissing => Some(Absence::new(
+                "it has no value of this version or stage",
+                "give it one, or correct `remoteRef.version`",
+            )),
+            _ => None,
+        }
     }
 
     /// Whether the credentials are at fault, so that others may do better.
@@ -177,6 +186,10 @@ impl Failure {
         }
     }
 }
+
+/// A secret or parameter that AWS does not know, where it was asked for.
+pub(crate) const MISSING: Absence =
+    Absence::new("it does not exist", "create it, or correct the key or `region` of the store");
 
 /// The pause that an answer asks for: `Retry-After` is a number of seconds, or a time.
 fn pause(text: &str) -> Option<Duration> {

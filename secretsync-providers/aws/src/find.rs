@@ -102,7 +102,7 @@ pub(crate) async fn secrets(service: &Secrets, search: &Search) -> Result<Vec<Fo
             call.set_filters((!filters.is_empty()).then(|| filters.clone())).send()
         });
         let page = asked.await?;
-        let entries = page.secret_list.unwrap_or_default();
+        let entries = page.secret_list.ok_or(UNLISTED)?;
         let met = entries.len();
         let names = entries.into_iter().filter(matches).filter_map(|entry| entry.name).collect();
         Ok(Page { met, names, next: page.next_token })
@@ -132,7 +132,7 @@ async fn described(service: &Parameters, search: &Search) -> Result<Vec<Found>, 
             call.set_parameter_filters((!filters.is_empty()).then(|| filters.clone())).send()
         });
         let page = asked.await?;
-        let names = page.parameters.unwrap_or_default().into_iter().map(|entry| entry.name);
+        let names = page.parameters.ok_or(UNLISTED)?.into_iter().map(|entry| entry.name);
         Ok(Page::of(names, search, page.next_token))
     };
     read_to_the_end(page).await
@@ -147,7 +147,7 @@ async fn by_path(service: &Parameters, search: &Search) -> Result<Vec<Found>, Fa
             call.set_next_token(next.clone()).send()
         });
         let page = asked.await?;
-        let names = page.parameters.unwrap_or_default().into_iter().map(|entry| entry.name);
+        let names = page.parameters.ok_or(UNLISTED)?.into_iter().map(|entry| entry.name);
         Ok(Page::of(names, search, page.next_token))
     };
     read_to_the_end(page).await
@@ -255,6 +255,8 @@ fn filterable(text: &str) -> bool {
     !text.is_empty() && text.len() <= 512 && text.bytes().all(known)
 }
 
+/// An answer that only looks like one of AWS's, an empty one of a proxy for example: it must not pass for a list of nothing, for which targets may be deleted.
+const UNLISTED: Failure = Failure::Malformed("it has no list");
 const SECRETS_IN_A_PAGE: i32 = 100;
 const PARAMETERS_IN_A_PAGE: i32 = 50;
 /// AWS's bound.

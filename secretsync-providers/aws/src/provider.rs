@@ -159,5 +159,5 @@ fn tags_as_json(tags: &BTreeMap<String, String>) -> Result<Fetched, Failure> {
 
 /// A missing object is an answer.
 fn or_absent(failure: Failure) -> Result<Fetched, Failure> {
-    if failure.is_absence() { Ok(Fetched::Absent) } else { Err(failure) }
+    failure.absence().map(Fetched::Absent).ok_or(failure)
 }

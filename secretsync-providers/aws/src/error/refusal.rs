@@ -83,6 +83,7 @@ impl Refusal {
             Meaning::Throttled => "refresh less often; `secretsync cost` tells how many calls the manifests make",
             Meaning::Unavailable => "wait, and look at AWS's service health if it lasts",
             Meaning::Unknown => "look the code up in AWS's documentation of the service",
+            Meaning::ValueMissing => "give it a value, or correct `remoteRef.version`",
             Meaning::VersionMissing => "correct the version or label: AWS keeps the last hundred versions",
         };
         advice.into()
@@ -125,6 +126,7 @@ impl fmt::Display for Refusal {
             Meaning::Throttled => "too many requests",
             Meaning::Unavailable => "AWS cannot answer now",
             Meaning::Unknown => "AWS refused",
+            Meaning::ValueMissing => "it has no value of this version or stage",
             Meaning::VersionMissing => "it has no such version or label",
         };
         write!(f, "{says} ({})", self.code)

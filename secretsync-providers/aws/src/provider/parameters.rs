@@ -14,7 +14,7 @@ use super::{or_absent, tags_as_json, taken};
 use crate::address;
 use crate::client::{Call, Clients};
 use crate::config::Region;
-use crate::error::{Failure, Meaning};
+use crate::error::{Failure, MISSING, Meaning};
 
 /// The parameters of one region, and those elsewhere that ARNs name.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Parameters {
         });
         match asked.await {
             Ok(answer) => {
-                let tags = answer.tag_list.unwrap_or_default().into_iter();
+                let tags = answer.tag_list.ok_or(Failure::Malformed("it has no list of tags"))?.into_iter();
                 tags_as_json(&tags.map(|tag| (tag.key, tag.value)).collect())
             }
             // Only a missing value is an answer, as External Secrets Operator has it.
@@ -105,7 +105,7 @@ impl Parameters {
                 && objects[index].version().is_none()
                 && is_plain(&name)
             {
-                answers[index] = Some(Ok(Fetched::Absent));
+                answers[index] = Some(Ok(Fetched::Absent(MISSING)));
             }
         }
         Ok(answers)

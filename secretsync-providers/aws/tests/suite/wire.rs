@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use secretsync_core::error::{Code, ErrorKind, Retry};
-use secretsync_core::provider::Query;
+use secretsync_core::provider::{Fetched, Query};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, header};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -156,6 +156,30 @@ async fn throttling_honours_the_pause_that_aws_asks_for() {
 }
 
 #[tokio::test]
+async fn what_is_not_there_says_whether_it_can_be_brought_back() {
+    let error = |id: &str, code: &str, message: &str| json!({"SecretId": id, "ErrorCode": code, "Message": message});
+    let errors = [
+        error("deleted", "InvalidRequestException", "because it was marked for deletion."),
+        error(
+            "empty",
+            "ResourceNotFoundException",
+            "can't find the specified secret value for staging label: AWSCURRENT",
+        ),
+        error("missing", "ResourceNotFoundException", "can't find the specified secret."),
+    ];
+    let server = MockServer::start().await;
+    let body = json!({"SecretValues": [], "Errors": errors});
+    Mock::given(target("BatchGetSecretValue")).respond_with(answer(&body)).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    let answers = read_all(&*provider, &["deleted", "empty", "missing"]).await;
+    let says = ["marked for deletion", "no value of this version", "it does not exist"];
+    for ((answer, says), advice) in answers.iter().zip(says).zip(["restore-secret", "remoteRef.version", "`region`"]) {
+        let Ok(Fetched::Absent(absence)) = answer else { panic!("{answer:?}") };
+        assert!(absence.reason.contains(says) && absence.advice.contains(advice), "{absence:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_pause_counts_whoever_asks_for_it_and_however_it_is_written() {
     let soon = DateTime::from(SystemTime::now() + Duration::from_secs(90)).fmt(Format::HttpDate).unwrap();
     for (status, asked, least) in [(429, "7", 7), (503, "7", 7), (503, &*soon, 60)] {
@@ -188,6 +212,30 @@ async fn a_list_that_goes_round_in_a_circle_is_left() {
         everything.name = Some(".*".to_owned());
         let error = provider.find(&everything).await.unwrap_err();
         assert_eq!((error.kind(), error.hint().unwrap().code()), (ErrorKind::InvalidData, Code::DataInvalid));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_no_list_of_nothing_and_no_metadata() {
+    for (service, path) in
+        [("SecretsManager", None), ("ParameterStore", None), ("ParameterStore", Some("/aws/service"))]
+    {
+        for (status, body) in [(200, ""), (200, "{}"), (204, "")] {
+            let server = MockServer::start().await;
+            let empty = ResponseTemplate::new(status).set_body_raw(body, "application/x-amz-json-1.1");
+            Mock::given(wiremock::matchers::any()).respond_with(empty).mount(&server).await;
+            let provider = provider(&server.uri(), service, REGION).await;
+            let mut query = Query::default();
+            (query.path, query.name) = (path.map(str::to_owned), Some(".".to_owned()));
+            assert_eq!(
+                provider.find(&query).await.unwrap_err().kind(),
+                ErrorKind::InvalidData,
+                "{service} {status} {body}"
+            );
+            let metadata = secretsync_core::provider::RemoteRef::new("app").with_metadata();
+            let answer = crate::support::read_ref(&*provider, &metadata).await;
+            failure(answer, ErrorKind::InvalidData, Code::DataInvalid);
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) enum Meaning {
     KeysInvalid,
     /// The secret waits for its deletion.
     MarkedDeleted,
-    /// There is no such secret, or it has no such stage or version, or there is no such parameter.
+    /// There is no such secret, or no such parameter.
     Missing,
     /// The region, or the service, is not enabled for the account.
     RegionDisabled,
@@ -37,6 +37,8 @@ pub(crate) enum Meaning {
     Unavailable,
     /// Something that this table does not know.
     Unknown,
+    /// There is such a secret, but it has no such stage or version, or no value at all yet.
+    ValueMissing,
     /// The parameter has no such version or label. External Secrets Operator takes only the parameter's own absence for one.
     VersionMissing,
 }
@@ -55,6 +57,7 @@ impl Meaning {
             Some(Self::Invalid) if says(&["marked for deletion", "marked deleted", "scheduled for deletion"]) => {
                 Self::MarkedDeleted
             }
+            Some(Self::Missing) if says(&["the specified secret value"]) => Self::ValueMissing,
             known => known.unwrap_or(Self::Unknown),
         }
     }
@@ -72,7 +75,9 @@ impl Meaning {
             Self::IdentityRefused => (Unauthenticated, Code::AwsRoleRefused),
             Self::KeyDenied => (PermissionDenied, Code::AwsKmsDenied),
             Self::KeyUnusable => (InvalidData, Code::AwsKmsDenied),
-            Self::MarkedDeleted | Self::Missing | Self::VersionMissing => (NotFound, Code::SecretMissing),
+            Self::MarkedDeleted | Self::Missing | Self::ValueMissing | Self::VersionMissing => {
+                (NotFound, Code::SecretMissing)
+            }
             Self::Skewed => (Unavailable, Code::AwsClockSkewed),
             Self::Throttled => (RateLimited, Code::ProviderRateLimited),
             Self::Unavailable | Self::Unknown => (Unavailable, Code::ProviderUnavailable),
@@ -190,6 +195,11 @@ mod tests {
                 "InvalidRequestException",
                 "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
                 Meaning::KeyDenied,
+            ),
+            (
+                "ResourceNotFoundException",
+                "Secrets Manager can't find the specified secret value for staging label: blue",
+                Meaning::ValueMissing,
             ),
             ("ParameterNotFound", "", Meaning::Missing),
             ("ParameterVersionNotFound", "", Meaning::VersionMissing),
