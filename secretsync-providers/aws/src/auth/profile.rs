@@ -1,6 +1,7 @@
 //! Profiles: `~/.aws/config` and `~/.aws/credentials`, read by the SDK.
 
 use std::error::Error as StdError;
+use std::path::PathBuf;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -85,8 +86,14 @@ async fn sections(variables: &Ambient) -> Option<EnvConfigSections> {
 /// The files with profiles that are there.
 fn files(variables: &Ambient) -> Option<EnvConfigFiles> {
     let home = variables.path("HOME");
+    // No shell has looked at what a container's environment says.
+    let at_home = |path: PathBuf| match (path.strip_prefix("~"), &home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path,
+    };
     let file = |variable: &str, name: &str| {
-        variables.path(variable).or_else(|| Some(home.as_ref()?.join(".aws").join(name))).filter(|path| path.is_file())
+        let named = variables.path(variable).map(at_home);
+        named.or_else(|| Some(home.as_ref()?.join(".aws").join(name))).filter(|path| path.is_file())
     };
     let config = file("AWS_CONFIG_FILE", "config").map(|path| (EnvConfigFileKind::Config, path));
     let secrets = file("AWS_SHARED_CREDENTIALS_FILE", "credentials").map(|path| (EnvConfigFileKind::Credentials, path));
