@@ -12,7 +12,7 @@ use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
 use secretsync_core::memory::MemoryStore;
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
-    FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, find_unsupported,
+    Absence, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef, find_unsupported,
 };
 use secretsync_core::secret::{Secret, SecretValue};
 use secretsync_core::store::{OwnerId, TargetRef};
@@ -52,7 +52,7 @@ impl Provider for Variables {
     async fn fetch(&self, objects: &[ObjectRef], _: &FetchOptions) -> Vec<Result<Fetched>> {
         let answer = |object: &ObjectRef| match self.values.get(object.name()) {
             Some(value) => Fetched::Found(Secret::bytes(value.duplicate())),
-            None => Fetched::Absent,
+            None => Fetched::Absent(Absence::default()),
         };
         objects.iter().map(|object| Ok(answer(object))).collect()
     }

@@ -97,9 +97,9 @@ fn filter(log: LogLevel) -> EnvFilter {
     };
     let mut filter = EnvFilter::default().add_directive(level.into());
     if level >= LevelFilter::ERROR {
-        // They log answers that they cannot read, Secrets among them, or quote them. Nothing on the command line can switch that on; their errors reach us
-        // anyway.
-        for answers in ["kube_client::client", "kube_runtime::watcher"] {
+        // They log answers and files that they cannot read, Secrets among them, or quote them. Nothing on the command line can switch that on; their errors
+        // reach us anyway.
+        for answers in ["aws_config::profile", "kube_client::client", "kube_runtime::watcher"] {
             filter = filter.add_directive(format!("{answers}=off").parse().expect("the directive is well-formed"));
         }
     }
@@ -129,6 +129,7 @@ mod tests {
                 assert!(!enabled!(target: "aws_smithy_runtime::client::orchestrator", Level::TRACE));
                 assert!(!enabled!(target: "aws_sigv4::http_request::sign", Level::TRACE));
                 assert!(!enabled!(target: "hyper_util::client::legacy::connect", Level::DEBUG));
+                assert!(!enabled!(target: "aws_config::profile::credentials", Level::ERROR));
                 assert!(!enabled!(target: "kube_client::client", Level::ERROR));
                 assert!(!enabled!(target: "kube_runtime::watcher", Level::ERROR));
             });

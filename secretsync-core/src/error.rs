@@ -198,6 +198,11 @@ impl Error {
         self.0.hint.as_ref()
     }
 
+    /// What was tried, an infinitive without "to".
+    pub fn operation(&self) -> &str {
+        &self.0.operation
+    }
+
     /// What the operation was tried on.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()

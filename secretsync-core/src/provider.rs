@@ -19,7 +19,7 @@ use async_trait::async_trait;
 
 pub use ambient::Ambient;
 pub use credential::{AccountToken, CredentialKind, CredentialRef, CredentialSource, NoCredentials, TokenRequest};
-pub use fetch::{FetchOptions, Fetched, RemoteRef};
+pub use fetch::{Absence, FetchOptions, Fetched, RemoteRef};
 pub use find::{Found, Query};
 pub use key_service::{KeyKind, KeyService, KeyServiceFactory, WrappedKey};
 pub use lease::{Leases, Renewed};
@@ -95,7 +95,7 @@ pub trait ProviderExt: Provider {
             let answers = self.fetch(std::slice::from_ref(object), &FetchOptions::default()).await;
             match answers.into_iter().next() {
                 Some(Ok(Fetched::Found(secret))) => Ok(Some(secret)),
-                Some(Ok(Fetched::Absent)) => Ok(None),
+                Some(Ok(Fetched::Absent(_))) => Ok(None),
                 Some(Err(error)) => Err(error),
                 None => Err(Error::new(ErrorKind::Internal, "read")
                     .on(format!("`{object}`"))

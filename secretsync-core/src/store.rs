@@ -20,7 +20,7 @@ pub use observed::{Holder, KeyState, Observed, Present};
 pub use pass::{Pass, Passes};
 
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
-use crate::secret::{SecretKey, SecretMap};
+use crate::secret::{Fingerprint, SecretKey, SecretMap};
 use crate::sync::CreationPolicy;
 
 /// A place secrets are written to.
@@ -181,12 +181,14 @@ pub struct Desired {
     pub data: SecretMap,
     /// Everything about it that is no secret.
     pub meta: TargetMeta,
+    /// Keys whose value would be another one at each rendering, with what is as good for each.
+    pub(crate) varied: BTreeMap<SecretKey, Fingerprint>,
 }
 
 impl Desired {
     /// Keys and values with metadata.
     pub fn new(data: SecretMap, meta: TargetMeta) -> Self {
-        Self { data, meta }
+        Self { data, meta, varied: BTreeMap::new() }
     }
 }
 

@@ -10,7 +10,9 @@ use futures::future::join_all;
 use secretsync_core::error::{Error, ErrorKind, Result, Retry, chain};
 use secretsync_core::layer::{Breaker, BreakerSettings};
 use secretsync_core::object::ObjectRef;
-use secretsync_core::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use secretsync_core::provider::{
+    Absence, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
+};
 use tokio::time::{Instant, sleep};
 
 /// A store that fails on demand, and takes a tenth of a second for a call.
@@ -55,7 +57,7 @@ impl Provider for Store {
     async fn fetch(&self, objects: &[ObjectRef], _: &FetchOptions) -> Vec<Result<Fetched>> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         sleep(Duration::from_millis(100)).await;
-        objects.iter().map(|_| self.failure().map_or(Ok(Fetched::Absent), Err)).collect()
+        objects.iter().map(|_| self.failure().map_or(Ok(Fetched::Absent(Absence::default())), Err)).collect()
     }
 
     async fn find(&self, _: &Query) -> Result<Vec<Found>> {

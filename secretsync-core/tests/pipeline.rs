@@ -9,7 +9,9 @@ use secretsync_core::engine::{Engine, EngineObserver};
 use secretsync_core::error::{Code, Error, ErrorKind, chain};
 use secretsync_core::memory::{MemoryProvider, MemoryStore};
 use secretsync_core::object::ObjectRef;
-use secretsync_core::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use secretsync_core::provider::{
+    Absence, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
+};
 use secretsync_core::secret::{Secret, SecretKey, SecretValue};
 use secretsync_core::store::{OwnerId, TargetRef};
 use secretsync_core::sync::{
@@ -457,7 +459,11 @@ test_provider!(Panicking, |_this, _objects| panic!("a defect of a provider"));
 test_provider!(Silent, |_this, _objects| std::future::pending().await);
 test_provider!(Flickering, |this, _objects| {
     let turn = this.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    vec![Ok(if turn == 1 { Fetched::Absent } else { Fetched::Found(Secret::bytes(SecretValue::from("value"))) })]
+    vec![Ok(if turn == 1 {
+        Fetched::Absent(Absence::default())
+    } else {
+        Fetched::Found(Secret::bytes(SecretValue::from("value")))
+    })]
 });
 test_provider!(
     Vanishing,

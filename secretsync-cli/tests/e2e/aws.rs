@@ -153,6 +153,22 @@ fn parameters_are_read_by_ten_and_what_is_missing_fails_alone() {
 }
 
 #[test]
+fn a_secret_that_waits_for_its_deletion_is_told_to_be_restored() {
+    let region = "ap-south-1";
+    let sandbox = setup(region);
+    moto().secret(region, "gone", "x").unwrap();
+    moto().call(region, "secretsmanager.DeleteSecret", &json!({"SecretId": "gone"})).unwrap();
+    let manifests = [("gone", "gone"), ("none", "none")];
+    sandbox
+        .file("es.yaml", &manifests.map(|(name, key)| external_secret(name, "sm", &data(&[("v", key, "")]))).concat());
+    let run = sandbox.run(&format!("sync {FILES} {TO}"));
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.row("shop/gone").ends_with("it is marked for deletion"), "{run:?}");
+    assert!(run.row("shop/none").ends_with("it does not exist"), "{run:?}");
+    assert!(run.stderr.contains("restore the secret with `aws secretsmanager restore-secret`"), "{run:?}");
+}
+
+#[test]
 fn a_service_account_takes_its_role_by_a_token_of_the_cluster() {
     let region = "eu-north-1";
     let namespace = kubernetes::cluster().namespace("irsa").unwrap();

@@ -116,7 +116,7 @@ async fn check_answers(provider: &dyn Provider, fixture: &ProviderFixture) -> Re
             ensure(right, format!("property `{}` of `{object}` has not the expected value", fixture.property))?;
             ensure(!format!("{secret:?}").contains(&fixture.value), "`Debug` of a secret shows its value")
         }
-        Ok(Fetched::Absent) => Err(Violation(format!("`{object}` exists, but is said to be absent"))),
+        Ok(Fetched::Absent(_)) => Err(Violation(format!("`{object}` exists, but is said to be absent"))),
         Err(error) => Err(Violation(format!("`{object}` cannot be read: {}", chain(error)))),
     }
 }
@@ -132,7 +132,7 @@ async fn check_isolation(provider: &dyn Provider, fixture: &ProviderFixture) -> 
             ensure(answers.len() == 2, format!("two questions got {} answers", answers.len()))?;
             for (object, answer) in objects.iter().zip(&answers) {
                 let found = matches!(answer, Ok(Fetched::Found(_)));
-                let gone = matches!(answer, Ok(Fetched::Absent));
+                let gone = matches!(answer, Ok(Fetched::Absent(_)));
                 ensure(
                     if *object == present { found } else { gone },
                     format!("`{object}` got the wrong answer beside another object"),

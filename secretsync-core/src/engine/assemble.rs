@@ -17,7 +17,7 @@ use super::fetch::Answers;
 use super::reads::{Members, Reads, at};
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::object::{ObjectRef, Part, Read};
-use crate::provider::Fetched;
+use crate::provider::{Absence, Fetched};
 use crate::secret::{Secret, SecretKey, SecretMap, SecretValue};
 use crate::sync::{
     DataEntry, DataFrom, DeletionPolicy, NullBytePolicy, OnMissing, Origin, ProviderKey, Selection, SyncSpec,
@@ -133,9 +133,11 @@ impl Assembly<'_> {
                 }
                 for one in found {
                     match self.answer(&entry.provider, &one.object)? {
-                        Some(secret) => values.push((one.name.clone(), property::value(&secret.payload, None)?)),
+                        Fetched::Found(secret) => {
+                            values.push((one.name.clone(), property::value(&secret.payload, None)?));
+                        }
                         // Listed, but gone: a deleted version is listed on. It is left out, and told.
-                        None => drop(self.result.miss(&origin.naming(&one.name), None)),
+                        Fetched::Absent(_) => drop(self.result.miss(&origin.naming(&one.name), None)),
                     }
                 }
                 if values.is_empty() && entry.on_missing == Some(OnMissing::Fail) {
@@ -180,25 +182,25 @@ impl Assembly<'_> {
         object: &ObjectRef,
         on_missing: Option<OnMissing>,
     ) -> Result<Option<Secret>> {
-        if let Some(secret) = self.answer(provider, object)? {
-            return Ok(Some(secret));
-        }
+        let absence = match self.answer(provider, object)? {
+            Fetched::Found(secret) => return Ok(Some(secret)),
+            Fetched::Absent(absence) => absence,
+        };
         let may_be_absent = match on_missing {
             Some(on_missing) => on_missing != OnMissing::Fail,
             // Metadata of an object that is not there is a mistake in the manifest, whatever may be deleted (`eso-compat.md` 4.6).
             None => self.spec.deletion != DeletionPolicy::Retain && object.part() != Part::Metadata,
         };
-        if may_be_absent { Ok(None) } else { Err(absent(provider, object)) }
+        if may_be_absent { Ok(None) } else { Err(absent(provider, object, absence)) }
     }
 
-    fn answer(&mut self, provider: &ProviderKey, object: &ObjectRef) -> Result<Option<Secret>> {
+    fn answer(&mut self, provider: &ProviderKey, object: &ObjectRef) -> Result<Fetched> {
         match self.answers.get(provider, object) {
             Some(Ok(Fetched::Found(secret))) => {
                 self.result.expires_at = [self.result.expires_at, secret.expires_at].into_iter().flatten().min();
-                Ok(Some(secret.clone()))
+                Ok(Fetched::Found(secret.clone()))
             }
-            Some(Ok(Fetched::Absent)) => Ok(None),
-            Some(Err(error)) => Err(error.clone()),
+            Some(answer) => answer.clone(),
             None => {
                 Err(Error::new(ErrorKind::Internal, "read").on(format!("`{object}`")).because("it was never asked for"))
             }
@@ -240,14 +242,16 @@ fn finish(key: &str, value: SecretValue, rules: ValueRules) -> Result<SecretValu
 }
 
 /// The failure of an object that is not there and must be.
-pub(crate) fn absent(provider: &ProviderKey, object: &ObjectRef) -> Error {
-    Error::new(ErrorKind::NotFound, "read")
-        .on(format!("`{object}` from {provider}"))
-        .because("it does not exist")
-        .with_hint(Hint::new(
+pub(crate) fn absent(provider: &ProviderKey, object: &ObjectRef, absence: Absence) -> Error {
+    let Absence { reason, advice } = absence;
+    Error::new(ErrorKind::NotFound, "read").on(format!("`{object}` from {provider}")).because(reason).with_hint(
+        Hint::new(
             Code::SecretMissing,
-            "create it or correct the key; with `onMissing: Skip`, or `deletionPolicy: Delete` or `Merge`, a missing object is no error",
-        ))
+            format!(
+                "{advice}; with `onMissing: Skip`, or `deletionPolicy: Delete` or `Merge`, a missing object is no error"
+            ),
+        ),
+    )
 }
 
 fn nothing_found() -> Error {

@@ -144,9 +144,10 @@ fn compare(spec: &SyncSpec, present: &Present, desired: &Desired, keep: &Keep) -
         .data
         .iter()
         .map(|(key, value)| {
-            let change = match present.keys.get(key) {
+            let change = match present.keys.get(key).map(|state| state.fingerprint) {
                 None => Change::Created,
-                Some(state) if state.fingerprint == Some(Fingerprint::of(value)) => Change::Unchanged,
+                Some(Some(seen)) if desired.varied.get(key) == Some(&seen) => Change::Unchanged,
+                Some(seen) if seen == Some(Fingerprint::of(value)) => Change::Unchanged,
                 Some(_) => Change::Updated,
             };
             (key.clone(), change)

@@ -1,24 +1,32 @@
 //! What random templates were made of the last time, so that they are made anew when that changes. In memory only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::ledger::SyncKey;
-use crate::secret::Fingerprint;
+use crate::secret::{Fingerprint, SecretKey};
 
-/// The inputs of each sync that makes something random of its data.
+/// What was made of each sync whose templates give another result each time, and of what.
 #[derive(Debug, Default)]
-pub(crate) struct Inputs(Mutex<HashMap<SyncKey, Fingerprint>>);
+pub(crate) struct Inputs(Mutex<HashMap<SyncKey, Made>>);
+
+/// What random templates made, and of what.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) inputs: Fingerprint,
+    /// The results that merely vary, by their keys.
+    pub(crate) varied: BTreeMap<SecretKey, Fingerprint>,
+}
 
 impl Inputs {
-    /// Whether these are the ones that are known.
-    pub(crate) fn are(&self, sync: &SyncKey, inputs: &Fingerprint) -> bool {
-        self.known().get(sync) == Some(inputs)
+    /// What merely varied of the results that the target holds, if these are the inputs that they were made of.
+    pub(crate) fn varied(&self, sync: &SyncKey, inputs: &Fingerprint) -> Option<BTreeMap<SecretKey, Fingerprint>> {
+        self.known().get(sync).filter(|made| made.inputs == *inputs).map(|made| made.varied.clone())
     }
 
-    /// The target holds what was made of these now.
-    pub(crate) fn set(&self, sync: SyncKey, inputs: Fingerprint) {
-        self.known().insert(sync, inputs);
+    /// The target holds this now.
+    pub(crate) fn set(&self, sync: SyncKey, made: Made) {
+        self.known().insert(sync, made);
     }
 
     /// The target may not hold what was made of them.
@@ -26,7 +34,7 @@ impl Inputs {
         self.known().remove(sync);
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<SyncKey, Fingerprint>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<SyncKey, Made>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,9 +28,9 @@ pub(crate) struct Templates {
 
 /// What the target has from this sync already and that templates with random results leave as it is.
 ///
-/// A random template must be rendered again only when its inputs change. One without inputs is rendered when its key is missing, and its result then stays.
-/// One with inputs stays as long as they are known to be those of the last time; a process that has just begun knows none, and to keep a digest of them
-/// beside the target is out of the question.
+/// A random template must be rendered again only when its inputs change. What is made from nothing is rendered when its key is missing, and its result then
+/// stays. The result of any other stays as long as the inputs are known to be those of the last time; a process that has just begun knows none, and to keep a
+/// digest of them beside the target is out of the question.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     /// Keys.
@@ -71,12 +71,12 @@ impl Templates {
         self.texts.iter().any(|text| text.template.mints())
     }
 
-    /// Whether some of these make it of the data as well.
-    pub(crate) fn mint_from_data(&self) -> bool {
-        self.texts.iter().any(|text| text.template.mints() && text.template.reads_data())
+    /// Whether the results of some depend on the data, and on more than these.
+    pub(crate) fn vary(&self) -> bool {
+        self.texts.iter().any(|text| text.varies() || text.template.mints() && text.template.reads_data())
     }
 
-    /// Tells inputs apart: the data and the texts.
+    /// Tells inputs apart: the data, and the texts with what becomes of their results.
     pub(crate) fn inputs(&self, data: &SecretMap) -> Fingerprint {
         let mut bytes = Zeroizing::new(Vec::new());
         let mut add = |part: &[u8]| {
@@ -87,7 +87,11 @@ impl Templates {
             add(key.as_str().as_bytes());
             add(value.expose());
         }
-        self.texts.iter().for_each(|text| add(text.template.text().as_bytes()));
+        for text in &self.texts {
+            add(text.subject.as_bytes());
+            add(text.template.text().as_bytes());
+            add(&[text.decoding as u8]);
+        }
         Fingerprint::of_bytes(&bytes)
     }
 
@@ -145,11 +149,15 @@ impl Text {
         }
     }
 
-    /// What is there already, if this template would make something new from nothing each time, and its data did not change. What is only salted is made
-    /// anew: it may have to follow its data.
+    /// Whether its result is another one each time although nothing is made from nothing: it is salted, or tells the time.
+    fn varies(&self) -> bool {
+        self.template.is_random() && !self.template.mints()
+    }
+
+    /// What is there already, if this template would make something else of the same each time.
     fn kept(&self, kept: &Kept, key: &str) -> Option<SecretValue> {
-        let outdated = self.template.reads_data() && !kept.current;
-        if !self.template.mints() || outdated {
+        let outdated = (self.varies() || self.template.reads_data()) && !kept.current;
+        if !self.template.is_random() || outdated {
             return None;
         }
         let text = |texts: &BTreeMap<String, String>| texts.get(key).map(|text| SecretValue::from(text.as_str()));
@@ -163,7 +171,12 @@ impl Text {
     fn put(&self, key: &str, value: SecretValue, into: &mut Desired) -> Result<()> {
         let texts = match self.target {
             TemplateTarget::Data => {
-                into.data.insert(self.key(key)?, value);
+                let key = self.key(key)?;
+                into.varied.remove(&key);
+                if self.varies() {
+                    into.varied.insert(key.clone(), Fingerprint::of(&value));
+                }
+                into.data.insert(key, value);
                 return Ok(());
             }
             TemplateTarget::Labels => &mut into.meta.labels,

@@ -12,12 +12,13 @@ use super::Shared;
 use super::assemble::{Assembled, assemble, check, keep};
 use super::decide::{Decision, before_issuing, before_reading, decide, untouched, when_empty};
 use super::fetch::{Answers, Sharing, fetch, find, settle};
+use super::inputs::Made;
 use super::ledger::{AtHand, Fresh, Keeping, SyncKey};
 use super::reads::{ObjectKey, Reads};
 use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
-use crate::provider::{FetchOptions, Fetched, Provider};
-use crate::secret::{Fingerprint, SecretMap};
+use crate::provider::{Absence, FetchOptions, Fetched, Provider};
+use crate::secret::SecretMap;
 use crate::store::{Desired, Observed};
 use crate::sync::{Changes, CreationPolicy, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec};
 
@@ -48,8 +49,8 @@ pub(crate) struct Run<'a> {
     issues: bool,
     /// Whether the target was there.
     found: bool,
-    /// What its random templates were rendered from.
-    inputs: Option<Fingerprint>,
+    /// What its random templates make.
+    made: Option<Made>,
 }
 
 /// A failure with the step it belongs to.
@@ -57,7 +58,7 @@ struct Failure(Reason, Error);
 
 impl<'a> Run<'a> {
     pub(crate) fn new(shared: &'a Shared, spec: &'a SyncSpec, mode: Mode, keeping: Option<Keeping>) -> Self {
-        Self { shared, spec, mode, keeping, issues: false, found: false, inputs: None }
+        Self { shared, spec, mode, keeping, issues: false, found: false, made: None }
     }
 
     /// Runs every step. A failure is a report too. What the sync was issued comes along, to be kept or given back.
@@ -153,12 +154,20 @@ impl<'a> Run<'a> {
             return Ok(report.map(|report| self.accept(report, issuing)));
         }
         let data = std::mem::take(&mut assembled.data);
-        let desired = self.render(observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
-        let decision = decide(self.spec, observed, &desired, &assembled.keep).map_err(writing)?;
+        let mut desired = self.render(observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
+        let mut decision = decide(self.spec, observed, &desired, &assembled.keep).map_err(writing)?;
+        if matches!(decision, Decision::Apply { .. }) && !desired.varied.is_empty() {
+            // It is written anyway, and then with what was rendered.
+            desired.varied.clear();
+            decision = decide(self.spec, observed, &desired, &assembled.keep).map_err(writing)?;
+        }
         refuse_blind(&decision, observed, &assembled)?;
         let Some(report) = self.settle(decision, &desired, &assembled, ground).await? else { return Ok(None) };
-        if let (Some(inputs), Mode::Sync, Reason::Synced) = (self.inputs, self.mode, report.reason) {
-            self.shared.inputs.set(self.key(), inputs);
+        if let (Some(mut made), Mode::Sync, Reason::Synced) = (self.made.take(), self.mode, report.reason) {
+            if !desired.varied.is_empty() {
+                made.varied = desired.varied;
+            }
+            self.shared.inputs.set(self.key(), made);
         }
         Ok(Some(self.accept(report, issuing)))
     }
@@ -308,19 +317,20 @@ impl<'a> Run<'a> {
 
     /// Reads what templates need, and renders off the async threads: a template may compute for a while.
     async fn render(&mut self, observed: &Observed, data: SecretMap) -> Result<Desired> {
-        self.inputs = None;
+        self.made = None;
         let meta = self.spec.meta.clone();
         let Some(template) = self.spec.template.clone() else { return Ok(Desired::new(data, meta)) };
         let texts = texts(&template, self.shared.templates.as_deref()).await?;
         let parser = Arc::clone(&self.shared.parser);
         let templates = self.compute(move || Templates::parse(&parser, &template, &texts)).await?;
-        let mut kept = if templates.mint() { self.kept(observed).await? } else { Kept::default() };
-        if templates.mint_from_data() {
-            let inputs = templates.inputs(&data);
-            kept.current = self.shared.inputs.are(&self.key(), &inputs);
-            self.inputs = Some(inputs);
-        }
-        self.compute(move || templates.render(data, meta, &kept)).await
+        let mut kept = self.kept(observed, templates.mint()).await?;
+        let inputs = templates.vary().then(|| templates.inputs(&data));
+        let varied = inputs.as_ref().and_then(|inputs| self.shared.inputs.varied(&self.key(), inputs));
+        kept.current = varied.is_some();
+        let mut desired = self.compute(move || templates.render(data, meta, &kept)).await?;
+        let varied = std::mem::replace(&mut desired.varied, varied.unwrap_or_default());
+        self.made = inputs.map(|inputs| Made { inputs, varied });
+        Ok(desired)
     }
 
     fn key(&self) -> SyncKey {
@@ -332,11 +342,11 @@ impl<'a> Run<'a> {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(super::panicked(&self.spec.target)))
     }
 
-    /// What random templates leave as it is.
-    async fn kept(&self, observed: &Observed) -> Result<Kept> {
+    /// What random templates leave as it is; keys only where some are made from nothing, since to know them costs a read.
+    async fn kept(&self, observed: &Observed, keys: bool) -> Result<Kept> {
         let Observed::Present(present) = observed else { return Ok(Kept::default()) };
         let mut kept = Kept::default();
-        if present.keys.values().any(|state| state.owned) {
+        if keys && present.keys.values().any(|state| state.owned) {
             kept.data = self.shared.store.own_values(&self.spec.target, &self.spec.owner).await?;
         }
         if let Some(meta) = &present.meta {
@@ -363,7 +373,8 @@ async fn issue(shared: &Shared, object: &ObjectKey) -> Result<Fresh> {
     match provider.fetch(std::slice::from_ref(name), &FetchOptions::default()).await.pop() {
         Some(Ok(Fetched::Found(secret))) => Ok(Fresh::new(secret, provider, shared.tasks.clone())),
         Some(Err(error)) => Err(error),
-        Some(Ok(Fetched::Absent)) | None => Err(super::assemble::absent(key, name)),
+        Some(Ok(Fetched::Absent(absence))) => Err(super::assemble::absent(key, name, absence)),
+        None => Err(super::assemble::absent(key, name, Absence::default())),
     }
 }
 

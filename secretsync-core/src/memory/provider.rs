@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::json::Json;
 use crate::object::{ObjectRef, Part, Read};
-use crate::provider::{FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
+use crate::provider::{Absence, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef};
 use crate::regex::GoRegex;
 use crate::secret::{Secret, SecretObject, SecretValue};
 
@@ -103,7 +103,7 @@ impl MemoryProvider {
         if let Some(error) = state.failures.get(object.name()) {
             return Err(error.clone());
         }
-        Ok(state.objects.get(object.name()).cloned().map_or(Fetched::Absent, Fetched::Found))
+        Ok(state.objects.get(object.name()).cloned().map_or(Fetched::Absent(Absence::default()), Fetched::Found))
     }
 }
 

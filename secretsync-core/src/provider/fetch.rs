@@ -42,9 +42,33 @@ impl RemoteRef {
 #[derive(Clone, Debug)]
 pub enum Fetched {
     /// The other side positively said that there is no such object. Never used for a failure: only this can lead to a deletion.
-    Absent,
+    Absent(Absence),
     /// The object.
     Found(Secret),
+}
+
+/// Why there is no object, for whoever needs it: one that is missing is told otherwise than one that can be brought back.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Absence {
+    /// What the other side said of the object, without values.
+    pub reason: &'static str,
+    /// What to do about it.
+    pub advice: &'static str,
+}
+
+impl Absence {
+    /// An absence with more to say of it.
+    pub const fn new(reason: &'static str, advice: &'static str) -> Self {
+        Self { reason, advice }
+    }
+}
+
+impl Default for Absence {
+    /// There is no such object.
+    fn default() -> Self {
+        Self::new("it does not exist", "create it or correct the key")
+    }
 }
 
 /// How to fetch.

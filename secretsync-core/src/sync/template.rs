@@ -12,8 +12,8 @@ use crate::provider::{CredentialKind, CredentialRef};
 ///
 /// What a template makes from nothing (a password of `randAlphaNum`, a key of `genPrivateKey`) would be another one at each rendering. A key, label or
 /// annotation that such a text gave stays as it is for as long as it is there; only one that is missing, or that somebody else wrote, is rendered. The engine
-/// keeps no trace of earlier inputs, so data beside it in the same text (`{{ .user }}:{{ randAlphaNum 16 }}`) stays as it was, too: delete the key to have it
-/// made anew. What is only salted (`bcrypt`, `htpasswd`) or tells the time is rendered each time, so that it follows its data.
+/// remembers what the others were made of for as long as it lives, and never writes that down: a text with data beside it (`{{ .user }}:{{ randAlphaNum 16 }}`),
+/// and one that is only salted (`bcrypt`, `htpasswd`) or tells the time, is rendered again when the data or a template changes, and once by the next process.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default)]
 pub struct TemplateSpec {

@@ -1,11 +1,14 @@
 //! Metrics under External Secrets Operator's names (`eso-compat.md` 6.3), written when they are asked for.
 
+mod times;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::times::Times;
 use super::watch::{Id, Kind};
 
 /// What is counted.
@@ -25,6 +28,8 @@ pub(super) struct Metrics {
 struct Totals {
     /// Runs that succeeded and runs that failed.
     runs: BTreeMap<Kind, (u64, u64)>,
+    /// How long they took.
+    times: BTreeMap<Kind, Times>,
     /// Calls of providers: whose, which, and whether they succeeded.
     calls: BTreeMap<(String, String, bool), u64>,
 }
@@ -76,6 +81,7 @@ impl Metrics {
         let mut totals = self.totals();
         let (succeeded, failed) = totals.runs.entry(kind).or_default();
         *if holds { succeeded } else { failed } += 1;
+        totals.times.entry(kind).or_default().count(took);
     }
 
     /// Counts a call of a provider.
@@ -160,6 +166,12 @@ impl Totals {
         plain(text, "controller_runtime_reconcile_total", "counter", results);
         let errors = runs.iter().map(|(name, (_, failed))| (format!("controller=\"{name}\""), *failed));
         plain(text, "controller_runtime_reconcile_errors_total", "counter", errors);
+        let name = "controller_runtime_reconcile_time_seconds";
+        let _infallible = writeln!(text, "# TYPE {name} histogram");
+        for (kind, controller) in CONTROLLERS {
+            let times = self.times.get(&kind).cloned().unwrap_or_default();
+            times.render(text, name, &format!("controller=\"{controller}\""));
+        }
     }
 }
 
@@ -224,6 +236,9 @@ mod tests {
             "controller_runtime_reconcile_total{controller=\"externalsecret\",result=\"error\"} 1",
             "controller_runtime_reconcile_total{controller=\"secretstore\",result=\"success\"} 0",
             "controller_runtime_reconcile_errors_total{controller=\"externalsecret\"} 1",
+            "# TYPE controller_runtime_reconcile_time_seconds histogram",
+            "controller_runtime_reconcile_time_seconds_bucket{controller=\"externalsecret\",le=\"0.005\"} 2",
+            "controller_runtime_reconcile_time_seconds_count{controller=\"secretstore\"} 0",
             "workqueue_depth{name=\"externalsecret\"} 7",
         ] {
             assert!(text.lines().any(|known| known == line), "{line} in {text}");

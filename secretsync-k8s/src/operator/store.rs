@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::FutureExt as _;
 use secretsync_core::engine::Engine;
-use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, one_line};
+use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result, causes, one_line};
 use secretsync_core::provider::{BuildContext, CredentialRef, NoCredentials, Provider, ProviderRegistry, StoreOrigin};
 use secretsync_core::sync::{MassDeletion, ProviderKey};
 use serde_json::json;
@@ -190,7 +190,6 @@ fn pause(mass: &MassDeletion, now: SystemTime) -> Condition {
 }
 
 async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static str, Error)> {
-    const BUILD: &str = "unable to create client";
     let spec = store.spec.clone().map_err(|error| (BUILD, error))?;
     // Whose credentials such a store uses is known only when an ExternalSecret uses it.
     if spec.is_referent(&context.providers.registry).map_err(|error| (BUILD, error))? {
@@ -205,7 +204,14 @@ async fn check(context: &Context, store: &StoreObject) -> Result<(), (&'static s
         .unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::Unavailable, "check").on(&needed.spec.origin).because("no answer in time"))
         })
-        .map_err(|error| ("unable to validate store", error))
+        .map_err(|error| (stage(&error), error))
+}
+
+/// Where External Secrets Operator would fail: it gets its credentials and logs in while it makes its client (`eso-compat.md` 4.12).
+fn stage(error: &Error) -> &'static str {
+    let mut causes = causes(error).filter_map(|cause| cause.downcast_ref::<Error>());
+    let before = causes.any(|cause| matches!(cause.operation(), "log in" | "log in to" | "resolve"));
+    if before { BUILD } else { "unable to validate store" }
 }
 
 async fn write(context: &Context, store: &StoreObject, ready: &Condition, paused: Option<&Condition>) {
@@ -239,4 +245,5 @@ pub(super) async fn patch(context: &Context, target: Target<'_>, body: serde_jso
     }
 }
 
+const BUILD: &str = "unable to create client";
 const RESUMED: &str = "no target is kept from being deleted any more";

@@ -140,6 +140,12 @@ impl Refusal {
                 "delete the Secret so that it is made anew, or remove `target.template.type`",
             ));
         }
+        if self.causes.iter().any(|cause| cause.reason == "FieldValueTooLong" && cause.field == "data") {
+            return error.because("its values are larger than the 1 MiB that a Secret holds").with_hint(Hint::new(
+                Code::TargetUnwritable,
+                "let the Secret have fewer or smaller keys, or divide it between several ExternalSecrets",
+            ));
+        }
         let mut fields: Vec<_> = self.causes.iter().map(|cause| format!("`{}`", plain(&cause.field))).collect();
         fields.dedup();
         let detail = if fields.is_empty() {
@@ -246,6 +252,14 @@ mod tests {
                 ErrorKind::InvalidConfig,
                 Code::TargetUnwritable,
                 "the type of a Secret cannot be changed",
+            ),
+            (
+                422,
+                "FieldValueTooLong",
+                "data",
+                ErrorKind::InvalidConfig,
+                Code::TargetUnwritable,
+                "its values are larger than the 1 MiB that a Secret holds",
             ),
             (
                 422,

@@ -9,7 +9,7 @@ use crate::config::{Region, Service, Settings};
 /// The object that a reference means.
 pub(crate) fn object(settings: &Settings, reference: &RemoteRef) -> Result<ObjectRef> {
     let id = format!("{}{}", settings.prefix, reference.key);
-    check(&reference.key, &id)?;
+    check(settings.service, &reference.key, &id)?;
     let version = reference.version.as_deref().filter(|version| !version.is_empty());
     let (id, version) = match settings.service {
         Service::ParameterStore => selected(&reference.key, id, version)?,
@@ -96,7 +96,7 @@ fn selected(key: &str, id: String, version: Option<&str>) -> Result<(String, Opt
     Ok((name, Some(inside)))
 }
 
-fn check(key: &str, id: &str) -> Result<()> {
+fn check(service: Service, key: &str, id: &str) -> Result<()> {
     const ADVICE: &str = "write the name, or the ARN, as AWS shows it";
     if key.is_empty() {
         return Err(refused(key, "it is empty", ADVICE));
@@ -109,6 +109,15 @@ fn check(key: &str, id: &str) -> Result<()> {
     }
     if id.starts_with("arn:") && region(id).is_none() {
         return Err(refused(key, "it is an ARN without a region", ADVICE));
+    }
+    let own = if service == Service::ParameterStore { "ssm" } else { "secretsmanager" };
+    if id.starts_with("arn:") && id.split(':').nth(2) != Some(own) {
+        // The other service would answer that it does not exist.
+        return Err(refused(
+            key,
+            "it is the ARN of another service than the store's",
+            "read it from a store with the `service` that the ARN names",
+        ));
     }
     Ok(())
 }
@@ -188,8 +197,23 @@ mod tests {
         assert!(!is_meant(&arn("app/db-AbC1dE"), Some("app/db-AbC1dE")));
         assert!(!is_meant(&arn("app/db"), None));
         assert!(is_meant(&secret("app/db-AbC1dE", ""), Some("app/db-AbC1dE")));
-        let flat = secret("arn:aws:ssm:eu-west-1:1:parameter/flat", "");
+        let flat = RemoteRef::new("arn:aws:ssm:eu-west-1:1:parameter/flat");
+        let flat = object(&settings(Service::ParameterStore, ""), &flat).unwrap();
         assert!(is_meant(&flat, Some("flat")) && is_meant(&flat, Some(flat.name())) && !is_meant(&flat, Some("/flat")));
+    }
+
+    #[test]
+    fn an_arn_of_another_service_is_refused_and_no_missing_object() {
+        let (secret, parameter) =
+            ("arn:aws:secretsmanager:eu-west-1:1:secret:a-AbC1dE", "arn:aws:ssm:eu-west-1:1:parameter/a");
+        for (service, key, good) in [
+            (Service::SecretsManager, secret, true),
+            (Service::SecretsManager, parameter, false),
+            (Service::ParameterStore, parameter, true),
+            (Service::ParameterStore, secret, false),
+        ] {
+            assert_eq!(object(&settings(service, ""), &RemoteRef::new(key)).is_ok(), good, "{key}");
+        }
     }
 
     #[test]

@@ -94,6 +94,18 @@ impl Network {
     }
 }
 
+/// Sends one request. The client corrects its clock by a refusal that blames it, so that a second try may do better.
+pub(crate) async fn in_time<T, E, F>(ask: impl Fn() -> F + Send) -> Result<T, Failure>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+{
+    match ask().await.map_err(|error| Failure::of(&error)) {
+        Err(failure) if failure.blames_clock() => ask().await.map_err(|error| Failure::of(&error)),
+        answer => answer,
+    }
+}
+
 /// The bounds of each request.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
@@ -115,7 +127,7 @@ pub(crate) struct Clients<C> {
     calls: Arc<Calls>,
 }
 
-impl<C: Clone> Clients<C> {
+impl<C: Clone + Send + Sync> Clients<C> {
     /// Ends what is held.
     pub(crate) async fn close(&self) {
         self.session.close().await;
@@ -131,7 +143,7 @@ impl<C: Clone> Clients<C> {
         Self { api, network, session, make, made: Mutex::default(), calls }
     }
 
-    /// Sends one call. Credentials that AWS does not accept any more are replaced once, and a clock that differs from AWS's is corrected once.
+    /// Sends one call. Credentials that AWS does not accept any more are replaced once.
     pub(crate) async fn send<T, E, F>(
         &self,
         region: &Region,
@@ -145,19 +157,17 @@ impl<C: Clone> Clients<C> {
         let client = self.client(region)?;
         // Asked for here, so that a failure is told in our own words; the SDK finds it ready then.
         let used = self.session.login().await.map_err(Failure::Credential)?;
-        self.calls.count(call);
-        let failure = match operation(client.clone()).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => Failure::of(&error),
+        let ask = || {
+            self.calls.count(call);
+            operation(client.clone())
         };
-        // The client has set its clock by the refusal.
-        let again = failure.blames_clock()
-            || failure.blames_credentials() && self.session.replace(&used).await.map_err(Failure::Credential)?;
-        if !again {
-            return Err(failure);
+        match in_time(&ask).await {
+            Err(failure) if failure.blames_credentials() => {
+                let others = self.session.replace(&used).await.map_err(Failure::Credential)?;
+                if others { in_time(&ask).await } else { Err(failure) }
+            }
+            answer => answer,
         }
-        self.calls.count(call);
-        operation(client).await.map_err(|error| Failure::of(&error))
     }
 
     fn client(&self, region: &Region) -> Result<C, Failure> {

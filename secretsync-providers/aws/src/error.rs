@@ -6,12 +6,16 @@ mod transport;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::Display;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretsync_core::error::{Code, Error, ErrorKind, Hint, Retry};
 use secretsync_core::net::{Cause, Transport};
+use secretsync_core::provider::Absence;
 use thiserror::Error;
 
 use crate::client::is_too_big;
@@ -55,20 +59,21 @@ impl Failure {
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
-        let status = error.raw_response().map(|response| response.status().as_u16());
+        let answer = error.raw_response();
+        let status = answer.map_or(0, |response| response.status().as_u16());
+        let pause = answer.and_then(|response| pause(response.headers().get("retry-after")?));
         match error {
             SdkError::ServiceError(context) => {
                 let meta = context.err().meta();
-                let pause = context.raw().headers().get("retry-after").and_then(|text| text.trim().parse().ok());
                 match meta.code() {
                     Some(code) => Self::Refused(Refusal::new(code, meta.message().unwrap_or_default(), pause)),
-                    None => Self::unnamed(status.unwrap_or_default()),
+                    None => Self::unnamed(status, pause),
                 }
             }
             // The answer could not be read to its end, or not be understood.
             SdkError::ResponseError(_) if is_too_big(error) => Self::TooBig,
             SdkError::ResponseError(_) => match Transport::read(error, |_| None) {
-                broken if broken.cause() == Cause::Other => Self::unnamed(status.unwrap_or_default()),
+                broken if broken.cause() == Cause::Other => Self::unnamed(status, pause),
                 broken => Self::Transport(broken),
             },
             SdkError::TimeoutError(_) => Self::Transport(Cause::TimedOut.into()),
@@ -77,10 +82,10 @@ impl Failure {
     }
 
     /// An answer without a code of AWS's.
-    fn unnamed(status: u16) -> Self {
+    fn unnamed(status: u16, pause: Option<Duration>) -> Self {
         match status {
-            429 => Self::Refused(Refusal::new("Throttling", "", None)),
-            500..=599 => Self::Refused(Refusal::new("ServiceUnavailable", "", None)),
+            429 => Self::Refused(Refusal::new("Throttling", "", pause)),
+            500..=599 => Self::Refused(Refusal::new("ServiceUnavailable", "", pause)),
             _ => Self::NotAws(status),
         }
     }
@@ -93,9 +98,17 @@ impl Failure {
         }
     }
 
-    /// Whether AWS positively said that the object is not there.
-    pub(crate) fn is_absence(&self) -> bool {
-        matches!(self.meaning(), Some(Meaning::Missing | Meaning::MarkedDeleted))
+    /// Why the object is not there, if AWS positively said so.
+    pub(crate) fn absence(&self) -> Option<Absence> {
+        match self.meaning()? {
+            Meaning::MarkedDeleted => Some(Absence::new("it is marked for deletion", refusal::RESTORE)),
+            Meaning::Missing => Some(MISSING),
+            Meaning::ValueMissing => Some(Absence::new(
+                "it has no value of this version or stage",
+                "give it one, or correct `remoteRef.version`",
+            )),
+            _ => None,
+        }
     }
 
     /// Whether the credentials are at fault, so that others may do better.
@@ -142,7 +155,7 @@ impl Failure {
             Self::Malformed(_) => (
                 ErrorKind::InvalidData,
                 Code::DataInvalid,
-                "check the endpoint; AWS itself always gives a string or a binary".into(),
+                "check the endpoint: AWS itself gives no such answer".into(),
             ),
             Self::MarkedDeleted => (ErrorKind::NotFound, Code::SecretMissing, refusal::RESTORE.into()),
             Self::NotAws(_) => (
@@ -172,4 +185,18 @@ impl Failure {
             }
         }
     }
+}
+
+/// A secret or parameter that AWS does not know, where it was asked for.
+pub(crate) const MISSING: Absence =
+    Absence::new("it does not exist", "create it, or correct the key or `region` of the store");
+
+/// The pause that an answer asks for: `Retry-After` is a number of seconds, or a time.
+fn pause(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = SystemTime::try_from(DateTime::from_str(text, Format::HttpDate).ok()?).ok()?;
+    until.duration_since(SystemTime::now()).ok()
 }

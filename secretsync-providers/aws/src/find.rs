@@ -1,6 +1,9 @@
 //! Finding objects by name, path and tags: AWS narrows the list as far as it can, and the exact rules are ours.
 
-use std::collections::BTreeMap;
+mod beginning;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
 use aws_sdk_ssm::types::ParameterStringFilter;
@@ -9,7 +12,9 @@ use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{Found, Query};
 use secretsync_core::regex::GoRegex;
 
+use self::beginning::beginning;
 use crate::client::Call;
+use crate::config::Service;
 use crate::error::{Failure, Meaning};
 use crate::provider::{Parameters, Secrets};
 
@@ -24,7 +29,8 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(crate) fn new(query: &Query) -> Result<Self> {
+    /// Checks what is asked of a service.
+    pub(crate) fn new(query: &Query, service: Service) -> Result<Self> {
         if query.name.is_none() && query.tags.is_empty() {
             // As External Secrets Operator has it.
             return Err(Error::new(ErrorKind::InvalidConfig, "find objects")
@@ -34,6 +40,15 @@ impl Search {
                     "add `find.name` (`regexp: .*` is everything) or `find.tags`",
                 )));
         }
+        let path = query.path.clone().filter(|path| !path.is_empty());
+        if service == Service::ParameterStore && path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return Err(Error::new(ErrorKind::InvalidConfig, "find objects")
+                .because("`find.path` is no hierarchy of Parameter Store: it does not begin with a slash")
+                .with_hint(Hint::new(
+                    Code::ManifestInvalid,
+                    "write it as `/app`; parameters without a hierarchy are found by `find.name`",
+                )));
+        }
         let expression = query.name.as_deref();
         let name = expression.map(GoRegex::new).transpose().map_err(|error| {
             Error::new(ErrorKind::InvalidConfig, "find objects")
@@ -41,12 +56,7 @@ impl Search {
                 .with_source(error)
                 .with_hint(Hint::new(Code::ManifestInvalid, "correct the regular expression"))
         })?;
-        Ok(Self {
-            path: query.path.clone().filter(|path| !path.is_empty()),
-            name,
-            beginning: expression.map(beginning).unwrap_or_default(),
-            tags: query.tags.clone(),
-        })
+        Ok(Self { path, name, beginning: expression.map(beginning).unwrap_or_default(), tags: query.tags.clone() })
     }
 
     /// The path as Parameter Store knows hierarchies: without a slash at its end.
@@ -92,7 +102,7 @@ pub(crate) async fn secrets(service: &Secrets, search: &Search) -> Result<Vec<Fo
             call.set_filters((!filters.is_empty()).then(|| filters.clone())).send()
         });
         let page = asked.await?;
-        let entries = page.secret_list.unwrap_or_default();
+        let entries = page.secret_list.ok_or(UNLISTED)?;
         let met = entries.len();
         let names = entries.into_iter().filter(matches).filter_map(|entry| entry.name).collect();
         Ok(Page { met, names, next: page.next_token })
@@ -122,7 +132,7 @@ async fn described(service: &Parameters, search: &Search) -> Result<Vec<Found>, 
             call.set_parameter_filters((!filters.is_empty()).then(|| filters.clone())).send()
         });
         let page = asked.await?;
-        let names = page.parameters.unwrap_or_default().into_iter().map(|entry| entry.name);
+        let names = page.parameters.ok_or(UNLISTED)?.into_iter().map(|entry| entry.name);
         Ok(Page::of(names, search, page.next_token))
     };
     read_to_the_end(page).await
@@ -137,7 +147,7 @@ async fn by_path(service: &Parameters, search: &Search) -> Result<Vec<Found>, Fa
             call.set_next_token(next.clone()).send()
         });
         let page = asked.await?;
-        let names = page.parameters.unwrap_or_default().into_iter().map(|entry| entry.name);
+        let names = page.parameters.ok_or(UNLISTED)?.into_iter().map(|entry| entry.name);
         Ok(Page::of(names, search, page.next_token))
     };
     read_to_the_end(page).await
@@ -161,20 +171,22 @@ impl Page {
     }
 }
 
-/// Reads a list page by page. One may be empty and still not be the last.
+/// Reads a list page by page. One may be empty and still not be the last, but none is asked for twice: such a list has no end.
 async fn read_to_the_end<F, P>(page: F) -> Result<Vec<Found>, Failure>
 where
     F: Fn(Option<String>) -> P + Send,
     P: Future<Output = Result<Page, Failure>> + Send,
 {
     let (mut met, mut names, mut next) = (0, Vec::new(), None);
+    let mut asked = HashSet::new();
     loop {
         let page = page(next).await?;
         met += page.met;
         names.extend(page.names);
         next = page.next.filter(|token| !token.is_empty());
-        if next.is_none() {
-            return Ok(found(names));
+        let Some(token) = &next else { return Ok(found(names)) };
+        if !asked.insert(token.clone()) {
+            return Err(Failure::Malformed("its list goes round in a circle"));
         }
         if met > LIMIT {
             return Err(Failure::TooMany);
@@ -186,6 +198,19 @@ fn found(mut names: Vec<String>) -> Vec<Found> {
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| Found::new(ObjectRef::new(&name), name)).collect()
+}
+
+/// The error of a search: what may be wrong about it is not what may be wrong about a key.
+pub(crate) fn failed(failure: Failure, place: impl Display) -> Error {
+    let invalid = failure.meaning() == Some(Meaning::Invalid);
+    let error = failure.into_error("find objects", place);
+    if !invalid {
+        return error;
+    }
+    error.with_hint(Hint::new(
+        Code::ManifestInvalid,
+        "check `find.path` and `find.tags`: AWS refuses one of them as it is written",
+    ))
 }
 
 /// AWS looks at beginnings, and at keys and values of tags apart from each other, so this only makes the list shorter.
@@ -230,21 +255,8 @@ fn filterable(text: &str) -> bool {
     !text.is_empty() && text.len() <= 512 && text.bytes().all(known)
 }
 
-/// The plain text that every match of an expression begins with.
-fn beginning(expression: &str) -> String {
-    let Some(rest) = expression.strip_prefix('^') else { return String::new() };
-    if rest.contains('|') {
-        return String::new();
-    }
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_/@=-".contains(byte);
-    let mut text: String = rest.bytes().take_while(plain).map(char::from).collect();
-    // A letter that may be missing, or come again, is none to rely on.
-    if rest[text.len()..].starts_with(['*', '?', '{']) {
-        text.pop();
-    }
-    text
-}
-
+/// An answer that only looks like one of AWS's, an empty one of a proxy for example: it must not pass for a list of nothing, for which targets may be deleted.
+const UNLISTED: Failure = Failure::Malformed("it has no list");
 const SECRETS_IN_A_PAGE: i32 = 100;
 const PARAMETERS_IN_A_PAGE: i32 = 50;
 /// AWS's bound.
@@ -257,31 +269,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_anchored_expression_tells_how_its_matches_begin() {
-        for (expression, text) in [
-            ("^app/db", "app/db"),
-            ("^app/db$", "app/db"),
-            ("^app/.*", "app/"),
-            ("^ap*", "a"),
-            ("^ap?x", "a"),
-            ("^ap+", "ap"),
-            ("^app{2}", "ap"),
-            ("app", ""),
-            ("^a|b", ""),
-            ("^(a|b)", ""),
-            ("^(?i)app", ""),
-            ("^app\\.x", "app"),
-        ] {
-            assert_eq!(beginning(expression), text, "{expression}");
-        }
-    }
-
-    #[test]
     fn the_longer_of_path_and_name_narrows_the_list() {
         let prefix = |path: &str, name: &str| {
             let mut query = Query::default();
             (query.path, query.name) = (Some(path.to_owned()), Some(name.to_owned()));
-            Search::new(&query).unwrap().prefix().to_owned()
+            Search::new(&query, Service::SecretsManager).unwrap().prefix().to_owned()
         };
         assert_eq!(prefix("app/", "^app/db"), "app/db");
         assert_eq!(prefix("app/db", "^app/"), "app/db");
@@ -293,7 +285,7 @@ mod tests {
         for (path, hierarchy) in [("/app/", "/app"), ("/app", "/app"), ("/", "/")] {
             let mut query = Query::default();
             (query.path, query.name) = (Some(path.to_owned()), Some(".".to_owned()));
-            let filters = parameter_filters(&Search::new(&query).unwrap()).unwrap();
+            let filters = parameter_filters(&Search::new(&query, Service::SecretsManager).unwrap()).unwrap();
             assert_eq!(filters[0].values(), [hierarchy]);
         }
     }
@@ -303,7 +295,7 @@ mod tests {
         let mut query = Query::default();
         query.path = Some("!app".to_owned());
         query.tags = (0..6).map(|index| (format!("k{index}"), "v".to_owned())).collect();
-        let filters = filters(&Search::new(&query).unwrap());
+        let filters = filters(&Search::new(&query, Service::SecretsManager).unwrap());
         assert_eq!(filters.len(), MOST_FILTERS);
         assert!(filters.iter().all(|filter| filter.key() != Some(&FilterNameStringType::Name)));
     }

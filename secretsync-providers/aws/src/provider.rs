@@ -94,19 +94,19 @@ impl Provider for AwsProvider {
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Found>> {
-        let search = Search::new(query)?;
+        let search = Search::new(query, self.settings.service)?;
         let found = match &self.service {
             Backend::Parameters(parameters) => crate::find::parameters(parameters, &search).await,
             Backend::Secrets(secrets) => crate::find::secrets(secrets, &search).await,
         };
-        found.map_err(|failure| failure.into_error("find objects", format!("in {}", self.info.name)))
+        found.map_err(|failure| crate::find::failed(failure, format!("in {}", self.info.name)))
     }
 
     fn requests(&self, asked: Asked<'_>) -> Vec<Request> {
         let calls = match (asked, &self.service) {
             (Asked::Fetch(objects), Backend::Parameters(parameters)) => together::requests(parameters, objects),
             (Asked::Fetch(objects), Backend::Secrets(secrets)) => together::requests(secrets, objects),
-            (Asked::Find(query), service) => match (Search::new(query), service) {
+            (Asked::Find(query), service) => match (Search::new(query, self.settings.service), service) {
                 // It is refused before anything is sent.
                 (Err(_), _) => Vec::new(),
                 (Ok(_), Backend::Secrets(_)) => vec![(Call::ListSecrets, 1)],
@@ -159,5 +159,5 @@ fn tags_as_json(tags: &BTreeMap<String, String>) -> Result<Fetched, Failure> {
 
 /// A missing object is an answer.
 fn or_absent(failure: Failure) -> Result<Fetched, Failure> {
-    if failure.is_absence() { Ok(Fetched::Absent) } else { Err(failure) }
+    failure.absence().map(Fetched::Absent).ok_or(failure)
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use secretsync_core::error::Result;
 use secretsync_core::object::ObjectRef;
 use secretsync_core::provider::{
-    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
+    Absence, BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
 };
 
 use crate::auth::{Keys, Services};
@@ -58,7 +58,7 @@ impl SopsProvider {
         // Whoever made the reference by hand gets the checks of `address` too.
         let name = address::name(object.name())?;
         // Read first: a document that does not exist is absent, whatever format its name would have.
-        let Some(content) = self.client.read(&name).await? else { return Ok(Fetched::Absent) };
+        let Some(content) = self.client.read(&name).await? else { return Ok(Fetched::Absent(Absence::default())) };
         let subject = format!("document `{name}` of {}", self.info.name);
         self.session.decrypt(&subject, self.client.format(&name), content).await.map(Fetched::Found)
     }

@@ -15,7 +15,7 @@ use secretsync_core::error::Retry;
 use secretsync_core::net::Cause;
 use secretsync_core::object::{ObjectRef, Part, Read};
 use secretsync_core::provider::{
-    BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
+    Absence, BuildContext, FetchOptions, Fetched, Found, Leases, Provider, ProviderInfo, Query, RemoteRef,
 };
 use tokio::time::timeout;
 
@@ -124,7 +124,7 @@ impl VaultProvider {
             }
             Answer::Missing(_) => {
                 self.mounts.confirm(&self.session, object, &path).await?;
-                return Ok(Fetched::Absent);
+                return Ok(Fetched::Absent(Absence::default()));
             }
             Answer::Empty => Err(payload::Odd::Malformed("it is empty")),
         };

@@ -24,7 +24,7 @@ pub(super) struct Text {
     pub(super) makes: Makes,
     /// What messages call it.
     pub(super) subject: String,
-    decoding: DecodingStrategy,
+    pub(super) decoding: DecodingStrategy,
     shown: Shown,
 }
 

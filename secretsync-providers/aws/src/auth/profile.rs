@@ -1,6 +1,7 @@
 //! Profiles: `~/.aws/config` and `~/.aws/credentials`, read by the SDK.
 
 use std::error::Error as StdError;
+use std::path::PathBuf;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -50,13 +51,16 @@ pub(super) async fn obtain(environment: &Environment, sts: &Sts<'_>) -> Result<O
         .with_custom_provider("Ec2InstanceMetadata", link(LinkKind::Instance))
         .configure(&surroundings)
         .build();
-    match provider.provide_credentials().await {
-        Ok(found) => Ok(Some(found)),
-        Err(CredentialsError::CredentialsNotLoaded(_)) if named.is_none() => Ok(None),
-        Err(error) => Err(causes(&error)
-            .find_map(|cause| told(cause, &name))
-            .unwrap_or_else(|| refused(&name, "it gives no credentials"))),
-    }
+    let error = match provider.provide_credentials().await {
+        Ok(found) => return Ok(Some(found)),
+        Err(CredentialsError::CredentialsNotLoaded(_)) if named.is_none() => return Ok(None),
+        Err(error) => error,
+    };
+    let known = causes(&error).find_map(|cause| told(cause, &name));
+    Err(match known {
+        Some(known) => known,
+        None => refused(&name, flaw(variables, &name).await),
+    })
 }
 
 /// What the profile says of endpoints, by the name of a service: `endpoint_url` of its `services` section, or its own. Files that cannot be read say nothing here; whoever
@@ -82,8 +86,14 @@ async fn sections(variables: &Ambient) -> Option<EnvConfigSections> {
 /// The files with profiles that are there.
 fn files(variables: &Ambient) -> Option<EnvConfigFiles> {
     let home = variables.path("HOME");
+    // No shell has looked at what a container's environment says.
+    let at_home = |path: PathBuf| match (path.strip_prefix("~"), &home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path,
+    };
     let file = |variable: &str, name: &str| {
-        variables.path(variable).or_else(|| Some(home.as_ref()?.join(".aws").join(name))).filter(|path| path.is_file())
+        let named = variables.path(variable).map(at_home);
+        named.or_else(|| Some(home.as_ref()?.join(".aws").join(name))).filter(|path| path.is_file())
     };
     let config = file("AWS_CONFIG_FILE", "config").map(|path| (EnvConfigFileKind::Config, path));
     let secrets = file("AWS_SHARED_CREDENTIALS_FILE", "credentials").map(|path| (EnvConfigFileKind::Credentials, path));
@@ -100,6 +110,15 @@ fn told(error: &(dyn StdError + 'static), profile: &str) -> Option<Error> {
     let by_keys = error.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>().map(Failure::of);
     let by_token = || error.downcast_ref::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>().map(Failure::of);
     by_keys.or_else(by_token).map(not_taken).or_else(|| error.downcast_ref::<Error>().cloned())
+}
+
+/// What is wrong with a profile of which the SDK makes nothing.
+async fn flaw(variables: &Ambient, profile: &str) -> &'static str {
+    match sections(variables).await {
+        None => "the files with profiles cannot be understood",
+        Some(sections) if sections.get_profile(profile).is_none() => "there is none of this name",
+        Some(_) => "it gives no credentials",
+    }
 }
 
 /// The SDK's own words are left out: they may quote a line of the files.

@@ -7,13 +7,13 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::types::Tag;
-use secretsync_core::error::{Code, Error, ErrorKind, Hint, Result};
+use secretsync_core::error::{Code, Error, Hint, Result};
 use zeroize::Zeroize as _;
 
 use super::Role;
-use crate::client::{Api, Network};
+use crate::client::{Api, Network, in_time};
 use crate::config::Region;
-use crate::error::{Failure, Meaning};
+use crate::error::{Failure, Meaning, Refusal};
 
 /// The token service of one region.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +42,7 @@ impl<'a> Sts<'a> {
         for key in &role.transitive {
             call = call.transitive_tag_keys(key);
         }
-        let answer = match call.clone().send().await.map_err(|error| Failure::of(&error)) {
-            // The client has set its clock by the refusal.
-            Err(failure) if failure.blames_clock() => call.send().await.map_err(|error| Failure::of(&error)),
-            answer => answer,
-        };
+        let answer = in_time(|| call.clone().send()).await;
         from_answer(answer.map_err(|failure| refused(failure, &role.arn))?.credentials, &role.arn)
     }
 
@@ -94,17 +90,32 @@ fn refused(failure: Failure, role: &str) -> Error {
 
 /// The failure to take a role.
 pub(super) fn not_taken(failure: Failure, role: impl Display) -> Error {
-    let denied = failure.meaning() == Some(Meaning::Denied);
+    let hint = match &failure {
+        Failure::Refused(refusal) if refusal.meaning == Meaning::Denied => {
+            Some(Hint::new(Code::AwsRoleRefused, trust(refusal)))
+        }
+        Failure::Refused(refusal) if refusal.meaning == Meaning::Invalid => Some(Hint::new(
+            Code::StoreInvalid,
+            "check the role, its external id, and its session tags: each key once, and among them all that are to be transitive",
+        )),
+        _ => None,
+    };
     let error = failure.into_error("take the role", role);
-    if !denied {
-        return error;
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
     }
-    let hint = Hint::new(
-        Code::AwsRoleRefused,
-        "let the role's trust policy allow `sts:AssumeRole` to who asks, with the external id of the store, and `sts:TagSession` where there are session tags",
-    );
-    debug_assert_eq!(error.kind(), ErrorKind::PermissionDenied);
-    error.with_hint(hint)
+}
+
+/// What the role's trust policy has to say.
+fn trust(refusal: &Refusal) -> String {
+    let (action, principal) = refusal.wanted();
+    let action = action.unwrap_or("sts:AssumeRole");
+    let to = principal.map_or_else(|| "who asks".to_owned(), |arn| format!("`{arn}`"));
+    format!(
+        "let the role's trust policy allow `{action}` to {to}, with the external id of the store, and `sts:TagSession` where there are session tags; the \
+         policies of who asks must allow it, too"
+    )
 }
 
 /// Shown in `CloudTrail` beside each call.

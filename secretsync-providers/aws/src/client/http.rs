@@ -31,9 +31,7 @@ use crate::error::{Failure, connector};
 /// Connections to AWS that trust the authorities of the system, or those in the file that `AWS_CA_BUNDLE` names, and go through the proxy that `HTTPS_PROXY` names. They
 /// lead nowhere where we must not go.
 pub(super) fn guarded(environment: &Ambient) -> Result<SharedHttpClient> {
-    let (trusted, proxy) = (authorities(environment)?, proxy(environment)?);
-    let client = |guard, proxy: ProxyConfig| {
-        let trusted = trusted.clone();
+    let client = |guard, trusted: TlsContext, proxy: ProxyConfig| {
         Builder::new().build_with_connector_fn(move |settings, parts| {
             let connector = Connector::builder().tls_provider(TLS).tls_context(trusted.clone());
             let mut connector = connector.proxy_config(proxy.clone());
@@ -42,7 +40,9 @@ pub(super) fn guarded(environment: &Ambient) -> Result<SharedHttpClient> {
             connector.build_with_resolver(Guard(guard))
         })
     };
-    let (secure, plain) = (client(SECURE, proxy), client(PLAIN, ProxyConfig::disabled()));
+    let secure = client(SECURE, authorities(environment)?, proxy(environment)?);
+    // Who trusts nobody reads no authorities for connections that need none.
+    let plain = client(PLAIN, trusting(TrustStore::empty())?, ProxyConfig::disabled());
     Ok(SharedHttpClient::new(Capped(Ways { secure, plain })))
 }
 
@@ -124,7 +124,10 @@ fn authorities(environment: &Ambient) -> Result<TlsContext> {
     for certificate in certificates {
         parsed.add(certificate).map_err(|_| unusable("one of its certificates cannot be used"))?;
     }
-    let store = TrustStore::empty().with_pem_certificate(pem);
+    trusting(TrustStore::empty().with_pem_certificate(pem))
+}
+
+fn trusting(store: TrustStore) -> Result<TlsContext> {
     TlsContext::builder().with_trust_store(store).build().map_err(|_| unusable("it cannot be used"))
 }
 

@@ -102,6 +102,10 @@ fn admitted(
 }
 
 fn roles(config: &AwsConfig, context: &BuildContext) -> Result<Vec<Role>> {
+    let reserved = |key: &String| RESERVED_TAGS.contains(&key.as_str());
+    if config.custom_session_tags.iter().flat_map(BTreeMap::keys).any(reserved) {
+        return Err(invalid(&context.origin, "customSessionTags", RESERVED_TAG, "remove the reserved keys"));
+    }
     let mut roles = Vec::new();
     for (index, arn) in config.additional_roles.iter().flatten().enumerate() {
         roles.push(Role::new(checked(arn, &format!("additionalRoles[{index}]"), &context.origin)?));
@@ -144,14 +148,10 @@ fn policy(config: &AwsConfig) -> SessionTagsPolicy {
 }
 
 fn tags(config: &AwsConfig, context: &BuildContext) -> Result<Vec<SessionTag>> {
-    let custom = config.custom_session_tags.as_ref();
-    if custom.is_some_and(|tags| RESERVED_TAGS.iter().any(|reserved| tags.contains_key(*reserved))) {
-        return Err(invalid(&context.origin, "customSessionTags", RESERVED_TAG, "remove the reserved keys"));
-    }
     let mut tags: BTreeMap<String, String> = match policy(config) {
         SessionTagsPolicy::None => return Ok(config.session_tags.clone().unwrap_or_default()),
         SessionTagsPolicy::Simple => BTreeMap::new(),
-        SessionTagsPolicy::Custom => custom.cloned().unwrap_or_default(),
+        SessionTagsPolicy::Custom => config.custom_session_tags.clone().unwrap_or_default(),
     };
     tags.retain(|key, value| !key.is_empty() && !value.is_empty());
     let origin = &context.origin;

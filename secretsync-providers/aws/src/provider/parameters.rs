@@ -14,7 +14,7 @@ use super::{or_absent, tags_as_json, taken};
 use crate::address;
 use crate::client::{Call, Clients};
 use crate::config::Region;
-use crate::error::{Failure, Meaning};
+use crate::error::{Failure, MISSING, Meaning};
 
 /// The parameters of one region, and those elsewhere that ARNs name.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Parameters {
         });
         match asked.await {
             Ok(answer) => {
-                let tags = answer.tag_list.unwrap_or_default().into_iter();
+                let tags = answer.tag_list.ok_or(Failure::Malformed("it has no list of tags"))?.into_iter();
                 tags_as_json(&tags.map(|tag| (tag.key, tag.value)).collect())
             }
             // Only a missing value is an answer, as External Secrets Operator has it.
@@ -105,7 +105,7 @@ impl Parameters {
                 && objects[index].version().is_none()
                 && is_plain(&name)
             {
-                answers[index] = Some(Ok(Fetched::Absent));
+                answers[index] = Some(Ok(Fetched::Absent(MISSING)));
             }
         }
         Ok(answers)
@@ -176,9 +176,10 @@ fn payload(object: &ObjectRef, parameter: Option<Parameter>) -> Result<Fetched, 
     Ok(taken(value.into_bytes(), Some(parameter.version.to_string())))
 }
 
-/// Whether a name, with or without a version, has only letters that names of parameters can have.
+/// Whether a name, with or without a version, is one that a parameter can have: its letters, and a slash before the first step of a hierarchy.
 fn is_plain(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/:".contains(&byte))
+    let rooted = name.starts_with('/') || name.starts_with("arn:") || !name.contains('/');
+    rooted && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/:".contains(&byte))
 }
 
 const NOBODYS: &str = "/secretsync/check";

@@ -85,6 +85,9 @@ impl Secrets {
     async fn metadata(&self, region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
         // Only a missing value is an answer, as External Secrets Operator has it.
         let found = self.describe(region, object).await?;
+        if found.name().is_none() {
+            return Err(Failure::Malformed("it has no name"));
+        }
         if !address::is_meant(object, found.name()) {
             return Err(Failure::OtherName);
         }
@@ -177,6 +180,7 @@ impl Together for Secrets {
                 Some(
                     Meaning::Invalid
                     | Meaning::Missing
+                    | Meaning::ValueMissing
                     | Meaning::MarkedDeleted
                     | Meaning::KeyDenied
                     | Meaning::KeyUnusable,

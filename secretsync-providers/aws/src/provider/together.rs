@@ -145,6 +145,7 @@ const REQUESTS: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use secretsync_core::provider::Absence;
     use tokio::time::sleep;
 
     use super::*;
@@ -174,12 +175,12 @@ mod tests {
         }
 
         async fn read_many(&self, _region: &Region, objects: &[&ObjectRef]) -> Vec<Answer> {
-            objects.iter().map(|_| Some(Ok(Fetched::Absent))).collect()
+            objects.iter().map(|_| Some(Ok(Fetched::Absent(Absence::default())))).collect()
         }
 
         async fn read_one(&self, _region: &Region, object: &ObjectRef) -> Result<Fetched, Failure> {
             sleep(Duration::from_secs(object.name().parse().unwrap())).await;
-            Ok(Fetched::Absent)
+            Ok(Fetched::Absent(Absence::default()))
         }
     }
 

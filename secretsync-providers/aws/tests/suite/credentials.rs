@@ -231,7 +231,7 @@ async fn a_role_is_taken_although_the_clock_differs() {
 #[tokio::test]
 async fn a_refused_role_says_what_its_trust_policy_needs() {
     let server = MockServer::start().await;
-    let denied = "User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole";
+    let denied = "User: arn:aws:iam::1:user/a is not authorized to perform: sts:TagSession on resource: x";
     Mock::given(method("POST")).respond_with(sts_refusal("AccessDenied", denied)).mount(&server).await;
     let more = json!({"role": ROLE});
     let provider =
@@ -240,7 +240,19 @@ async fn a_refused_role_says_what_its_trust_policy_needs() {
             .unwrap();
     let (text, advice) = failure(read(&*provider, "app").await, ErrorKind::PermissionDenied, Code::AwsRoleRefused);
     assert!(text.contains(&format!("failed to take the role `{ROLE}`")), "{text}");
-    assert!(advice.contains("sts:AssumeRole"), "{advice}");
+    assert!(advice.contains("allow `sts:TagSession` to `arn:aws:iam::1:user/a`"), "{advice}");
+}
+
+#[tokio::test]
+async fn a_role_that_is_asked_for_in_a_wrong_way_says_what_to_look_at() {
+    for code in ["ValidationError", "InvalidParameterValue", "MalformedPolicyDocument"] {
+        let server = MockServer::start().await;
+        Mock::given(method("POST")).respond_with(sts_refusal(code, "Duplicate tag keys found.")).mount(&server).await;
+        let keys = config("SecretsManager", REGION, &json!({"role": ROLE}));
+        let provider = build(&factory(&server.uri()), &keys, context(Arc::new(Cluster::new()))).await.unwrap();
+        let (_, advice) = failure(read(&*provider, "app").await, ErrorKind::InvalidConfig, Code::StoreInvalid);
+        assert!(advice.contains("session tags"), "{advice}");
+    }
 }
 
 #[tokio::test]
@@ -390,6 +402,7 @@ async fn a_configuration_that_cannot_work_is_refused_by_its_field() {
         ),
         (json!({"secretsManager": {"recoveryWindowInDays": 3}}), "secretsManager"),
         (json!({"role": ROLE, "customSessionTags": {"esoNamespace": "x"}}), "customSessionTags"),
+        (json!({"customSessionTags": {"esoStoreName": "x"}}), "customSessionTags"),
     ] {
         let error = build(&factory, &config("SecretsManager", REGION, &more), context(Arc::new(Cluster::new())))
             .await

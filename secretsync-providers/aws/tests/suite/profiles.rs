@@ -29,7 +29,19 @@ async fn profiles_give_keys_and_take_roles() {
     let provider = build(&factory(&server.uri()), &bare(&json!({})), own(&[("HOME", home), ("AWS_PROFILE", "none")]))
         .await
         .unwrap();
-    failure(read(&*provider, "app").await, ErrorKind::Unauthenticated, Code::AwsCredentialsInvalid);
+    let (text, _) = failure(read(&*provider, "app").await, ErrorKind::Unauthenticated, Code::AwsCredentialsInvalid);
+    assert!(text.ends_with("failed to use the AWS profile `none`: there is none of this name"), "{text}");
+}
+
+#[tokio::test]
+async fn a_tilde_is_the_home_although_no_shell_has_seen_it() {
+    let server = aws(3600).await;
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("keys"), "[default]\naws_access_key_id = AKIAHOME\naws_secret_access_key = x\n")
+        .unwrap();
+    let pairs = [("HOME", home.path().to_str().unwrap()), ("AWS_SHARED_CREDENTIALS_FILE", "~/keys")];
+    let provider = build(&factory(&server.uri()), &bare(&json!({})), own(&pairs)).await.unwrap();
+    assert_eq!(text(&read(&*provider, "app").await), "AKIAHOME");
 }
 
 /// A store that uses the role of a profile, taken at an endpoint of its own for STS.

@@ -1,7 +1,7 @@
 //! Secrets Manager, on moto.
 
 use secretsync_core::error::{Code, ErrorKind};
-use secretsync_core::provider::{Asked, Fetched, Query, RemoteRef};
+use secretsync_core::provider::{Absence, Asked, Fetched, Query, RemoteRef};
 use serde_json::json;
 
 use crate::support::{MOTO, assert_absent, bytes, failure, find, provider, read, read_all, read_ref, secret, text};
@@ -135,9 +135,20 @@ async fn a_search_for_nothing_in_particular_is_refused_before_anything_is_sent()
             let mut query = Query::default();
             query.path = path;
             assert_eq!(provider.requests(Asked::Find(&query)), []);
-            let found = provider.find(&query).await.map(|_| Fetched::Absent);
+            let found = provider.find(&query).await.map(|_| Fetched::Absent(Absence::default()));
             let (told, advice) = failure(found, ErrorKind::InvalidConfig, Code::ManifestInvalid);
             assert!(told.contains("unexpected find operator") && advice.contains("regexp: .*"), "{told}: {advice}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_hierarchy_is_refused_before_anything_is_sent() {
+    let provider = provider("http://127.0.0.1:1", "ParameterStore", "eu-west-1").await;
+    let mut query = Query::default();
+    (query.path, query.name) = (Some("app".to_owned()), Some(".*".to_owned()));
+    assert_eq!(provider.requests(Asked::Find(&query)), []);
+    let found = provider.find(&query).await.map(|_| Fetched::Absent(Absence::default()));
+    let (told, _) = failure(found, ErrorKind::InvalidConfig, Code::ManifestInvalid);
+    assert!(told.contains("does not begin with a slash"), "{told}");
 }

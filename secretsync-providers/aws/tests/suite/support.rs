@@ -212,7 +212,7 @@ pub(crate) fn secret(answer: &Result<Fetched>) -> Secret {
 
 #[track_caller]
 pub(crate) fn assert_absent(answer: &Result<Fetched>) {
-    assert!(matches!(answer, Ok(Fetched::Absent)), "{answer:?}");
+    assert!(matches!(answer, Ok(Fetched::Absent(_))), "{answer:?}");
 }
 
 /// The failure, after checking its kind and code: what happened, and what to do.

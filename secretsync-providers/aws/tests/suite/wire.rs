@@ -1,8 +1,12 @@
 //! Exact requests and rare faults, on a scripted server.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use secretsync_core::error::{Code, ErrorKind, Retry};
+use secretsync_core::provider::{Fetched, Query};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, header};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -99,6 +103,13 @@ async fn each_refusal_says_what_happened_and_what_to_do() {
             "clock",
         ),
         ("RegionDisabledException", "", InvalidConfig, Code::StoreInvalid, "region"),
+        (
+            "InvalidSignatureException",
+            "Credential should be scoped to a valid region, not 'eu-cental-1'.",
+            InvalidConfig,
+            Code::StoreInvalid,
+            "another region",
+        ),
         ("ValidationException", "", InvalidConfig, Code::StoreInvalid, "invalid"),
     ] {
         let server = refusing(code, message).await;
@@ -140,8 +151,104 @@ async fn throttling_honours_the_pause_that_aws_asks_for() {
         let provider = provider(&server.uri(), "SecretsManager", REGION).await;
         // One request: trying again is the engine's business.
         let error = read(&*provider, "app").await.unwrap_err();
-        assert_eq!(error.retry(), Retry::After(std::time::Duration::from_secs(seconds)));
+        assert_eq!(error.retry(), Retry::After(Duration::from_secs(seconds)));
     }
+}
+
+#[tokio::test]
+async fn what_is_not_there_says_whether_it_can_be_brought_back() {
+    let error = |id: &str, code: &str, message: &str| json!({"SecretId": id, "ErrorCode": code, "Message": message});
+    let errors = [
+        error("deleted", "InvalidRequestException", "because it was marked for deletion."),
+        error(
+            "empty",
+            "ResourceNotFoundException",
+            "can't find the specified secret value for staging label: AWSCURRENT",
+        ),
+        error("missing", "ResourceNotFoundException", "can't find the specified secret."),
+    ];
+    let server = MockServer::start().await;
+    let body = json!({"SecretValues": [], "Errors": errors});
+    Mock::given(target("BatchGetSecretValue")).respond_with(answer(&body)).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    let answers = read_all(&*provider, &["deleted", "empty", "missing"]).await;
+    let says = ["marked for deletion", "no value of this version", "it does not exist"];
+    for ((answer, says), advice) in answers.iter().zip(says).zip(["restore-secret", "remoteRef.version", "`region`"]) {
+        let Ok(Fetched::Absent(absence)) = answer else { panic!("{answer:?}") };
+        assert!(absence.reason.contains(says) && absence.advice.contains(advice), "{absence:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_counts_whoever_asks_for_it_and_however_it_is_written() {
+    let soon = DateTime::from(SystemTime::now() + Duration::from_secs(90)).fmt(Format::HttpDate).unwrap();
+    for (status, asked, least) in [(429, "7", 7), (503, "7", 7), (503, &*soon, 60)] {
+        let server = MockServer::start().await;
+        let busy =
+            ResponseTemplate::new(status).insert_header("retry-after", asked).set_body_string("<html>busy</html>");
+        Mock::given(target("GetSecretValue")).respond_with(busy).mount(&server).await;
+        let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+        let error = read(&*provider, "app").await.unwrap_err();
+        let Retry::After(pause) = error.retry() else { panic!("{error:?}") };
+        assert!((least..=90).contains(&pause.as_secs()), "{pause:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_goes_round_in_a_circle_is_left() {
+    for (service, operation, list) in [
+        ("SecretsManager", "secretsmanager.ListSecrets", "SecretList"),
+        ("ParameterStore", "AmazonSSM.DescribeParameters", "Parameters"),
+    ] {
+        let server = MockServer::start().await;
+        let pages = |request: &Request| {
+            let body: Value = request.body_json().unwrap();
+            let next = if body["NextToken"] == "a" { "b" } else { "a" };
+            answer(&json!({list: [], "NextToken": next}))
+        };
+        Mock::given(header("x-amz-target", operation)).respond_with(pages).expect(3).mount(&server).await;
+        let provider = provider(&server.uri(), service, REGION).await;
+        let mut everything = Query::default();
+        everything.name = Some(".*".to_owned());
+        let error = provider.find(&everything).await.unwrap_err();
+        assert_eq!((error.kind(), error.hint().unwrap().code()), (ErrorKind::InvalidData, Code::DataInvalid));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_no_list_of_nothing_and_no_metadata() {
+    for (service, path) in
+        [("SecretsManager", None), ("ParameterStore", None), ("ParameterStore", Some("/aws/service"))]
+    {
+        for (status, body) in [(200, ""), (200, "{}"), (204, "")] {
+            let server = MockServer::start().await;
+            let empty = ResponseTemplate::new(status).set_body_raw(body, "application/x-amz-json-1.1");
+            Mock::given(wiremock::matchers::any()).respond_with(empty).mount(&server).await;
+            let provider = provider(&server.uri(), service, REGION).await;
+            let mut query = Query::default();
+            (query.path, query.name) = (path.map(str::to_owned), Some(".".to_owned()));
+            assert_eq!(
+                provider.find(&query).await.unwrap_err().kind(),
+                ErrorKind::InvalidData,
+                "{service} {status} {body}"
+            );
+            let metadata = secretsync_core::provider::RemoteRef::new("app").with_metadata();
+            let answer = crate::support::read_ref(&*provider, &metadata).await;
+            failure(answer, ErrorKind::InvalidData, Code::DataInvalid);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_aws_refuses_is_told_to_look_at_the_search() {
+    let server = MockServer::start().await;
+    let refused = refusal(400, "ValidationException", "bad filter");
+    Mock::given(target("ListSecrets")).respond_with(refused).mount(&server).await;
+    let provider = provider(&server.uri(), "SecretsManager", REGION).await;
+    let mut query = Query::default();
+    query.name = Some(".*".to_owned());
+    let error = provider.find(&query).await.unwrap_err();
+    assert!(error.hint().unwrap().advice().contains("find.path"), "{error:?}");
 }
 
 #[tokio::test]

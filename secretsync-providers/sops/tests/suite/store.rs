@@ -71,7 +71,7 @@ async fn only_an_entry_missing_in_a_readable_folder_is_absent() {
     let base = tree();
     let store = Store::path(base.path(), "secrets");
     for key in ["none.yaml", "team/none.yaml", "none/none.yaml", "app.yaml/none.yaml"] {
-        assert!(matches!(store.fetch(key).await, Ok(Fetched::Absent)), "{key}");
+        assert!(matches!(store.fetch(key).await, Ok(Fetched::Absent(_))), "{key}");
     }
     let missing = Store::path(base.path(), "none").fetch("app.yaml").await.unwrap_err();
     assert_eq!((missing.kind(), missing.hint().unwrap().code()), (ErrorKind::NotFound, Code::StoreInvalid));
@@ -405,7 +405,7 @@ async fn one_bad_document_does_not_spoil_its_neighbours() {
         ["app.yaml", "bad.yaml", "none.yaml", "team/db.yml"].map(|key| provider.address(&RemoteRef::new(key)).unwrap());
     let answers = provider.fetch(&objects, &FetchOptions::default()).await;
     assert!(
-        matches!(answers.as_slice(), [Ok(Fetched::Found(_)), Err(_), Ok(Fetched::Absent), Ok(Fetched::Found(_))]),
+        matches!(answers.as_slice(), [Ok(Fetched::Found(_)), Err(_), Ok(Fetched::Absent(_)), Ok(Fetched::Found(_))]),
         "{answers:?}"
     );
 }
@@ -432,6 +432,6 @@ async fn a_document_that_does_not_exist_is_absent_whatever_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::path(folder.path(), ".");
     for key in ["app", "app.env", "app.yaml", "sub/app"] {
-        assert!(matches!(store.fetch(key).await.unwrap(), Fetched::Absent), "{key}");
+        assert!(matches!(store.fetch(key).await.unwrap(), Fetched::Absent(_)), "{key}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use secretsync_core::json::Json;
 use secretsync_core::object::{ObjectRef, Part};
-use secretsync_core::provider::Fetched;
+use secretsync_core::provider::{Absence, Fetched};
 use secretsync_core::secret::{Lease, Secret, SecretObject};
 
 use crate::config::KvVersion;
@@ -38,6 +38,11 @@ pub(super) fn found(object: &ObjectRef, version: KvVersion, body: Json) -> Resul
     }
 }
 
+const DELETED: Absence = Absence::new(
+    "this version of it is deleted or destroyed",
+    "bring it back with `vault kv undelete`, or write a new one",
+);
+
 /// One version of an object: `data` and `metadata`.
 fn versioned(data: Json) -> Result<Fetched, Odd> {
     let mut data = data.into_object().map_err(|_| Odd::Malformed("its `data` is no object"))?;
@@ -47,7 +52,7 @@ fn versioned(data: Json) -> Result<Fetched, Odd> {
     match value {
         // Deleted (it can be brought back) or destroyed (it cannot): both say that there is nothing to read.
         Json::Null if !ends.is_empty() || matches!(metadata.get("destroyed"), Some(Json::Bool(true))) => {
-            Ok(Fetched::Absent)
+            Ok(Fetched::Absent(DELETED))
         }
         Json::Object(_) => {
             let secret = Secret::object(SecretObject::new(value));
