@@ -19,7 +19,7 @@ pub fn operate(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(flags) => flags,
         Err(stop) => return output::clap_stop(&stop),
     };
-    if let Err(error) = process::prepare(flags.log_level(), When::Auto) {
+    if let Err(error) = process::prepare(flags.loglevel, When::Auto) {
         return output::refusal(&error, None);
     }
     match process::runtime(Threads::Many).and_then(|runtime| runtime.block_on(run(flags))) {

@@ -167,7 +167,7 @@ impl Store for KubeStore {
         };
         let marks = Marks::new(write.owner);
         if let Some(secret) = &secret {
-            self.check(write, &marks, secret, self.owners.trusted(write.owner)).await?;
+            self.check(write, &marks, secret).await?;
         }
         match self.view {
             View::Whole => self.claims.claim(write, secret_of(write.target)),
@@ -214,7 +214,7 @@ impl Store for KubeStore {
             };
             let Some(secret) = present else { return Ok(()) };
             let uid = self.uid_for(write).await?;
-            self.check_claim(write, &marks, &secret, uid.as_deref()).await?;
+            self.check_claim(write, &marks, &secret).await?;
             let body = Zeroizing::new(Apply::new(write, &marks, uid.as_deref(), Some(&secret)).marks());
             let call = call(Verb::Patch, write.target, View::Metadata)
                 .with_query(format!("fieldManager={}", marks.manager))
@@ -273,7 +273,7 @@ impl KubeStore {
             return Ok(Observed::Absent);
         };
         let marks = Marks::new(owner);
-        let holder = match self.claim(&marks, &secret, self.owners.trusted(owner)).await? {
+        let holder = match self.claim(&marks, &secret).await? {
             Claim::Nobody => Holder::Nobody,
             Claim::Ours => Holder::Ours,
             Claim::Other(holder) => Holder::Other(holder),
@@ -285,8 +285,8 @@ impl KubeStore {
         if self.view == View::Metadata {
             self.written.complete(&mut present, target, owner, &secret);
         }
-        if present.intact && marks.lack_owner(&secret) {
-            // It was written before the ExternalSecret came to this cluster, by a bootstrap for example.
+        if present.intact && marks.lack_owner(&secret, self.owners.trusted(owner)) {
+            // It was written before the ExternalSecret came to this cluster: by a bootstrap, or for an earlier one of the name.
             present.intact = self.owners.uid(owner).await?.is_none();
         }
         Ok(Observed::Present(present))
@@ -302,8 +302,8 @@ impl KubeStore {
     }
 
     /// Whether the Secret may be written at all.
-    async fn check(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot, uid: Option<&str>) -> Result<()> {
-        self.check_claim(write, marks, secret, uid).await?;
+    async fn check(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot) -> Result<()> {
+        self.check_claim(write, marks, secret).await?;
         let target = secret_of(write.target);
         let living = self.owners.living(marks, secret).await?;
         if let Some((key, holder)) = marks.contested(secret, write, &living) {
@@ -313,18 +313,12 @@ impl KubeStore {
     }
 
     /// Whether the Secret is somebody else's. What a controller holds that is no ExternalSecret takes keys beside its own, and nothing else.
-    async fn check_claim(
-        &self,
-        write: &Write<'_>,
-        marks: &Marks<'_>,
-        secret: &Snapshot,
-        uid: Option<&str>,
-    ) -> Result<()> {
+    async fn check_claim(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot) -> Result<()> {
         let target = write.target;
         if let Some(holder) = stranger(secret).filter(|_| write.creation.replaces_foreign_keys()) {
             return Err(controlled(secret_of(target), &holder));
         }
-        match self.claim(marks, secret, uid).await? {
+        match self.claim(marks, secret).await? {
             Claim::Nobody | Claim::Ours => Ok(()),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
@@ -337,7 +331,7 @@ impl KubeStore {
         if let Some(holder) = stranger(secret) {
             return Err(controlled(secret_of(target), &holder));
         }
-        match marks.claim(secret, self.owners.trusted(owner)) {
+        match marks.claim(secret) {
             Claim::Ours if labelled || marks.control(secret) => Ok(()),
             Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
             Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
@@ -349,8 +343,8 @@ impl KubeStore {
     }
 
     /// Whose the Secret is. The mark of a sync that is gone counts no more.
-    async fn claim(&self, marks: &Marks<'_>, secret: &Snapshot, uid: Option<&str>) -> Result<Claim> {
-        match marks.claim(secret, uid) {
+    async fn claim(&self, marks: &Marks<'_>, secret: &Snapshot) -> Result<Claim> {
+        match marks.claim(secret) {
             Claim::Sync(manager) if self.owners.is_gone(marks.owner, manager.as_deref()).await? => Ok(Claim::Nobody),
             claim => Ok(claim),
         }

@@ -81,8 +81,8 @@ pub(super) struct Flags {
     template_right_delimiter: String,
 
     /// How much to tell on standard error: `trace`, `debug`, `info`, `warn` or `error`. Values are never shown.
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    loglevel: String,
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
+    pub(super) loglevel: LogLevel,
 
     /// How old `status.refreshTime` may become before it is written where nothing else changed; `0` writes it at each refresh, as External Secrets Operator
     /// does.
@@ -158,16 +158,6 @@ impl Flags {
         Self::try_parse_from(arguments)
     }
 
-    pub(super) fn log_level(&self) -> LogLevel {
-        match self.loglevel.to_ascii_lowercase().as_str() {
-            "trace" => LogLevel::Trace,
-            "debug" => LogLevel::Debug,
-            "warn" | "warning" => LogLevel::Warn,
-            "error" | "dpanic" | "panic" | "fatal" => LogLevel::Error,
-            _ => LogLevel::Info,
-        }
-    }
-
     /// Says once which flags mean nothing here.
     pub(super) fn warn_about_ignored(&self) {
         let given = self.ignored.given();
@@ -232,6 +222,18 @@ fn boolean(text: &str) -> Result<bool, String> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => Err("write `true` or `false`".to_owned()),
     }
+}
+
+/// A level under the names that External Secrets Operator's logs have for it, and ours.
+fn level(text: &str) -> Result<LogLevel, String> {
+    Ok(match text.to_ascii_lowercase().as_str() {
+        "trace" => LogLevel::Trace,
+        "debug" => LogLevel::Debug,
+        "info" | "" => LogLevel::Info,
+        "warn" | "warning" => LogLevel::Warn,
+        "error" | "dpanic" | "panic" | "fatal" => LogLevel::Error,
+        _ => return Err("write trace, debug, info, warn or error".to_owned()),
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -317,7 +319,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_or_duration_is_refused() {
+    fn what_is_no_address_level_or_duration_is_refused() {
+        assert!(
+            level("loud").is_err()
+                && level("DPanic").unwrap() == LogLevel::Error
+                && level("").unwrap() == LogLevel::Info
+        );
         assert!(address("--live-addr", "here").is_err());
         assert_eq!(address("--live-addr", "0").unwrap(), None);
         assert!(address("--live-addr", "localhost:8080").unwrap().unwrap().ip().is_loopback());

@@ -31,7 +31,8 @@ pub(super) enum Keys<'a> {
 /// none. Its marks must be there only if it is refreshed anyway: a repair reads the sources anew, which is too much for a label (`eso-compat.md` 2.4).
 fn is_untouched(target: &Snapshot, spec: &SyncSpec, keys: Keys<'_>) -> bool {
     let marks = Marks::new(&spec.owner);
-    let is_marked = || marks.are_on(target) && !(spec.creation == CreationPolicy::Owner && marks.lack_owner(target));
+    let lacks_owner = || spec.creation == CreationPolicy::Owner && marks.lack_owner(target, spec.owner.uid());
+    let is_marked = || marks.are_on(target) && !lacks_owner();
     if is_refreshed(spec) && !is_marked() {
         return false;
     }

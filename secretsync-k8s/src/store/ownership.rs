@@ -43,16 +43,11 @@ impl<'a> Marks<'a> {
         &self.created_by
     }
 
-    /// Whose the Secret is among ExternalSecrets. `uid` is that of ours, where it is known.
-    pub(crate) fn claim(&self, secret: &Snapshot, uid: Option<&str>) -> Claim {
+    /// Whose the Secret is among ExternalSecrets. An earlier one of our name counts as ours, as in External Secrets Operator: after a restore from a backup
+    /// every ExternalSecret is a new object.
+    pub(crate) fn claim(&self, secret: &Snapshot) -> Claim {
         if let Some(controller) = controller(secret).filter(|controller| is_sync(controller)) {
-            if !self.is_ours(controller) {
-                return Claim::Other(in_words(controller));
-            }
-            if uid.is_some_and(|uid| uid != controller.uid) {
-                return Claim::Other(format!("an earlier ExternalSecret {}, which is gone", quote(&controller.name)));
-            }
-            return Claim::Ours;
+            return if self.is_ours(controller) { Claim::Ours } else { Claim::Other(in_words(controller)) };
         }
         let fields = &secret.metadata.managed_fields;
         match secret.metadata.labels.get(CREATED_BY_LABEL) {
@@ -77,10 +72,16 @@ impl<'a> Marks<'a> {
             || secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|mark| *mark == self.created_by)
     }
 
-    /// Whether the Secret is marked as owned by our ExternalSecret without a reference to it.
-    pub(crate) fn lack_owner(&self, secret: &Snapshot) -> bool {
-        secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|mark| *mark == self.created_by)
-            && !self.control(secret)
+    /// Whether the Secret is marked as owned by our ExternalSecret without a reference to it. `uid` is that of ours, where it is known.
+    pub(crate) fn lack_owner(&self, secret: &Snapshot, uid: Option<&str>) -> bool {
+        self.own(secret) && (!self.control(secret) || uid.is_some_and(|uid| self.former(secret, uid).is_some()))
+    }
+
+    /// Where among the owners of the Secret an earlier ExternalSecret of our name is its controller. `uid` is that of ours.
+    pub(crate) fn former(&self, secret: &Snapshot, uid: &str) -> Option<usize> {
+        let earlier =
+            |reference: &OwnerReference| reference.controller && self.is_ours(reference) && reference.uid != uid;
+        secret.metadata.owner_references.iter().position(earlier)
     }
 
     /// Whether our ExternalSecret is the controller.
@@ -204,9 +205,9 @@ mod tests {
         OwnerId::new("shop", "db")
     }
 
-    fn claim(metadata: &Value, uid: Option<&str>) -> Claim {
+    fn claim(metadata: &Value) -> Claim {
         let owner = owner();
-        Marks::new(&owner).claim(&snapshot(&json!({ "metadata": metadata })), uid)
+        Marks::new(&owner).claim(&snapshot(&json!({ "metadata": metadata })))
     }
 
     fn controller(api_version: &str, kind: &str, name: &str) -> Value {
@@ -220,19 +221,29 @@ mod tests {
     #[test]
     fn an_external_secret_that_is_the_controller_decides_first() {
         let v1 = "external-secrets.io/v1";
-        for (metadata, uid, expected) in [
-            (controller(v1, "ExternalSecret", "db"), None, Claim::Ours),
-            (controller("external-secrets.io/v1beta1", "ExternalSecret", "db"), Some("1"), Claim::Ours),
-            (
-                controller(v1, "ExternalSecret", "db"),
-                Some("2"),
-                Claim::Other("an earlier ExternalSecret `db`, which is gone".into()),
-            ),
-            (controller(v1, "ExternalSecret", "other"), None, Claim::Other("ExternalSecret `other`".into())),
-            (controller("apps/v1", "Deployment", "web"), None, Claim::Nobody),
+        for (metadata, expected) in [
+            (controller(v1, "ExternalSecret", "db"), Claim::Ours),
+            (controller("external-secrets.io/v1beta1", "ExternalSecret", "db"), Claim::Ours),
+            (controller(v1, "ExternalSecret", "other"), Claim::Other("ExternalSecret `other`".into())),
+            (controller("apps/v1", "Deployment", "web"), Claim::Nobody),
         ] {
-            assert_eq!(claim(&metadata, uid), expected, "{metadata}");
+            assert_eq!(claim(&metadata), expected, "{metadata}");
         }
+    }
+
+    #[test]
+    fn a_reference_to_an_earlier_external_secret_of_the_name_is_none_to_ours() {
+        let owner = owner();
+        let marks = Marks::new(&owner);
+        let lacks = |name: &str, uid| {
+            let metadata = controller("external-secrets.io/v1beta1", "ExternalSecret", name);
+            let secret = snapshot(&json!({ "metadata": metadata }));
+            (marks.lack_owner(&secret, uid), uid.and_then(|uid| marks.former(&secret, uid)))
+        };
+        assert_eq!(lacks("db", None), (false, None));
+        assert_eq!(lacks("db", Some("1")), (false, None));
+        assert_eq!(lacks("db", Some("2")), (true, Some(0)));
+        assert_eq!(lacks("other", Some("2")), (false, None));
     }
 
     #[test]
@@ -254,7 +265,7 @@ mod tests {
     fn an_owner_that_is_no_controller_has_no_say() {
         let metadata =
             json!({"ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "1"}]});
-        assert_eq!(claim(&metadata, None), Claim::Nobody);
+        assert_eq!(claim(&metadata), Claim::Nobody);
     }
 
     #[test]
@@ -274,7 +285,7 @@ mod tests {
             (json!({"labels": {MANAGED_LABEL: "true"}}), Claim::Nobody),
             (json!({}), Claim::Nobody),
         ] {
-            assert_eq!(claim(&metadata, None), expected, "{metadata}");
+            assert_eq!(claim(&metadata), expected, "{metadata}");
         }
     }
 

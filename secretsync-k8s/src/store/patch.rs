@@ -23,6 +23,8 @@ pub(crate) struct Apply {
     annotations: BTreeMap<String, String>,
     rest: Map<String, Value>,
     metadata: Map<String, Value>,
+    /// The uid of an earlier ExternalSecret of the name that is the controller still.
+    former: Option<String>,
 }
 
 impl Apply {
@@ -37,6 +39,7 @@ impl Apply {
             annotations: meta.annotations.clone(),
             rest: Map::new(),
             metadata: object(json!({"name": write.target.name(), "namespace": write.target.namespace()})),
+            former: None,
         };
         apply.annotations.remove(DATA_HASH_ANNOTATION);
         apply.labels.remove(CREATED_BY_LABEL);
@@ -116,6 +119,11 @@ impl Apply {
         let mut metadata = self.metadata.clone();
         metadata.insert("labels".to_owned(), json!(self.labels));
         metadata.insert("annotations".to_owned(), json!(self.annotations));
+        if let (Some(uid), Some(owners)) =
+            (&self.former, metadata.get_mut("ownerReferences").and_then(Value::as_array_mut))
+        {
+            owners.push(json!({"$patch": "delete", "uid": uid}));
+        }
         let mut patch = json!({ "metadata": metadata });
         if let Some(immutable) = self.rest.get("immutable") {
             patch["immutable"] = immutable.clone();
@@ -133,6 +141,10 @@ impl Apply {
                 .map(|reference| &*reference.uid)
         };
         let Some(uid) = uid.or_else(kept) else { return };
+        self.former = present.and_then(|present| {
+            let place = marks.former(present, uid)?;
+            Some(present.metadata.owner_references[place].uid.clone())
+        });
         self.metadata.insert(
             "ownerReferences".to_owned(),
             json!([{
@@ -166,14 +178,13 @@ impl Apply {
     }
 }
 
-/// The patch that replaces the record of who wrote what, and fails when the object is no longer in this version.
-pub(crate) fn take_over(fields: &ManagedFields, version: &str) -> Vec<u8> {
-    json!([
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-        {"op": "add", "path": "/metadata/managedFields", "value": fields},
-    ])
-    .to_string()
-    .into_bytes()
+/// The patch that replaces the record of who wrote what, and removes the owner at a place, and fails when the object is no longer in this version.
+pub(crate) fn take_over(fields: Option<&ManagedFields>, former: Option<usize>, version: &str) -> Vec<u8> {
+    let version = json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version});
+    let fields = fields.map(|fields| json!({"op": "add", "path": "/metadata/managedFields", "value": fields}));
+    let former = former.map(|place| json!({"op": "remove", "path": format!("/metadata/ownerReferences/{place}")}));
+    let steps: Vec<_> = [Some(version), fields, former].into_iter().flatten().collect();
+    json!(steps).to_string().into_bytes()
 }
 
 /// The body of a deletion that fails when the object is another one or no longer in this version.

@@ -54,11 +54,11 @@ impl KubeStore {
     pub(super) async fn update(&self, write: &Write<'_>, seen: &Arc<Snapshot>) -> Result<Option<Applied>> {
         let marks = Marks::new(write.owner);
         let uid = self.uid_for(write).await?;
-        self.check(write, &marks, seen, uid.as_deref()).await?;
+        self.check(write, &marks, seen).await?;
         let whole = self.with_type(write, &marks, seen).await?;
         let Some(secret) = whole else { return Ok(None) };
         let mut apply = Apply::new(write, &marks, uid.as_deref(), Some(&secret));
-        let Some(version) = self.take_over(write, &marks, &secret).await? else { return Ok(None) };
+        let Some(version) = self.take_over(write, &marks, uid.as_deref(), &secret).await? else { return Ok(None) };
         apply.expect_version(&version);
         let answer = match self.send(write, &marks, &apply, false).await {
             Err(Failure::Refused(refusal)) if !refusal.conflicts().is_empty() => {
@@ -79,14 +79,23 @@ impl KubeStore {
 
     /// Puts the record of who wrote what in order, so that the apply removes what is to go. Gives the version to expect; `None` when the Secret is no
     /// longer as it was seen.
-    async fn take_over(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot) -> Result<Option<String>> {
+    async fn take_over(
+        &self,
+        write: &Write<'_>,
+        marks: &Marks<'_>,
+        uid: Option<&str>,
+        secret: &Snapshot,
+    ) -> Result<Option<String>> {
         let metadata = &secret.metadata;
         let living = self.owners.living(marks, secret).await?;
         let gone = write.remove.iter().map(SecretKey::as_str);
-        let Some(fields) = metadata.managed_fields.taken_over(&marks.manager, gone, &living) else {
+        let fields = metadata.managed_fields.taken_over(&marks.manager, gone, &living);
+        // There can be one controller only.
+        let former = uid.and_then(|uid| marks.former(secret, uid));
+        if fields.is_none() && former.is_none() {
             return Ok(Some(metadata.resource_version.clone()));
-        };
-        let body = Zeroizing::new(patch::take_over(&fields, &metadata.resource_version));
+        }
+        let body = Zeroizing::new(patch::take_over(fields.as_ref(), former, &metadata.resource_version));
         let call = call(Verb::Patch, write.target, View::Metadata);
         let call =
             call.with_query(format!("fieldManager={}", marks.manager)).with_body("application/json-patch+json", body);

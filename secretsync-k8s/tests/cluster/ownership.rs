@@ -37,6 +37,34 @@ async fn a_secret_of_another_controller_takes_keys_beside_its_own_and_nothing_el
     assert_eq!((&metadata["ownerReferences"], metadata["labels"].get(CREATED_BY)), (&owners, None));
 }
 
+/// After a restore from a backup, for example. The collector of garbage leaves references to a version that is not served.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_an_earlier_external_secret_of_the_name_is_adopted() {
+    let world = World::new().await;
+    world.source(Some(json!({"user": "ada"})));
+    let earlier = json!([{"apiVersion": "external-secrets.io/v1beta1", "kind": "ExternalSecret", "name": "db", "uid": "11111111-2222-3333-4444-555555555555",
+        "controller": true, "blockOwnerDeletion": true}]);
+    let uid = world.create(&world.manifest("db", &json!({})));
+    for (manager, immutable, expected) in [
+        ("velero", false, "updated synced [user updated]"),
+        ("velero", true, "updated immutable []"),
+        ("externalsecrets.external-secrets.io/db", false, "updated synced [user updated]"),
+        ("externalsecrets.external-secrets.io/db", true, "updated immutable []"),
+    ] {
+        let manifest = world.manifest("db", &json!({"immutable": immutable}));
+        let value = if immutable { "YWRh" } else { "b2xk" };
+        let more = json!({"metadata": {"ownerReferences": earlier}, "immutable": immutable, "data": {"user": value}});
+        world.secret_of(manager, "db", &more);
+        assert_eq!(line(&world.sync(&manifest).await), expected, "{manager}");
+        let secret = world.get("db").unwrap();
+        let owners = secret["metadata"]["ownerReferences"].as_array().unwrap();
+        assert_eq!((owners.len(), &owners[0]["uid"]), (1, &json!(uid)), "{manager} {immutable}: {owners:?}");
+        assert_eq!(world.data("db"), pairs(&[("user", "ada")]));
+        assert_eq!(line(&world.sync(&manifest).await).split(' ').next(), Some("unchanged"));
+        world.namespace.kubectl(&["delete", "secret", "db"]).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_of_another_external_secret_is_refused() {
     let world = World::new().await;
