@@ -279,7 +279,7 @@ impl KubeStore {
             Claim::Other(holder) => Holder::Other(holder),
             Claim::Sync(manager) => Holder::Other(marks.describe(manager.as_deref())),
         };
-        let living = self.owners.living(&marks, &secret).await?;
+        let living = self.owners.living(&marks, target, &secret).await?;
         let mut present = present(holder, &secret, &marks, &living);
         present.controller = stranger(&secret);
         if self.view == View::Metadata {
@@ -305,7 +305,7 @@ impl KubeStore {
     async fn check(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot) -> Result<()> {
         self.check_claim(write, marks, secret).await?;
         let target = secret_of(write.target);
-        let living = self.owners.living(marks, secret).await?;
+        let living = self.owners.living(marks, write.target, secret).await?;
         if let Some((key, holder)) = marks.contested(secret, write, &living) {
             return Err(contest(target, key, &marks.describe(Some(holder)), write.owner));
         }

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use secretsync_core::error::Result;
-use secretsync_core::store::OwnerId;
+use secretsync_core::store::{OwnerId, TargetRef};
+use serde_json::Value;
 
 use super::ownership::Marks;
 use super::snapshot::Snapshot;
@@ -24,11 +25,16 @@ impl Owners {
         Self { server, trusting, known: Mutex::default() }
     }
 
-    /// The managers of the other syncs that wrote keys of the Secret, without those that are positively gone.
-    pub(super) async fn living(&self, marks: &Marks<'_>, secret: &Snapshot) -> Result<BTreeSet<String>> {
+    /// The managers of the other syncs that wrote keys of the Secret, without those that have positively left it.
+    pub(super) async fn living(
+        &self,
+        marks: &Marks<'_>,
+        target: &TargetRef,
+        secret: &Snapshot,
+    ) -> Result<BTreeSet<String>> {
         let mut living = BTreeSet::new();
         for manager in secret.metadata.managed_fields.other_syncs(&marks.manager) {
-            if !self.is_gone(marks.owner, Some(&manager)).await? {
+            if !self.has_left(marks.owner, &manager, target.name()).await? {
                 living.insert(manager);
             }
         }
@@ -37,8 +43,25 @@ impl Owners {
 
     /// Whether another sync is positively gone: this cluster has ExternalSecrets, ours among them, and not that one.
     pub(super) async fn is_gone(&self, owner: &OwnerId, manager: Option<&str>) -> Result<bool> {
-        let Some(name) = manager.and_then(Marks::sync_behind) else { return Ok(false) };
-        Ok(self.uid(owner).await?.is_some() && self.look_up(owner.namespace(), name).await? == LookUp::Absent)
+        Ok(self.other(owner, manager).await? == Some(LookUp::Absent))
+    }
+
+    /// Whether another sync is positively gone, or writes another Secret now. Keys that it merged into an earlier one stay there, and are nobody's.
+    pub(super) async fn has_left(&self, owner: &OwnerId, manager: &str, secret: &str) -> Result<bool> {
+        Ok(match self.other(owner, Some(manager)).await? {
+            Some(LookUp::Absent) => true,
+            Some(LookUp::Present { target, .. }) => target != secret,
+            Some(LookUp::Hidden) | None => false,
+        })
+    }
+
+    /// What a look for the ExternalSecret behind a field manager finds, where that can be told, and this is the cluster of ours.
+    async fn other(&self, owner: &OwnerId, manager: Option<&str>) -> Result<Option<LookUp>> {
+        let Some(name) = manager.and_then(Marks::sync_behind) else { return Ok(None) };
+        if self.uid(owner).await?.is_none() {
+            return Ok(None);
+        }
+        self.look_up(owner.namespace(), name, View::Whole).await.map(Some)
     }
 
     /// The uid that an owner brings along, where it can be trusted.
@@ -54,8 +77,8 @@ impl Owners {
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(owner) {
             return Ok(known.clone());
         }
-        let uid = match self.look_up(owner.namespace(), owner.name()).await? {
-            LookUp::Present(uid) => Some(uid),
+        let uid = match self.look_up(owner.namespace(), owner.name(), View::Metadata).await? {
+            LookUp::Present { uid, .. } => Some(uid),
             LookUp::Absent | LookUp::Hidden => None,
         };
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.clone(), uid.clone());
@@ -63,13 +86,10 @@ impl Owners {
     }
 
     /// Whether an ExternalSecret exists in this cluster. A cluster without the kind has none.
-    async fn look_up(&self, namespace: &str, name: &str) -> Result<LookUp> {
+    async fn look_up(&self, namespace: &str, name: &str, view: View) -> Result<LookUp> {
         let target = Target::external_secret(namespace, name);
-        match Call::new(Verb::Get, target, View::Metadata).send(&self.server).await {
-            Ok(answer) => match Snapshot::read(&answer.body) {
-                Some(object) => Ok(LookUp::Present(object.metadata.uid)),
-                None => Err(unreadable(&target)),
-            },
+        match Call::new(Verb::Get, target, view).send(&self.server).await {
+            Ok(answer) => LookUp::read(&answer.body, name).ok_or_else(|| unreadable(&target)),
             Err(Failure::Refused(refusal)) if refusal.is_absent() => Ok(LookUp::Absent),
             // Who may not read ExternalSecrets, in a pipeline for example, writes without an owner reference.
             Err(Failure::Refused(refusal)) if refusal.is_forbidden() => Ok(LookUp::Hidden),
@@ -83,5 +103,19 @@ impl Owners {
 enum LookUp {
     Absent,
     Hidden,
-    Present(String),
+    Present {
+        uid: String,
+        /// The Secret that it writes, where the whole object was read.
+        target: String,
+    },
+}
+
+impl LookUp {
+    /// Reads the API server's answer. A target without a name has that of its ExternalSecret.
+    fn read(json: &[u8], name: &str) -> Option<Self> {
+        let object: Value = serde_json::from_slice(json).ok()?;
+        let uid = object["metadata"]["uid"].as_str()?.to_owned();
+        let target = object["spec"]["target"]["name"].as_str().filter(|target| !target.is_empty()).unwrap_or(name);
+        Some(Self::Present { uid, target: target.to_owned() })
+    }
 }

@@ -87,7 +87,7 @@ impl KubeStore {
         secret: &Snapshot,
     ) -> Result<Option<String>> {
         let metadata = &secret.metadata;
-        let living = self.owners.living(marks, secret).await?;
+        let living = self.owners.living(marks, write.target, secret).await?;
         let gone = write.remove.iter().map(SecretKey::as_str);
         let fields = metadata.managed_fields.taken_over(&marks.manager, gone, &living);
         // There can be one controller only.
@@ -128,7 +128,7 @@ impl KubeStore {
     ) -> Result<bool> {
         let mut force = false;
         for Conflict { field, manager } in conflicts {
-            if !is_sync_manager(&manager) || self.owners.is_gone(write.owner, Some(&manager)).await? {
+            if !is_sync_manager(&manager) || self.owners.has_left(write.owner, &manager, write.target.name()).await? {
                 force = true;
             } else if !apply.yield_field(&field) {
                 let holder = marks.describe(Some(&manager));

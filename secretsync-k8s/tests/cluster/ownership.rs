@@ -133,6 +133,24 @@ async fn two_merges_share_a_secret_and_neither_takes_a_key_of_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_free_when_the_one_who_merged_it_has_another_target() {
+    let world = World::new().await;
+    world.source(Some(json!({"a": "1"})));
+    world.secret_of("helm", "db", &json!({}));
+    let merge = |target: &str| json!({"name": target, "creationPolicy": "Merge"});
+    let (first, second) = (world.single("first", &merge("db"), "a"), world.single("second", &merge("db"), "a"));
+    world.create(&first);
+    world.create(&second);
+    world.sync(&first).await;
+    assert_eq!(world.sync(&second).await.reason.as_str(), "not_owned");
+
+    world.create(&world.single("first", &merge("elsewhere"), "a"));
+    world.source(Some(json!({"a": "2"})));
+    assert_eq!(line(&world.sync(&second).await), "updated synced [a updated]");
+    assert_eq!(world.data("db"), pairs(&[("a", "2")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_owner_leaves_the_keys_of_a_living_sync_and_removes_those_of_one_that_is_gone() {
     let world = World::new().await;
     world.source(Some(json!({"a": "1", "b": "2"})));

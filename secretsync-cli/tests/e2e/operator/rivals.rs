@@ -127,7 +127,7 @@ fn a_secret_of_another_controller_takes_keys_beside_its_own_and_nothing_else() {
 }
 
 #[test]
-fn a_key_that_two_want_is_the_others_when_the_first_one_goes() {
+fn a_key_that_two_want_is_the_others_when_the_first_one_goes_or_has_another_target() {
     let stage = setup();
     stage.apply(
         &json!({
@@ -135,7 +135,9 @@ fn a_key_that_two_want_is_the_others_when_the_first_one_goes() {
         })
         .to_string(),
     );
-    let shared = |name: &str| sync(name, "Merge").replace("target: {", "target: {name: shared, ");
+    let merging =
+        |name: &str, target: &str| sync(name, "Merge").replace("target: {", &format!("target: {{name: {target}, "));
+    let shared = |name: &str| merging(name, "shared");
     let ready = |name: &str| stage.ready("externalsecret", name);
     let _operator = stage.operator("");
     stage.apply(&shared("first"));
@@ -145,4 +147,9 @@ fn a_key_that_two_want_is_the_others_when_the_first_one_goes() {
     stage.namespace.kubectl(&["delete", "externalsecret", "first"]).unwrap();
     until(&"True SecretSynced: secret synced".to_owned(), || ready("second"));
     assert_eq!(stage.value("shared", "user"), "right");
+
+    stage.apply(&shared("third"));
+    until_told("target is owned by another ExternalSecret", || ready("third"));
+    stage.apply(&merging("second", "elsewhere"));
+    until(&"True SecretSynced: secret synced".to_owned(), || ready("third"));
 }

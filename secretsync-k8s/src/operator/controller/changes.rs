@@ -8,7 +8,7 @@ use secretsync_core::store::TargetRef;
 use tokio::time::Instant;
 
 use super::timing::LONGEST_WAIT;
-use super::world::SyncState;
+use super::world::{SyncState, World};
 use super::{Chore, Controller, Key, origin};
 use crate::operator::object::{StoreObject, SyncObject};
 use crate::operator::watch::{Change, Id, Kind};
@@ -109,8 +109,13 @@ impl Controller {
             return self.depart(object);
         }
         let id = object.id.clone();
+        let target = |world: &World| Some(world.syncs.get(&id)?.spec.as_ref().ok()?.target.clone());
+        let before = target(&self.world);
         if self.take_in(object) && self.is_ready() {
             self.consider(&id);
+            if let Some(left) = before.filter(|before| target(&self.world).as_ref() != Some(before)) {
+                self.wake_refused(&left);
+            }
         }
     }
 

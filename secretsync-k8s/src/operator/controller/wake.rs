@@ -155,7 +155,7 @@ impl Controller {
         }
     }
 
-    /// Has the syncs tried again that a target was refused to: one that writes it has gone.
+    /// Has the syncs tried again that a target was refused to: one that wrote it is gone, or has another.
     pub(super) fn wake_refused(&mut self, target: &TargetRef) {
         let refused = |id: &Id| self.world.syncs.get(id).is_some_and(|state| state.last == Some(Reason::NotOwned));
         for id in self.world.writers(target).into_iter().filter(refused).collect::<Vec<_>>() {
