@@ -32,7 +32,6 @@ use self::patch::Apply;
 use self::sight::present;
 use self::snapshot::Snapshot;
 use self::written::Written;
-use crate::api::names::CREATED_BY_LABEL;
 use crate::request::{Answer, Call, Failure, Server, Target, Verb, View};
 
 pub(crate) use self::known::Known;
@@ -232,7 +231,7 @@ impl Store for KubeStore {
         self.seen().remove(&(target.clone(), owner.clone()));
         for _ in 0..ATTEMPTS {
             let Some(secret) = self.fetch(target, View::Metadata).await? else { return Ok(Removed::AlreadyAbsent) };
-            self.check_removal(target, owner, &secret)?;
+            check_removal(target, owner, &secret)?;
             let body = Zeroizing::new(patch::deletion(&secret));
             let call = call(Verb::Delete, target, View::Metadata).with_body("application/json", body);
             match call.send(&self.server).await {
@@ -325,28 +324,28 @@ impl KubeStore {
         }
     }
 
-    fn check_removal(&self, target: &TargetRef, owner: &OwnerId, secret: &Snapshot) -> Result<()> {
-        let marks = Marks::new(owner);
-        let labelled = secret.metadata.labels.get(CREATED_BY_LABEL).is_some_and(|label| label == marks.created_by());
-        if let Some(holder) = stranger(secret) {
-            return Err(controlled(secret_of(target), &holder));
-        }
-        match marks.claim(secret) {
-            Claim::Ours if labelled || marks.control(secret) => Ok(()),
-            Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
-            Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
-            Claim::Nobody | Claim::Ours => {
-                let advice = "set `creationPolicy: Owner` to have Secrets deleted, or delete this one yourself";
-                Err(not_owned(secret_of(target), "no ExternalSecret alone", advice))
-            }
-        }
-    }
-
     /// Whose the Secret is. The mark of a sync that is gone counts no more.
     async fn claim(&self, marks: &Marks<'_>, secret: &Snapshot) -> Result<Claim> {
         match marks.claim(secret) {
             Claim::Sync(manager) if self.owners.is_gone(marks.owner, manager.as_deref()).await? => Ok(Claim::Nobody),
             claim => Ok(claim),
+        }
+    }
+}
+
+/// Whether the Secret may be removed: a sync removes what it alone made.
+fn check_removal(target: &TargetRef, owner: &OwnerId, secret: &Snapshot) -> Result<()> {
+    let marks = Marks::new(owner);
+    if let Some(holder) = stranger(secret) {
+        return Err(controlled(secret_of(target), &holder));
+    }
+    match marks.claim(secret) {
+        Claim::Ours if marks.own(secret) => Ok(()),
+        Claim::Other(holder) => Err(refusal(secret_of(target), &holder)),
+        Claim::Sync(manager) => Err(refusal(secret_of(target), &marks.describe(manager.as_deref()))),
+        Claim::Nobody | Claim::Ours => {
+            let advice = "set `creationPolicy: Owner` to have Secrets deleted, or delete this one yourself";
+            Err(not_owned(secret_of(target), "no ExternalSecret alone", advice))
         }
     }
 }
