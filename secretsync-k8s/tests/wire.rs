@@ -156,7 +156,7 @@ async fn an_owner_is_looked_up_once() {
 #[tokio::test]
 async fn the_owner_that_lives_keeps_its_secret_whoever_writes() {
     let of = |uid: &str| (200, json!({"metadata": {"uid": uid}}));
-    let owned = || {
+    let theirs = || {
         let mut secret = ours("7");
         secret.1["metadata"]["ownerReferences"] = json!([{
             "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "db", "uid": "u-2", "controller": true,
@@ -164,18 +164,17 @@ async fn the_owner_that_lives_keeps_its_secret_whoever_writes() {
         secret
     };
     let value = desired(&[("a", "2")]);
-    let script = Script::new(&[absent(), of("u-1"), (201, written("1").1), owned(), of("u-2"), written("8")]);
+    let script = Script::new(&[absent(), of("u-1"), (201, written("1").1), theirs(), of("u-2"), written("8")]);
     let store = KubeStore::new(script.client());
     apply(&store, CreationPolicy::Owner, &desired(&[("a", "1")])).await.unwrap();
     assert_eq!(apply(&store, CreationPolicy::Owner, &value).await.unwrap(), Applied::Updated);
     assert_eq!(script.asked(5).body["metadata"]["ownerReferences"][0]["uid"], "u-2");
 
     // A program that is told the uids does not write for one that is gone.
-    let (target, owner) = names();
-    let script = Script::new(&[owned(), of("u-2")]);
+    let (target, gone) = (names().0, names().1.with_uid("u-1"));
+    let script = Script::new(&[theirs(), of("u-2")]);
     let store = KubeStore::metadata_only(script.client());
-    let owner = owner.with_uid("u-1");
-    let error = store.apply(&Write::new(&target, &owner, &value).under(CreationPolicy::Owner)).await.unwrap_err();
+    let error = store.apply(&Write::new(&target, &gone, &value).under(CreationPolicy::Owner)).await.unwrap_err();
     assert_eq!((error.kind(), script.lines().len()), (ErrorKind::NotOwned, 2), "{error}");
 }
 
