@@ -330,6 +330,27 @@ async fn names_that_lead_elsewhere_are_never_sent() {
 }
 
 #[tokio::test]
+async fn a_write_without_an_answer_leaves_nothing_that_is_taken_for_unchanged() {
+    let seen = |version| {
+        let (status, mut secret) = ours(version);
+        secret.as_object_mut().unwrap().retain(|name, _| name == "metadata");
+        (status, secret)
+    };
+    let script = Script::new(&[absent(), (201, written("1").1), seen("1")]);
+    let store = KubeStore::metadata_only(script.client());
+    let (target, owner) = names();
+    let known = async || match store.observe(&target, &owner).await.unwrap() {
+        Observed::Present(present) => present.keys[&SecretKey::new("a").unwrap()].fingerprint.is_some(),
+        _ => panic!("it is there"),
+    };
+    apply(&store, CreationPolicy::Orphan, &desired(&[("a", "1")])).await.unwrap();
+    assert!(known().await);
+    apply(&store, CreationPolicy::Orphan, &desired(&[("a", "2")])).await.unwrap_err();
+    script.answers.lock().unwrap().push_back(seen("2"));
+    assert!(!known().await, "it may hold either value");
+}
+
+#[tokio::test]
 async fn own_values_are_those_of_our_manager_in_one_look() {
     let script = Script::new(&[ours("1"), absent()]);
     let store = KubeStore::metadata_only(script.client());

@@ -142,6 +142,7 @@ impl KubeStore {
     }
 
     async fn send(&self, write: &Write<'_>, marks: &Marks<'_>, apply: &Apply, force: bool) -> Result<Answer, Failure> {
+        self.written.doubt(write);
         let query = format!("fieldManager={}&force={force}", marks.manager);
         let call = call(Verb::Patch, write.target, View::Metadata).with_query(query);
         call.with_body("application/apply-patch+yaml", apply.body(&write.desired.data)).send(&self.server).await

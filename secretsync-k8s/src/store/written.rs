@@ -31,13 +31,19 @@ impl Written {
         let keys = write.desired.data.iter().map(|(key, value)| (key.clone(), Fingerprint::of(value))).collect();
         let meta = &write.desired.meta;
         let last = Last { uid: uid.to_owned(), keys, secret_type: meta.secret_type.clone(), immutable: meta.immutable };
+        self.doubt(write);
         let mut all = self.all();
         let owners = all.entry(write.target.clone()).or_default();
-        // One of an earlier ExternalSecret of the name goes as well.
-        let ours = |owner: &OwnerId| (owner.namespace(), owner.name()) == (write.owner.namespace(), write.owner.name());
-        owners.retain(|(owner, _)| !ours(owner));
         owners.reserve_exact(1);
         owners.push((write.owner.clone(), last));
+    }
+
+    /// Forgets what was written before a write is sent: its answer may be lost. What an earlier ExternalSecret of the name wrote goes as well.
+    pub(crate) fn doubt(&self, write: &Write<'_>) {
+        let ours = |owner: &OwnerId| (owner.namespace(), owner.name()) == (write.owner.namespace(), write.owner.name());
+        if let Some(owners) = self.all().get_mut(write.target) {
+            owners.retain(|(owner, _)| !ours(owner));
+        }
     }
 
     /// Forgets a target that is gone.
