@@ -212,8 +212,8 @@ impl Store for KubeStore {
                 _ => self.fetch(write.target, self.view).await?,
             };
             let Some(secret) = present else { return Ok(()) };
-            let uid = self.uid_for(write).await?;
             self.check_claim(write, &marks, &secret).await?;
+            let uid = self.uid_over(write, &marks, &secret).await?;
             let body = Zeroizing::new(Apply::new(write, &marks, uid.as_deref(), Some(&secret)).marks());
             let call = call(Verb::Patch, write.target, View::Metadata)
                 .with_query(format!("fieldManager={}", marks.manager))
@@ -311,7 +311,7 @@ impl KubeStore {
         check_fixed(target, secret, write)
     }
 
-    /// Whether the Secret is somebody else's. What a controller holds that is no ExternalSecret takes keys beside its own, and nothing else.
+    /// Whether the Secret is somebody else's. Into what a controller holds that is no ExternalSecret keys may be merged, and nothing else.
     async fn check_claim(&self, write: &Write<'_>, marks: &Marks<'_>, secret: &Snapshot) -> Result<()> {
         let target = write.target;
         if let Some(holder) = stranger(secret).filter(|_| write.creation.replaces_foreign_keys()) {

@@ -152,6 +152,32 @@ async fn an_owner_is_looked_up_once() {
     assert_eq!(script.asked(2).body["metadata"]["ownerReferences"][0]["uid"], "u-1");
 }
 
+/// Whoever has run for long may know an ExternalSecret that is gone: a reference to it would be the end of the Secret.
+#[tokio::test]
+async fn the_owner_that_lives_keeps_its_secret_whoever_writes() {
+    let of = |uid: &str| (200, json!({"metadata": {"uid": uid}}));
+    let theirs = || {
+        let mut secret = ours("7");
+        secret.1["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": "db", "uid": "u-2", "controller": true,
+        }]);
+        secret
+    };
+    let value = desired(&[("a", "2")]);
+    let script = Script::new(&[absent(), of("u-1"), (201, written("1").1), theirs(), of("u-2"), written("8")]);
+    let store = KubeStore::new(script.client());
+    apply(&store, CreationPolicy::Owner, &desired(&[("a", "1")])).await.unwrap();
+    assert_eq!(apply(&store, CreationPolicy::Owner, &value).await.unwrap(), Applied::Updated);
+    assert_eq!(script.asked(5).body["metadata"]["ownerReferences"][0]["uid"], "u-2");
+
+    // A program that is told the uids does not write for one that is gone.
+    let (target, gone) = (names().0, names().1.with_uid("u-1"));
+    let script = Script::new(&[theirs(), of("u-2")]);
+    let store = KubeStore::metadata_only(script.client());
+    let error = store.apply(&Write::new(&target, &gone, &value).under(CreationPolicy::Owner)).await.unwrap_err();
+    assert_eq!((error.kind(), script.lines().len()), (ErrorKind::NotOwned, 2), "{error}");
+}
+
 #[tokio::test]
 async fn an_existing_secret_is_written_in_the_version_that_was_seen() {
     let script = Script::new(&[ours("7"), written("8")]);

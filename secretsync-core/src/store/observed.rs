@@ -21,7 +21,7 @@ pub enum Observed {
 pub struct Present {
     /// Which sync holds it.
     pub holder: Holder,
-    /// Its controller, where that is no sync, in words for a message: "Deployment `web`". Keys may be added to it, and nothing of it is replaced or removed.
+    /// Its controller, where that is no sync, in words for a message: "Deployment `web`". Keys may be merged into it; it is never replaced as a whole, nor removed.
     pub controller: Option<String>,
     /// Its keys, as far as this store lets a sync decide about them.
     pub keys: BTreeMap<SecretKey, KeyState>,

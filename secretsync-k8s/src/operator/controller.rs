@@ -19,6 +19,7 @@ use secretsync_core::engine::ObjectKey;
 use secretsync_core::guard::Guard;
 use secretsync_core::provider::StoreOrigin;
 use secretsync_core::schedule::{Company, Dependents, Driver, Lane, Turn, reached};
+use secretsync_core::store::TargetRef;
 use secretsync_core::sync::{ProviderKey, SyncReport};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
@@ -81,6 +82,8 @@ pub(super) struct Controller {
     /// Objects that wait for what is issued for them to be given back, and wait here until enough is known for that; and the uids of those that are at it.
     leaving: Vec<SyncObject>,
     departing: BTreeSet<String>,
+    /// The targets of ExternalSecrets that are being deleted and are still there.
+    departed: HashMap<Id, TargetRef>,
     references: References,
     files: Files,
     replacements: UnboundedReceiver<SyncReport>,
@@ -107,6 +110,7 @@ impl Controller {
             complete: BTreeSet::new(),
             leaving: Vec::new(),
             departing: BTreeSet::new(),
+            departed: HashMap::new(),
             references,
             files: Files::default(),
             replacements,

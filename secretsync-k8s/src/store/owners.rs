@@ -77,6 +77,11 @@ impl Owners {
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(owner) {
             return Ok(known.clone());
         }
+        self.current(owner).await
+    }
+
+    /// The uid of an owner in this cluster as it is now.
+    pub(super) async fn current(&self, owner: &OwnerId) -> Result<Option<String>> {
         let uid = match self.look_up(owner.namespace(), owner.name(), View::Metadata).await? {
             LookUp::Present { uid, .. } => Some(uid),
             LookUp::Absent | LookUp::Hidden => None,

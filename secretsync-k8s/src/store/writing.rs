@@ -35,7 +35,7 @@ impl KubeStore {
             return Err(Error::new(ErrorKind::NotFound, "write").on(secret_of(write.target)).because("it is gone"));
         }
         let marks = Marks::new(write.owner);
-        let uid = self.uid_for(write).await?;
+        let uid = self.uid_for_new(write).await?;
         let mut apply = Apply::new(write, &marks, uid.as_deref(), None);
         if guarded {
             apply.expect_none();
@@ -53,8 +53,8 @@ impl KubeStore {
     /// Writes a Secret that is there. `None` when it is no longer as it was seen.
     pub(super) async fn update(&self, write: &Write<'_>, seen: &Arc<Snapshot>) -> Result<Option<Applied>> {
         let marks = Marks::new(write.owner);
-        let uid = self.uid_for(write).await?;
         self.check(write, &marks, seen).await?;
+        let uid = self.uid_over(write, &marks, seen).await?;
         let whole = self.with_type(write, &marks, seen).await?;
         let Some(secret) = whole else { return Ok(None) };
         let mut apply = Apply::new(write, &marks, uid.as_deref(), Some(&secret));
@@ -147,9 +147,35 @@ impl KubeStore {
         call.with_body("application/apply-patch+yaml", apply.body(&write.desired.data)).send(&self.server).await
     }
 
-    /// The uid for the owner reference, where one is written.
-    pub(super) async fn uid_for(&self, write: &Write<'_>) -> Result<Option<String>> {
-        if write.creation == CreationPolicy::Owner { self.owners.uid(write.owner).await } else { Ok(None) }
+    /// The uid for the owner reference of a new Secret, where one is written: a reference to what is gone would be its end.
+    async fn uid_for_new(&self, write: &Write<'_>) -> Result<Option<String>> {
+        match self.owners.trusted(write.owner) {
+            _ if write.creation != CreationPolicy::Owner => Ok(None),
+            Some(uid) => Ok(Some(uid.to_owned())),
+            None => self.owners.current(write.owner).await,
+        }
+    }
+
+    /// The uid for the owner reference of a Secret that is there, where one is written. Where another ExternalSecret of the name is its controller, it is asked
+    /// which of the two is the earlier one.
+    pub(super) async fn uid_over(
+        &self,
+        write: &Write<'_>,
+        marks: &Marks<'_>,
+        secret: &Snapshot,
+    ) -> Result<Option<String>> {
+        if write.creation != CreationPolicy::Owner {
+            return Ok(None);
+        }
+        let uid = self.owners.uid(write.owner).await?;
+        if uid.as_deref().is_none_or(|uid| marks.former(secret, uid).is_none()) {
+            return Ok(uid);
+        }
+        let current = self.owners.current(write.owner).await?;
+        if self.owners.trusted(write.owner).is_some_and(|ours| current.as_deref() != Some(ours)) {
+            return Err(refusal(secret_of(write.target), "a later ExternalSecret of the same name"));
+        }
+        Ok(current)
     }
 
     /// The Secret with its type, where the write has to repeat it: see [`Apply::new`]. `None` when it is gone.

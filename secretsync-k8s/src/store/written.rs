@@ -33,7 +33,9 @@ impl Written {
         let last = Last { uid: uid.to_owned(), keys, secret_type: meta.secret_type.clone(), immutable: meta.immutable };
         let mut all = self.all();
         let owners = all.entry(write.target.clone()).or_default();
-        owners.retain(|(owner, _)| owner != write.owner);
+        // One of an earlier ExternalSecret of the name goes as well.
+        let ours = |owner: &OwnerId| (owner.namespace(), owner.name()) == (write.owner.namespace(), write.owner.name());
+        owners.retain(|(owner, _)| !ours(owner));
         owners.reserve_exact(1);
         owners.push((write.owner.clone(), last));
     }

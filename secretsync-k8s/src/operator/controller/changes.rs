@@ -8,7 +8,7 @@ use secretsync_core::store::TargetRef;
 use tokio::time::Instant;
 
 use super::timing::LONGEST_WAIT;
-use super::world::{SyncState, World};
+use super::world::SyncState;
 use super::{Chore, Controller, Key, origin};
 use crate::operator::object::{StoreObject, SyncObject};
 use crate::operator::watch::{Change, Id, Kind};
@@ -42,11 +42,12 @@ impl Controller {
             }
             Change::Gone(Kind::ExternalSecret, id) => {
                 self.context.metrics.forget(Kind::ExternalSecret, &id);
+                let left = self.world.target(&id).or_else(|| self.departed.remove(&id));
                 if let Some(state) = self.forget(&id) {
-                    if let Ok(spec) = &state.spec {
-                        self.wake_refused(&spec.target);
-                    }
                     self.give_back(state);
+                }
+                if let Some(left) = left {
+                    self.wake_refused(&left);
                 }
                 self.produced_gone(&id);
             }
@@ -109,11 +110,10 @@ impl Controller {
             return self.depart(object);
         }
         let id = object.id.clone();
-        let target = |world: &World| Some(world.syncs.get(&id)?.spec.as_ref().ok()?.target.clone());
-        let before = target(&self.world);
+        let before = self.world.target(&id);
         if self.take_in(object) && self.is_ready() {
             self.consider(&id);
-            if let Some(left) = before.filter(|before| target(&self.world).as_ref() != Some(before)) {
+            if let Some(left) = before.filter(|before| self.world.target(&id).as_ref() != Some(before)) {
                 self.wake_refused(&left);
             }
         }

@@ -138,6 +138,9 @@ impl Controller {
             return;
         }
         let id = object.id.clone();
+        if let Some(target) = self.world.target(&id) {
+            self.departed.insert(id.clone(), target);
+        }
         let held = object.finalizers.iter().any(|finalizer| finalizer == FINALIZER);
         if !held {
             if let Some(state) = self.forget(&id) {

@@ -230,6 +230,24 @@ async fn what_is_deleted_loses_its_finalizer_unless_another_class_sees_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_refused_a_target_is_tried_when_its_rival_is_gone_and_not_while_it_is_being_deleted() {
+    let mut controller = controller(OperatorSettings::default());
+    let rival = Id { name: "rival".to_owned(), ..id() };
+    let finalizers = json!({"metadata": {"finalizers": ["foregroundDeletion"]}});
+    put(&mut controller, Kind::ExternalSecret, sync(finalizers.clone(), true));
+    let second = json!({"metadata": {"name": "rival", "uid": "v"}, "spec": {"target": {"name": "db"}}});
+    put(&mut controller, Kind::ExternalSecret, sync(second, true));
+    controller.world.syncs.get_mut(&rival).unwrap().last = Some(Reason::NotOwned);
+    let wakes_now = |controller: &mut Controller| controller.driver.scheduler().wake() == Some(Instant::now());
+    let mut leaving = finalizers;
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    put(&mut controller, Kind::ExternalSecret, sync(leaving, true));
+    assert!(!wakes_now(&mut controller));
+    controller.change(Change::Gone(Kind::ExternalSecret, id()));
+    assert!(wakes_now(&mut controller));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_is_handed_to_another_class_is_not_validated_any_more() {
     let mut controller = controller(OperatorSettings::default());
     let (of, key) = (Id { name: "main".to_owned(), ..id() }, |of: &Id| Key::Store(Kind::SecretStore, of.clone()));

@@ -206,6 +206,11 @@ impl World {
         object.stores.all().any(foreign)
     }
 
+    /// The target of an ExternalSecret.
+    pub(super) fn target(&self, id: &Id) -> Option<TargetRef> {
+        Some(self.syncs.get(id)?.spec.as_ref().ok()?.target.clone())
+    }
+
     /// The ExternalSecrets that write a target.
     pub(super) fn writers(&self, target: &TargetRef) -> Vec<Id> {
         self.by_target.get(target).into_iter().flatten().cloned().collect()

@@ -115,6 +115,7 @@ fn told(error: &(dyn StdError + 'static), profile: &str) -> Option<Error> {
 /// What is wrong with a profile of which the SDK makes nothing.
 async fn flaw(variables: &Ambient, profile: &str) -> &'static str {
     match sections(variables).await {
+        None if files(variables).is_none() => "there is no file with profiles",
         None => "the files with profiles cannot be understood",
         Some(sections) if sections.get_profile(profile).is_none() => "there is none of this name",
         Some(_) => "it gives no credentials",

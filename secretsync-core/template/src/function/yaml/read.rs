@@ -102,8 +102,13 @@ impl<'t> Reader<'t, '_> {
             };
             let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = match number_key(&event) {
-                Some(number) => number,
-                None => self.node(event, depth + 1)?,
+                Some(number) => {
+                    if matches!(event, Event::Scalar(_, _, 1.., _)) {
+                        self.node(event, depth + 1)?;
+                    }
+                    number
+                }
+                None => whole(self.node(event, depth + 1)?),
             };
             let event = self.next()?;
             let value = self.node(event, depth + 1)?;
@@ -134,7 +139,7 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, Refused> {
-        let tagged = |name: &str| tag.is_some_and(|tag| tag.suffix_in_namespace(TAGS).is_some_and(|tag| tag == name));
+        let tagged = |name: &str| tag.is_some_and(|tag| tagged(tag, name));
         if tagged("binary") {
             let bytes =
                 decode_64(text.as_bytes()).map_err(|_| Refused::Text(format!("{YAML}: invalid !!binary value")))?;
@@ -159,7 +164,10 @@ impl<'t> Reader<'t, '_> {
 
 /// A plain number that is a key; unlike a value it does not pass through JSON.
 fn number_key(event: &Event<'_>) -> Option<Value> {
-    let Event::Scalar(text, ScalarStyle::Plain, 0, None) = event else { return None };
+    let Event::Scalar(text, ScalarStyle::Plain, _, tag) = event else { return None };
+    if !tag.as_deref().is_none_or(|tag| tagged(tag, "int") || tagged(tag, "float")) {
+        return None;
+    }
     match resolve(text) {
         Resolved::Integer(number) => {
             i64::try_from(number).map(Value::Int).or_else(|_| u64::try_from(number).map(Value::Uint)).ok()
@@ -167,6 +175,19 @@ fn number_key(event: &Event<'_>) -> Option<Value> {
         Resolved::Float(number) => Some(Value::Float(number)),
         _ => None,
     }
+}
+
+/// An alias that is a key: whether it stands for a whole number or for a float without a fraction is known no more.
+fn whole(key: Value) -> Value {
+    match key {
+        #[expect(clippy::cast_possible_truncation, reason = "every whole number of this size is exact")]
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < EXACT => Value::Int(number as i64),
+        key => key,
+    }
+}
+
+fn tagged(tag: &Tag, name: &str) -> bool {
+    tag.suffix_in_namespace(TAGS).is_some_and(|tag| tag == name)
 }
 
 /// `<<`: the entries of a mapping, or of several of which the first wins.
@@ -201,6 +222,8 @@ fn refused(error: &ScanError, text: &str) -> Refused {
     })
 }
 
+/// Up to here a float tells all whole numbers apart.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 const CONVERT: &str = "error converting YAML to JSON";
 const YAML: &str = "error converting YAML to JSON: yaml";
 const TAGS: &str = "tag:yaml.org,2002:";

@@ -54,9 +54,7 @@ impl Meaning {
             Some(Self::KeysInvalid) if says(&["credential should be scoped to"]) => Self::Elsewhere,
             Some(Self::Denied) if says(&KEY_DENIALS) => Self::KeyDenied,
             Some(Self::Invalid) if says(&["default kms service key"]) => Self::KeyDenied,
-            Some(Self::Invalid) if says(&["marked for deletion", "marked deleted", "scheduled for deletion"]) => {
-                Self::MarkedDeleted
-            }
+            Some(Self::Invalid) if DELETIONS.contains(&code) && says(&DELETED) => Self::MarkedDeleted,
             Some(Self::Missing) if says(&["the specified secret value"]) => Self::ValueMissing,
             known => known.unwrap_or(Self::Unknown),
         }
@@ -84,6 +82,11 @@ impl Meaning {
         }
     }
 }
+
+/// The codes under which AWS says that a secret waits for its deletion; others may quote what was asked.
+const DELETIONS: [&str; 2] = ["InvalidParameterException", "InvalidRequestException"];
+
+const DELETED: [&str; 3] = ["marked for deletion", "marked deleted", "scheduled for deletion"];
 
 /// How AWS says that it is the key that refuses.
 const KEY_DENIALS: [&str; 3] = ["kms:", "access to kms is not allowed", "ciphertext refers to a customer master key"];
@@ -191,6 +194,7 @@ mod tests {
                 Meaning::MarkedDeleted,
             ),
             ("InvalidRequestException", "You can't perform this operation on a secret replica", Meaning::Invalid),
+            ("ValidationException", "Value 'marked for deletion' at 'versionId' is too short", Meaning::Invalid),
             (
                 "InvalidRequestException",
                 "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.",
