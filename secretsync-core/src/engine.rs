@@ -239,8 +239,10 @@ impl Engine {
         }
     }
 
-    /// Stops looking after what a sync was issued, and gives its leases back now: when the sync is no longer wanted. Its target stays as it is.
+    /// Stops looking after what a sync was issued, and gives its leases back now: when the sync is no longer wanted. Its target stays as it is. What random
+    /// templates were made of is forgotten for all targets of the owner.
     pub async fn release(&self, owner: &OwnerId, target: &TargetRef) {
+        self.shared.inputs.release(owner);
         let sync = (owner.clone(), target.clone());
         if self.shared.ledger.knows(&sync) {
             let leases = self.shared.ledger.enter(&sync).await.clear(&self.shared, &sync);

@@ -12,6 +12,7 @@ pub(crate) use source::{Texts, texts};
 pub(crate) use text::TemplateParser;
 use text::{Makes, Text};
 
+use super::inputs::Made;
 use crate::error::{Code, Error, ErrorKind, Hint, Result};
 use crate::secret::{Fingerprint, SecretKey, SecretMap, SecretValue};
 use crate::store::{Desired, TargetMeta};
@@ -39,8 +40,8 @@ pub(crate) struct Kept {
     pub(crate) labels: BTreeMap<String, String>,
     /// Annotations.
     pub(crate) annotations: BTreeMap<String, String>,
-    /// Whether the data are those that it was made of.
-    pub(crate) current: bool,
+    /// What was made of the same data the last time, where that is known.
+    pub(crate) made: Option<Made>,
 }
 
 impl Templates {
@@ -90,7 +91,7 @@ impl Templates {
         for text in &self.texts {
             add(text.subject.as_bytes());
             add(text.template.text().as_bytes());
-            add(&[text.decoding as u8]);
+            add(&[text.decoding as u8, text.target as u8, u8::from(matches!(text.makes, Makes::Pairs))]);
         }
         Fingerprint::of_bytes(&bytes)
     }
@@ -154,13 +155,24 @@ impl Text {
         self.template.is_random() && !self.template.mints()
     }
 
-    /// What is there already, if this template would make something else of the same each time.
+    /// What stays as it is, if this template would make something else of the same each time.
     fn kept(&self, kept: &Kept, key: &str) -> Option<SecretValue> {
-        let outdated = (self.varies() || self.template.reads_data()) && !kept.current;
-        if !self.template.is_random() || outdated {
+        if !self.template.is_random() {
             return None;
         }
         let text = |texts: &BTreeMap<String, String>| texts.get(key).map(|text| SecretValue::from(text.as_str()));
+        if self.varies() {
+            // Not what is there, which may be somebody else's. Of data only fingerprints are known, and these are compared later.
+            let made = kept.made.as_ref()?;
+            return match self.target {
+                TemplateTarget::Data => None,
+                TemplateTarget::Labels => text(&made.labels),
+                TemplateTarget::Annotations => text(&made.annotations),
+            };
+        }
+        if self.template.reads_data() && kept.made.is_none() {
+            return None;
+        }
         match self.target {
             TemplateTarget::Data => kept.data.get(key).map(SecretValue::duplicate),
             TemplateTarget::Labels => text(&kept.labels),

@@ -1,10 +1,10 @@
 //! One sync, step by step.
 
+mod rendered;
 mod settle;
 mod without_target;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use futures::future::join_all;
 
@@ -15,10 +15,8 @@ use super::fetch::{Answers, Sharing, fetch, find, settle};
 use super::inputs::Made;
 use super::ledger::{AtHand, Fresh, Keeping, SyncKey};
 use super::reads::{ObjectKey, Reads};
-use super::render::{Kept, Templates, texts};
 use crate::error::{Code, Error, ErrorKind, Hint, Result, Retry};
 use crate::provider::{Absence, FetchOptions, Fetched, Provider};
-use crate::secret::SecretMap;
 use crate::store::{Desired, Observed};
 use crate::sync::{Changes, CreationPolicy, Outcome, Reason, RefreshPolicy, Rewrite, SyncReport, SyncSpec};
 
@@ -156,9 +154,9 @@ impl<'a> Run<'a> {
         let data = std::mem::take(&mut assembled.data);
         let mut desired = self.render(observed, data).await.map_err(|error| Failure(Reason::TemplateFailed, error))?;
         let mut decision = decide(self.spec, observed, &desired, &assembled.keep).map_err(writing)?;
-        if matches!(decision, Decision::Apply { .. }) && !desired.varied.is_empty() {
-            // It is written anyway, and then with what was rendered.
-            desired.varied.clear();
+        let matters = matches!(decision, Decision::Apply { .. }) || is_immutable(observed);
+        if matters && !desired.varied.is_empty() {
+            self.put_back(observed, &mut desired).await.map_err(writing)?;
             decision = decide(self.spec, observed, &desired, &assembled.keep).map_err(writing)?;
         }
         refuse_blind(&decision, observed, &assembled)?;
@@ -315,24 +313,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Reads what templates need, and renders off the async threads: a template may compute for a while.
-    async fn render(&mut self, observed: &Observed, data: SecretMap) -> Result<Desired> {
-        self.made = None;
-        let meta = self.spec.meta.clone();
-        let Some(template) = self.spec.template.clone() else { return Ok(Desired::new(data, meta)) };
-        let texts = texts(&template, self.shared.templates.as_deref()).await?;
-        let parser = Arc::clone(&self.shared.parser);
-        let templates = self.compute(move || Templates::parse(&parser, &template, &texts)).await?;
-        let mut kept = self.kept(observed, templates.mint()).await?;
-        let inputs = templates.vary().then(|| templates.inputs(&data));
-        let varied = inputs.as_ref().and_then(|inputs| self.shared.inputs.varied(&self.key(), inputs));
-        kept.current = varied.is_some();
-        let mut desired = self.compute(move || templates.render(data, meta, &kept)).await?;
-        let varied = std::mem::replace(&mut desired.varied, varied.unwrap_or_default());
-        self.made = inputs.map(|inputs| Made { inputs, varied });
-        Ok(desired)
-    }
-
     fn key(&self) -> SyncKey {
         (self.spec.owner.clone(), self.spec.target.clone())
     }
@@ -340,19 +320,6 @@ impl<'a> Run<'a> {
     /// Runs templates off the async threads.
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(super::panicked(&self.spec.target)))
-    }
-
-    /// What random templates leave as it is; keys only where some are made from nothing, since to know them costs a read.
-    async fn kept(&self, observed: &Observed, keys: bool) -> Result<Kept> {
-        let Observed::Present(present) = observed else { return Ok(Kept::default()) };
-        let mut kept = Kept::default();
-        if keys && present.keys.values().any(|state| state.owned) {
-            kept.data = self.shared.store.own_values(&self.spec.target, &self.spec.owner).await?;
-        }
-        if let Some(meta) = &present.meta {
-            (kept.labels, kept.annotations) = (meta.labels.clone(), meta.annotations.clone());
-        }
-        Ok(kept)
     }
 }
 
@@ -386,6 +353,10 @@ fn names_the_keys_of(spec: &SyncSpec, observed: &Observed) -> bool {
     let owned: BTreeSet<_> =
         present.keys.iter().filter(|(_, state)| state.owned).map(|(key, _)| key.as_str()).collect();
     named.is_subset(&owned) && (open || named.len() == owned.len())
+}
+
+fn is_immutable(observed: &Observed) -> bool {
+    matches!(observed, Observed::Present(present) if present.immutable)
 }
 
 /// Nothing is issued only to be looked at.

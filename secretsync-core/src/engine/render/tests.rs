@@ -271,3 +271,20 @@ fn texts_are_parsed_once_except_those_of_secrets() {
     }
     assert_eq!(parser.kept(), 2);
 }
+
+/// What becomes of a result is part of what it is made of: it must be rendered anew when that changes.
+#[test]
+fn inputs_are_told_apart_by_what_becomes_of_each_result() {
+    let reference = CredentialRef::config_map("tpl", "auth");
+    let texts = Texts::from([(reference.clone(), SecretValue::from("auth: {{ bcrypt .user }}"))]);
+    let inputs = |scope, target, decoding| {
+        let mut one = TemplateFrom::new(vec![item(&reference, scope)]);
+        (one.target, one.decoding) = (target, decoding);
+        Templates::parse(&parser(), &from(vec![one]), &texts).unwrap().inputs(&data())
+    };
+    let first = inputs(TemplateScope::Values, TemplateTarget::Data, DecodingStrategy::None);
+    assert_eq!(first, inputs(TemplateScope::Values, TemplateTarget::Data, DecodingStrategy::None));
+    assert_ne!(first, inputs(TemplateScope::KeysAndValues, TemplateTarget::Data, DecodingStrategy::None));
+    assert_ne!(first, inputs(TemplateScope::Values, TemplateTarget::Labels, DecodingStrategy::None));
+    assert_ne!(first, inputs(TemplateScope::Values, TemplateTarget::Data, DecodingStrategy::Base64));
+}

@@ -1,6 +1,8 @@
 //! The engine with templates from elsewhere, and with templates that give another result each time.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod varied;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -134,44 +136,6 @@ async fn a_random_value_made_of_data_follows_them_and_else_stays() {
     // Another process does not know what it was made of.
     assert_eq!(builder(&store).build().sync(&spec).await.outcome, Outcome::Updated);
     assert!(dsn().starts_with("zoe "));
-}
-
-/// A hash is salted anew at each rendering, and a moment is another one: neither is a reason to write.
-#[tokio::test]
-async fn what_is_only_salted_or_tells_the_time_is_made_anew_when_something_else_changes() {
-    let (store, key) = (Arc::new(MemoryStore::new()), ProviderKey::new("m"));
-    let engine = builder(&store).build();
-    let mut template = TemplateSpec::default();
-    template.data.insert("hash".to_owned(), "{{ htpasswd .user .user \"bcrypt\" }}".to_owned());
-    template.annotations.insert("made".to_owned(), "{{ now | date \"15:04:05.000000000\" }}".to_owned());
-    template.from.push(TemplateFrom::new(vec![TemplateText::Literal(
-        "at: '{{ now | date \"15:04:05.000000000\" }}'".to_owned(),
-    )]));
-    let salted = spec(template.clone());
-    let made = || (value(&store, "hash"), value(&store, "at"));
-    assert_eq!(engine.sync(&salted).await.outcome, Outcome::Created);
-    let first = made();
-    for _ in 0..2 {
-        assert_eq!(engine.sync(&salted).await.outcome, Outcome::Unchanged);
-        assert_eq!(engine.plan(&salted).await.into_report().outcome, Outcome::Unchanged);
-    }
-    assert_eq!((made(), store.writes()), (first.clone(), 1));
-
-    let changed = MemoryProvider::new("m").with_json("app/db", r#"{"user": "ann"}"#);
-    engine.provide(key, Ok(Arc::new(changed) as _), &LayerSettings::default());
-    assert_eq!(engine.sync(&salted).await.outcome, Outcome::Updated);
-    let second = made();
-    assert!(second.0.starts_with(b"ann:") && second.1 != first.1);
-    assert_eq!(engine.sync(&salted).await.outcome, Outcome::Unchanged);
-
-    // What somebody put there is not what was made of the same data.
-    store.put("shop", "db", SecretKey::new("hash").unwrap(), SecretValue::from("theirs"));
-    assert_eq!(engine.sync(&salted).await.outcome, Outcome::Updated);
-    assert!(value(&store, "hash").starts_with(b"ann:"));
-
-    template.data.insert("user".to_owned(), "{{ .user }}".to_owned());
-    assert_eq!(engine.sync(&spec(template.clone())).await.outcome, Outcome::Updated);
-    assert_eq!(engine.sync(&spec(template)).await.outcome, Outcome::Unchanged);
 }
 
 #[tokio::test]
