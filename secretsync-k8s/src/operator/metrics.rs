@@ -26,12 +26,17 @@ pub(super) struct Metrics {
 /// What is counted whatever becomes of the objects.
 #[derive(Clone, Debug, Default)]
 struct Totals {
-    /// Runs that succeeded and runs that failed.
-    runs: BTreeMap<Kind, (u64, u64)>,
-    /// How long they took.
-    times: BTreeMap<Kind, Times>,
+    runs: BTreeMap<Kind, Runs>,
     /// Calls of providers: whose, which, and whether they succeeded.
     calls: BTreeMap<(String, String, bool), u64>,
+}
+
+/// The runs of one controller.
+#[derive(Clone, Debug, Default)]
+struct Runs {
+    succeeded: u64,
+    failed: u64,
+    times: Times,
 }
 
 /// The figures of one object.
@@ -79,9 +84,9 @@ impl Metrics {
         (one.holds, one.took) = (holds, took);
         drop(series);
         let mut totals = self.totals();
-        let (succeeded, failed) = totals.runs.entry(kind).or_default();
-        *if holds { succeeded } else { failed } += 1;
-        totals.times.entry(kind).or_default().count(took);
+        let runs = totals.runs.entry(kind).or_default();
+        *if holds { &mut runs.succeeded } else { &mut runs.failed } += 1;
+        runs.times.count(took);
     }
 
     /// Counts a call of a provider.
@@ -158,19 +163,18 @@ impl Totals {
             (format!("provider=\"{provider}\",call=\"{call}\",status=\"{status}\""), *count)
         });
         plain(text, "externalsecret_provider_api_calls_count", "counter", calls);
-        let runs = CONTROLLERS.map(|(kind, name)| (name, self.runs.get(&kind).copied().unwrap_or_default()));
-        let results = runs.iter().flat_map(|(name, (succeeded, failed))| {
+        let runs = CONTROLLERS.map(|(kind, name)| (name, self.runs.get(&kind).cloned().unwrap_or_default()));
+        let results = runs.iter().flat_map(|(name, runs)| {
             let labels = |result: &str| format!("controller=\"{name}\",result=\"{result}\"");
-            [(labels("error"), *failed), (labels("success"), *succeeded)]
+            [(labels("error"), runs.failed), (labels("success"), runs.succeeded)]
         });
         plain(text, "controller_runtime_reconcile_total", "counter", results);
-        let errors = runs.iter().map(|(name, (_, failed))| (format!("controller=\"{name}\""), *failed));
+        let errors = runs.iter().map(|(name, runs)| (format!("controller=\"{name}\""), runs.failed));
         plain(text, "controller_runtime_reconcile_errors_total", "counter", errors);
-        let name = "controller_runtime_reconcile_time_seconds";
-        let _infallible = writeln!(text, "# TYPE {name} histogram");
-        for (kind, controller) in CONTROLLERS {
-            let times = self.times.get(&kind).cloned().unwrap_or_default();
-            times.render(text, name, &format!("controller=\"{controller}\""));
+        let metric = "controller_runtime_reconcile_time_seconds";
+        let _infallible = writeln!(text, "# TYPE {metric} histogram");
+        for (name, runs) in &runs {
+            runs.times.render(text, metric, &format!("controller=\"{name}\""));
         }
     }
 }

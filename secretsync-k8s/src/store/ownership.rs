@@ -77,11 +77,10 @@ impl<'a> Marks<'a> {
         self.own(secret) && (!self.control(secret) || uid.is_some_and(|uid| self.former(secret, uid).is_some()))
     }
 
-    /// Where among the owners of the Secret an earlier ExternalSecret of our name is its controller. `uid` is that of ours.
-    pub(crate) fn former(&self, secret: &Snapshot, uid: &str) -> Option<usize> {
-        let earlier =
-            |reference: &OwnerReference| reference.controller && self.is_ours(reference) && reference.uid != uid;
-        secret.metadata.owner_references.iter().position(earlier)
+    /// The controller of the Secret, with its place among the owners, where it is an earlier ExternalSecret of our name. `uid` is that of ours.
+    pub(crate) fn former<'s>(&self, secret: &'s Snapshot, uid: &str) -> Option<(usize, &'s OwnerReference)> {
+        let mut owners = secret.metadata.owner_references.iter().enumerate();
+        owners.find(|(_, reference)| reference.controller && self.is_ours(reference) && reference.uid != uid)
     }
 
     /// Whether our ExternalSecret is the controller.
@@ -238,7 +237,7 @@ mod tests {
         let lacks = |name: &str, uid| {
             let metadata = controller("external-secrets.io/v1beta1", "ExternalSecret", name);
             let secret = snapshot(&json!({ "metadata": metadata }));
-            (marks.lack_owner(&secret, uid), uid.and_then(|uid| marks.former(&secret, uid)))
+            (marks.lack_owner(&secret, uid), uid.and_then(|uid| marks.former(&secret, uid)).map(|(place, _)| place))
         };
         assert_eq!(lacks("db", None), (false, None));
         assert_eq!(lacks("db", Some("1")), (false, None));

@@ -141,10 +141,7 @@ impl Apply {
                 .map(|reference| &*reference.uid)
         };
         let Some(uid) = uid.or_else(kept) else { return };
-        self.former = present.and_then(|present| {
-            let place = marks.former(present, uid)?;
-            Some(present.metadata.owner_references[place].uid.clone())
-        });
+        self.former = present.and_then(|present| marks.former(present, uid)).map(|(_, former)| former.uid.clone());
         self.metadata.insert(
             "ownerReferences".to_owned(),
             json!([{

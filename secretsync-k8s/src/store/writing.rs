@@ -91,7 +91,7 @@ impl KubeStore {
         let gone = write.remove.iter().map(SecretKey::as_str);
         let fields = metadata.managed_fields.taken_over(&marks.manager, gone, &living);
         // There can be one controller only.
-        let former = uid.and_then(|uid| marks.former(secret, uid));
+        let former = uid.and_then(|uid| marks.former(secret, uid)).map(|(place, _)| place);
         if fields.is_none() && former.is_none() {
             return Ok(Some(metadata.resource_version.clone()));
         }

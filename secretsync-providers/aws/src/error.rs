@@ -100,13 +100,11 @@ impl Failure {
 
     /// Why the object is not there, if AWS positively said so.
     pub(crate) fn absence(&self) -> Option<Absence> {
-        match self.meaning()? {
-            Meaning::MarkedDeleted => Some(Absence::new("it is marked for deletion", refusal::RESTORE)),
+        let meaning = self.meaning()?;
+        match meaning {
+            Meaning::MarkedDeleted => Some(Absence::new(meaning.says(), refusal::RESTORE)),
             Meaning::Missing => Some(MISSING),
-            Meaning::ValueMissing => Some(Absence::new(
-                "it has no value of this version or stage",
-                "give it one, or correct `remoteRef.version`",
-            )),
+            Meaning::ValueMissing => Some(Absence::new(meaning.says(), "give it one, or correct `remoteRef.version`")),
             _ => None,
         }
     }
@@ -189,7 +187,7 @@ impl Failure {
 
 /// A secret or parameter that AWS does not know, where it was asked for.
 pub(crate) const MISSING: Absence =
-    Absence::new("it does not exist", "create it, or correct the key or `region` of the store");
+    Absence::new(Meaning::Missing.says(), "create it, or correct the key or `region` of the store");
 
 /// The pause that an answer asks for: `Retry-After` is a number of seconds, or a time.
 fn pause(text: &str) -> Option<Duration> {

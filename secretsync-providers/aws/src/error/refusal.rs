@@ -109,27 +109,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let says = match self.meaning {
-            Meaning::Denied => "access is denied, or it does not exist",
-            Meaning::Expired => "the credentials have expired",
-            Meaning::IdentityRefused => "the identity provider's token is not accepted",
-            Meaning::Invalid => "the request is invalid",
-            Meaning::KeyDenied => "the KMS key refuses to decrypt for this identity",
-            Meaning::KeyUnusable => "the value could not be decrypted",
-            Meaning::KeysInvalid => "the credentials are not accepted",
-            Meaning::MarkedDeleted => "it is marked for deletion",
-            Meaning::Missing => "it does not exist",
-            Meaning::RegionDisabled => "the region or the service is not enabled for the account",
-            Meaning::Elsewhere => "the endpoint is that of another region or service",
-            Meaning::TagsTooBig => "the session's tags and policies are too big",
-            Meaning::Skewed => "this machine's clock differs from that of AWS",
-            Meaning::Throttled => "too many requests",
-            Meaning::Unavailable => "AWS cannot answer now",
-            Meaning::Unknown => "AWS refused",
-            Meaning::ValueMissing => "it has no value of this version or stage",
-            Meaning::VersionMissing => "it has no such version or label",
-        };
-        write!(f, "{says} ({})", self.code)
+        write!(f, "{} ({})", self.meaning.says(), self.code)
     }
 }
 

@@ -123,7 +123,8 @@ fn clear(kind: &str, data: Zeroizing<Vec<u8>>) -> Result<Clear, Refusal> {
     parsed.ok_or(Refusal::Malformed)
 }
 
-fn boolean(text: &str) -> Option<bool> {
+/// Reads what Go takes for a boolean.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
         "0" | "f" | "F" | "false" | "False" | "FALSE" => Some(false),

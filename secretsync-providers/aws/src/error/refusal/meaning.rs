@@ -60,6 +60,30 @@ impl Meaning {
         }
     }
 
+    /// What happened, in words for a message.
+    pub(crate) const fn says(self) -> &'static str {
+        match self {
+            Self::Denied => "access is denied, or it does not exist",
+            Self::Expired => "the credentials have expired",
+            Self::IdentityRefused => "the identity provider's token is not accepted",
+            Self::Invalid => "the request is invalid",
+            Self::KeyDenied => "the KMS key refuses to decrypt for this identity",
+            Self::KeyUnusable => "the value could not be decrypted",
+            Self::KeysInvalid => "the credentials are not accepted",
+            Self::MarkedDeleted => "it is marked for deletion",
+            Self::Missing => "it does not exist",
+            Self::RegionDisabled => "the region or the service is not enabled for the account",
+            Self::Elsewhere => "the endpoint is that of another region or service",
+            Self::TagsTooBig => "the session's tags and policies are too big",
+            Self::Skewed => "this machine's clock differs from that of AWS",
+            Self::Throttled => "too many requests",
+            Self::Unavailable => "AWS cannot answer now",
+            Self::Unknown => "AWS refused",
+            Self::ValueMissing => "it has no value of this version or stage",
+            Self::VersionMissing => "it has no such version or label",
+        }
+    }
+
     pub(super) fn verdict(self) -> (ErrorKind, Code) {
         use ErrorKind::{
             InvalidConfig, InvalidData, NotFound, PermissionDenied, RateLimited, Unauthenticated, Unavailable,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use secretsync_core::float;
 
 use crate::document::tree::{Item, Leaf, Node};
+use crate::document::value::boolean;
 use crate::error::Error;
 
 /// A map read as sops reads its metadata: names in any case, scalars in any type.
@@ -42,11 +43,8 @@ impl<'t, 'a> Block<'t, 'a> {
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<bool, Error> {
-        match self.text(name).as_deref() {
-            None | Some("0" | "f" | "F" | "false" | "False" | "FALSE") => Ok(false),
-            Some("1" | "t" | "T" | "true" | "True" | "TRUE") => Ok(true),
-            Some(_) => Err(Error::metadata(format!("has a `{name}` that is neither true nor false"))),
-        }
+        let Some(text) = self.text(name) else { return Ok(false) };
+        boolean(&text).ok_or_else(|| Error::metadata(format!("has a `{name}` that is neither true nor false")))
     }
 
     pub(super) fn list(&self, name: &str) -> Vec<&'t Node<'a>> {
